@@ -1,0 +1,10 @@
+#pragma once
+
+namespace drover::raft {
+class node;
+class state_machine;
+class transport;
+struct options;
+struct server;
+struct stats;
+}  // namespace drover::raft
