@@ -62,7 +62,7 @@ DESCRIBE(node_meta_apply_request, "NodeMetaApplyRequest", BASES(query_options), 
 #undef SELF
 
 #define SELF node_meta_response
-DESCRIBE(node_meta_response, "NodeMetaResponse", BASES(), FIELD(meta), FIELD(dynamic), FIELD(static))
+DESCRIBE(node_meta_response, "NodeMetaResponse", BASES(), FIELD(meta), FIELD(dynamic), FIELD(static_))
 #undef SELF
 
 #define SELF node_pool_delete_request

@@ -91,7 +91,7 @@ struct node_meta_apply_request : query_options {
 struct node_meta_response {
   std::map<std::string, std::string> meta;
   std::map<std::string, std::optional<std::string>> dynamic;
-  std::map<std::string, std::string> static;
+  std::map<std::string, std::string> static_;
   DROVER_RECORD(node_meta_response);
 };
 
