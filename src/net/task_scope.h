@@ -59,7 +59,8 @@ class task_scope {
 };
 
 namespace detail {
-awaitable<void> run_with_deadline(awaitable<void> body, time_point deadline);
+// True: the deadline passed and the body was cancelled.
+awaitable<bool> run_with_deadline(awaitable<void> body, time_point deadline);
 template <class T>
 awaitable<void> store_result(awaitable<result<T>> body, result<T>& into) {
   into = co_await std::move(body);
@@ -71,8 +72,8 @@ template <class T>
 awaitable<result<T>> with_deadline(awaitable<result<T>> body, time_point deadline) {
   if (deadline == never) co_return co_await std::move(body);
   result<T> value = fail(errc::timeout, "timed out");
-  co_await detail::run_with_deadline(detail::store_result(std::move(body), value), deadline);
-  if (!value && value.error().code() == errc::cancelled) co_return fail(errc::timeout, "timed out");
+  bool timed_out = co_await detail::run_with_deadline(detail::store_result(std::move(body), value), deadline);
+  if (timed_out && !value && value.error().code() == errc::cancelled) co_return fail(errc::timeout, "timed out");
   co_return value;
 }
 

@@ -1,0 +1,275 @@
+// Stream sockets of every family through one class: Asio's generic protocol, so that the templates are instantiated once.
+#include "net/stream.h"
+
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/basic_stream_socket.hpp>
+#include <boost/asio/generic/stream_protocol.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/local/stream_protocol.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+#include "base/text.h"
+#include "net/socket.h"
+
+namespace drover::net {
+namespace asio = boost::asio;
+using boost::system::error_code;
+
+namespace {
+constexpr int accept_backlog = 4096;
+// After so many reads that never waited, a coroutine lets the others run.
+constexpr int reads_without_wait_max = 16;
+
+class socket_stream final : public byte_stream {
+ public:
+  explicit socket_stream(generic_socket socket) : socket_(std::move(socket)) {
+    error_code ignored;
+    socket_.native_non_blocking(true, ignored);
+    remember_remote();
+  }
+
+  awaitable<result<size_t>> read_some(std::span<char> into) override {
+    if (++reads_without_wait_ > reads_without_wait_max) {
+      reads_without_wait_ = 0;
+      co_await yield();
+    }
+    for (;;) {
+      auto count = try_read(into);
+      if (!count && count.error().code() == errc::closed) co_return size_t{0};
+      if (!count || *count > 0 || into.empty()) co_return count;
+      reads_without_wait_ = 0;
+      CO_TRY(co_await wait_readable());
+    }
+  }
+
+  awaitable<result<>> write_all(std::string_view data) override {
+    for (;;) {
+      CO_TRY_ASSIGN(auto count, try_write(data));
+      data.remove_prefix(count);
+      if (data.empty()) co_return result<>();
+      auto [code] = co_await socket_.async_wait(asio::socket_base::wait_write, asio::as_tuple(asio::use_awaitable));
+      if (code) co_return failed(code, "write");
+    }
+  }
+
+  awaitable<result<>> wait_readable() override {
+    auto [code] = co_await socket_.async_wait(asio::socket_base::wait_read, asio::as_tuple(asio::use_awaitable));
+    if (code) co_return failed(code, "read");
+    co_return result<>();
+  }
+
+  result<size_t> try_read(std::span<char> into) override {
+    if (!socket_.is_open()) return fail(errc::closed, "the connection is closed");
+    if (into.empty()) return 0;
+    auto count = ::recv(socket_.native_handle(), into.data(), into.size(), MSG_DONTWAIT);
+    if (count > 0) return static_cast<size_t>(count);
+    if (count == 0) return fail(errc::closed, "the other side closed the connection");
+    if (errno == EAGAIN || errno == EINTR) return 0;
+    return failed(error_code(errno, boost::system::system_category()), "read");
+  }
+
+  result<size_t> try_write(std::string_view data) override {
+    if (!socket_.is_open()) return fail(errc::closed, "the connection is closed");
+    if (data.empty()) return 0;
+    auto count = ::send(socket_.native_handle(), data.data(), data.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+    if (count >= 0) return static_cast<size_t>(count);
+    if (errno == EAGAIN || errno == EINTR) return 0;
+    return failed(error_code(errno, boost::system::system_category()), "write");
+  }
+
+  awaitable<result<>> shutdown() override {
+    error_code code;
+    socket_.shutdown(asio::socket_base::shutdown_send, code);
+    if (code) co_return failed(code, "shutdown");
+    co_return result<>();
+  }
+
+  void close() override {
+    closed_ = true;
+    error_code ignored;
+    socket_.close(ignored);
+  }
+
+  endpoint remote() const override { return from_socket_address(remote_, remote_size_); }
+  endpoint local() const override {
+    error_code code;
+    auto address = socket_.local_endpoint(code);
+    return code ? endpoint{} : from_socket_address(address.data(), address.size());
+  }
+  int native_handle() const override { return socket_.is_open() ? const_cast<generic_socket&>(socket_).native_handle() : -1; }
+
+ private:
+  std::unexpected<error> failed(const error_code& code, std::string_view doing) const {
+    if (code == asio::error::operation_aborted)
+      return closed_ ? fail(errc::closed, "the connection was closed") : fail(errc::cancelled, "{} cancelled", doing);
+    if (code == asio::error::connection_reset || code == asio::error::broken_pipe || code == asio::error::bad_descriptor)
+      return fail(errc::closed, "{}: {}", doing, code.message());
+    return fail(errc::io, "{}: {}", doing, code.message());
+  }
+
+  // Kept only for TCP: after a reset the kernel no longer tells, and a Unix client has no name.
+  void remember_remote() {
+    error_code code;
+    auto address = socket_.remote_endpoint(code);
+    if (code || address.size() > sizeof remote_) return;
+    remote_size_ = address.size();
+    memcpy(remote_, address.data(), remote_size_);
+  }
+
+  generic_socket socket_;
+  alignas(sockaddr_in6) char remote_[sizeof(sockaddr_in6)];
+  uint8_t remote_size_ = 0;
+  uint8_t reads_without_wait_ = 0;
+  bool closed_ = false;
+};
+
+class socket_listener final : public listener {
+ public:
+  socket_listener(asio::basic_socket_acceptor<asio::generic::stream_protocol> acceptor, endpoint where)
+      : acceptor_(std::move(acceptor)), where_(std::move(where)) {}
+  ~socket_listener() override { close(); }
+
+  awaitable<result<std::unique_ptr<byte_stream>>> accept() override {
+    auto [code, socket] = co_await acceptor_.async_accept(asio::as_tuple(asio::use_awaitable));
+    if (code == asio::error::operation_aborted)
+      co_return acceptor_.is_open() ? fail(errc::cancelled, "accept cancelled") : fail(errc::closed, "the listener is closed");
+    if (code) co_return fail(errc::io, "accept on {}: {}", to_string(where_), code.message());
+    co_return make_stream(std::move(socket));
+  }
+  endpoint local() const override { return where_; }
+  void close() override {
+    if (!acceptor_.is_open()) return;
+    error_code ignored;
+    acceptor_.close(ignored);
+    if (where_.is_unix()) ::unlink(where_.path.c_str());
+  }
+
+ private:
+  asio::basic_socket_acceptor<asio::generic::stream_protocol> acceptor_;
+  endpoint where_;
+};
+
+// Does a process still answer behind this socket file?
+bool answers(const sockaddr_un& address, socklen_t size) {
+  int probe = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  if (probe < 0) return false;
+  bool ok = ::connect(probe, reinterpret_cast<const sockaddr*>(&address), size) == 0 || errno == EAGAIN;
+  ::close(probe);
+  return ok;
+}
+
+result<> bind_unix(int handle, const endpoint& where, int mode) {
+  TRY_ASSIGN(auto address, to_socket_address(where));
+  auto* unix_address = reinterpret_cast<const sockaddr_un*>(address.data());
+  auto size = static_cast<socklen_t>(address.size());
+  struct stat found;
+  if (::lstat(where.path.c_str(), &found) == 0) {
+    if (!S_ISSOCK(found.st_mode)) return fail(errc::exists, "{} exists and is not a socket; choose another path or remove it", where.path);
+    if (answers(*unix_address, size)) return fail(errc::exists, "another process listens on {}", to_string(where));
+    ::unlink(where.path.c_str());
+  }
+  // The file must never be open to others, not even between bind and chmod.
+  mode_t before = ::umask(static_cast<mode_t>(~mode) & 0777);
+  int bound = ::bind(handle, reinterpret_cast<const sockaddr*>(unix_address), size);
+  int number = errno;
+  ::umask(before);
+  if (bound < 0) return fail(system_error(number, "listen on " + to_string(where)));
+  return {};
+}
+
+result<> bind_tcp(int handle, const endpoint& where) {
+  TRY_ASSIGN(auto address, to_socket_address(where));
+  int yes = 1;
+  ::setsockopt(handle, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
+  if (::bind(handle, static_cast<const sockaddr*>(address.data()), static_cast<socklen_t>(address.size())) < 0)
+    return fail(system_error(errno, "listen on " + to_string(where)));
+  return {};
+}
+}  // namespace
+
+std::unique_ptr<byte_stream> make_stream(generic_socket socket) {
+  int yes = 1;
+  // Fails harmlessly on Unix sockets.
+  ::setsockopt(socket.native_handle(), IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
+  return std::make_unique<socket_stream>(std::move(socket));
+}
+
+result<asio::generic::stream_protocol::endpoint> to_socket_address(const endpoint& e) {
+  if (e.is_unix()) {
+    if (e.path.size() >= sizeof(sockaddr_un::sun_path))
+      return fail(errc::invalid, "socket path {} is {} characters long; at most {} work", e.path, e.path.size(), sizeof(sockaddr_un::sun_path) - 1);
+    return asio::generic::stream_protocol::endpoint(asio::local::stream_protocol::endpoint(e.path));
+  }
+  std::string_view host = e.host == "localhost" ? "127.0.0.1" : e.host.empty() ? "0.0.0.0" : std::string_view(e.host);
+  error_code code;
+  auto address = asio::ip::make_address(std::string(host), code);
+  if (code) return fail(errc::invalid, "{:?} is not an IP address", e.host);
+  return asio::generic::stream_protocol::endpoint(asio::ip::tcp::endpoint(address, e.port));
+}
+
+endpoint from_socket_address(const void* data, size_t size) {
+  auto* generic = static_cast<const sockaddr*>(data);
+  endpoint e;
+  if (size == 0) return e;
+  if (generic->sa_family == AF_INET) {
+    auto* v4 = static_cast<const sockaddr_in*>(data);
+    e.host = asio::ip::address_v4(ntohl(v4->sin_addr.s_addr)).to_string();
+    e.port = ntohs(v4->sin_port);
+  } else if (generic->sa_family == AF_INET6) {
+    auto* v6 = static_cast<const sockaddr_in6*>(data);
+    asio::ip::address_v6::bytes_type raw;
+    memcpy(raw.data(), &v6->sin6_addr, raw.size());
+    asio::ip::address_v6 address(raw, v6->sin6_scope_id);
+    e.host = address.is_v4_mapped() ? asio::ip::make_address_v4(asio::ip::v4_mapped, address).to_string() : address.to_string();
+    e.port = ntohs(v6->sin6_port);
+  } else if (generic->sa_family == AF_UNIX && size > offsetof(sockaddr_un, sun_path)) {
+    auto* local = static_cast<const sockaddr_un*>(data);
+    e.path.assign(local->sun_path, strnlen(local->sun_path, size - offsetof(sockaddr_un, sun_path)));
+  }
+  return e;
+}
+
+result<std::unique_ptr<listener>> listener::listen(loop& l, const endpoint& where, int unix_mode) {
+  TRY_ASSIGN(auto address, to_socket_address(where));
+  error_code code;
+  asio::basic_socket_acceptor<asio::generic::stream_protocol> acceptor(l);
+  acceptor.open(address.protocol(), code);
+  if (code) return fail(errc::io, "listen on {}: {}", to_string(where), code.message());
+  ::fcntl(acceptor.native_handle(), F_SETFD, FD_CLOEXEC);
+  if (where.is_unix()) {
+    TRY(bind_unix(acceptor.native_handle(), where, unix_mode));
+  } else {
+    TRY(bind_tcp(acceptor.native_handle(), where));
+  }
+  acceptor.listen(accept_backlog, code);
+  if (code) return fail(errc::io, "listen on {}: {}", to_string(where), code.message());
+  auto bound = acceptor.local_endpoint(code);
+  auto local = where.is_unix() || code ? where : from_socket_address(bound.data(), bound.size());
+  return std::make_unique<socket_listener>(std::move(acceptor), std::move(local));
+}
+
+result<std::pair<std::unique_ptr<byte_stream>, std::unique_ptr<byte_stream>>> stream_pair(loop& l) {
+  int handles[2];
+  if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, handles) < 0) return fail(system_error(errno, "socketpair"));
+  asio::generic::stream_protocol protocol(AF_UNIX, 0);
+  auto first = make_stream(generic_socket(l, protocol, handles[0]));
+  auto second = make_stream(generic_socket(l, protocol, handles[1]));
+  return std::pair(std::move(first), std::move(second));
+}
+
+awaitable<result<>> byte_stream::read_exactly(std::span<char> into) {
+  while (!into.empty()) {
+    CO_TRY_ASSIGN(auto count, co_await read_some(into));
+    if (count == 0) co_return fail(errc::closed, "the other side closed the connection {} bytes early", into.size());
+    into = into.subspan(count);
+  }
+  co_return result<>();
+}
+
+}  // namespace drover::net
