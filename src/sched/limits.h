@@ -1,0 +1,38 @@
+// Every limit of the scheduler, by name.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "base/time.h"
+
+namespace drover::sched::limits {
+
+// How often one evaluation may plan before it is given up as max-plan-attempts.
+inline constexpr int service_plan_attempts = 5;
+inline constexpr int batch_plan_attempts = 2;
+
+// What an allocation's metrics keep of the ranking.
+inline constexpr size_t score_meta_max = 5;
+
+// Dynamic ports where a node names no range of its own.
+inline constexpr uint16_t dynamic_port_min = 20000;
+inline constexpr uint16_t dynamic_port_max = 32000;
+// Random guesses before the range is searched from one end.
+inline constexpr int dynamic_port_guesses = 20;
+
+// A failed allocation that becomes eligible this soon is rescheduled at once.
+inline constexpr duration reschedule_window = seconds(1);
+// Delayed reschedules nearer than this share one follow-up evaluation.
+inline constexpr duration followup_batch_window = seconds(5);
+// Reschedule events that an allocation with unlimited attempts remembers.
+inline constexpr size_t reschedule_events_kept = 5;
+
+// Compiled regular expressions and parsed version constraints that one scheduling keeps; RE2's own budget for one program.
+inline constexpr size_t pattern_cache_max = 1024;
+inline constexpr int64_t regexp_memory_max = 1 << 20;
+
+// Driver names that have a bit of their own in a node's row; nodes with more drivers in the cluster are asked by name.
+inline constexpr size_t driver_bits = 64;
+
+}  // namespace drover::sched::limits
