@@ -36,7 +36,8 @@ class byte_stream {
   virtual awaitable<result<>> write_all(std::string_view data) = 0;
   // Returns when read_some would not wait (data, end or error), without holding a buffer meanwhile. Cancellable.
   virtual awaitable<result<>> wait_readable() = 0;
-  // Non-blocking attempts: the count, 0 if it would have to wait. try_read: errc::closed at the end of the stream.
+  // Non-blocking attempts: the count, 0 if it would have to wait. try_read: errc::closed at the end of the stream. What try_write did not
+  // take must go to write_all next, or the stream be closed.
   virtual result<size_t> try_read(std::span<char> into) = 0;
   virtual result<size_t> try_write(std::string_view data) = 0;
   // Tells the other side that no more will be written; reading goes on.

@@ -1,0 +1,378 @@
+#include "net/http_connection.h"
+
+#include <boost/asio/bind_cancellation_slot.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/post.hpp>
+
+#include <ctime>
+
+#include "base/ensure.h"
+#include "base/text.h"
+#include "net/http_parser.h"
+#include "net/task_scope.h"
+#include "net/websocket_impl.h"
+
+namespace drover::net {
+namespace asio = boost::asio;
+
+namespace {
+// Bodies up to here travel in one piece with their head.
+constexpr size_t joined_body_bytes_max = 64 * 1024;
+// Pipelined requests served in a row before other connections get a turn.
+constexpr int requests_in_a_row_max = 16;
+// After a refusal: how long the rest of the request is read and dropped, so that the client sees the answer instead of a reset.
+constexpr duration drain_timeout = seconds(2);
+}  // namespace
+
+std::string_view http_server_core::date() {
+  std::time_t second = std::time(nullptr);
+  if (second != date_second) {
+    date_second = second;
+    std::tm parts;
+    gmtime_r(&second, &parts);
+    char text[64];
+    // The C locale's names are what RFC 9110 wants; the process never sets another one.
+    std::strftime(text, sizeof text, "Date: %a, %d %b %Y %H:%M:%S GMT\r\n", &parts);
+    date_line = text;
+  }
+  return date_line;
+}
+
+http_connection::http_connection(http_server_core& server, std::unique_ptr<byte_stream> stream, std::string from)
+    : ip(std::move(from)), server_(server), stream_(std::move(stream)) {
+  set_phase(phase::idle, server.options.limits.header_timeout);
+}
+
+void http_connection::set_phase(phase p, duration timeout) {
+  phase_ = p;
+  deadline_ = timeout.ns > 0 ? after(timeout) : never;
+}
+
+void http_connection::close_stream() {
+  if (stream_) stream_->close();
+}
+
+void http_connection::end() {
+  ++generation_;
+  if (watching_) cancel_watch_.emit(asio::cancellation_type::terminal);
+  close_stream();
+}
+
+void http_connection::expire(time_point at) {
+  if (at < deadline_ || !stream_) return;
+  deadline_ = never;
+  if (phase_ == phase::header || phase_ == phase::body) {
+    ++server_.stats.bad_requests;
+    (void)stream_->try_write("HTTP/1.1 408 Request Timeout\r\nContent-Type: text/plain\r\nConnection: close\r\n\r\nthe request did not arrive in time\n");
+  }
+  stream_->close();
+}
+
+awaitable<void> http_connection::run(std::shared_ptr<const tls_context> tls) {
+  if (tls) {
+    auto encrypted = co_await tls_accept(std::move(stream_), std::move(tls), after(server_.options.limits.header_timeout));
+    if (!encrypted) co_return;
+    stream_ = *std::move(encrypted);
+  }
+  auto remote = stream_->remote();
+  auto remote_text = remote.is_unix() || remote.host.empty() ? std::string() : to_string(remote);
+  for (int in_a_row = 1; !server_.stopping; ++in_a_row) {
+    request_ = {};
+    request_.remote_address = remote_text;
+    request_.encrypted = stream_->is_encrypted();
+    request_.peer_name = stream_->peer_name();
+    if (!co_await read_request()) break;
+    co_await handle();
+    if (!keep_alive_ || !stream_) break;
+    set_phase(phase::idle, server_.options.limits.idle_timeout);
+    if (in_a_row % requests_in_a_row_max == 0) co_await yield();
+  }
+}
+
+// False: the connection ends. The parser lives only in this call.
+awaitable<bool> http_connection::read_request() {
+  auto parser = http_parser::for_request(request_, server_.options.limits.header_bytes_max, server_.options.limits.request_body_bytes_max);
+  if (!co_await read_messages(parser)) co_return false;
+  keep_alive_ = parser.keep_alive();
+  is_http_1_0_ = parser.is_http_1_0();
+  answer_ = answer::none;
+  ++server_.stats.requests;
+  // A message with both framings, or without Host, is how requests are smuggled past proxies (RFC 9112 sections 3.2 and 6.1).
+  if (request_.headers.has("Transfer-Encoding") && request_.headers.has("Content-Length"))
+    co_return co_await refuse(400, "the request has both Transfer-Encoding and Content-Length; send one of them");
+  if (!is_http_1_0_ && !request_.headers.has("Host")) co_return co_await refuse(400, "the request has no Host header");
+  if (auto decoded = decode_target(request_); !decoded) co_return co_await refuse(400, decoded.error().text());
+  co_return true;
+}
+
+awaitable<bool> http_connection::read_messages(http_parser& parser) {
+  bool continued = false;
+  auto fed = pending_.empty() ? result<>() : feed(parser, {});
+  while (fed && !parser.done()) {
+    if (parser.header_done() && parser.expects_continue() && !continued) {
+      continued = true;
+      if (!co_await send("HTTP/1.1 100 Continue\r\n\r\n")) co_return false;
+    }
+    auto count = stream_->try_read(server_.scratch);
+    if (!count) co_return false;
+    if (*count == 0) {
+      if (parser.header_done())
+        set_phase(phase::body, server_.options.limits.body_timeout);
+      else if (phase_ == phase::idle && !pending_.empty())
+        set_phase(phase::header, server_.options.limits.header_timeout);
+      if (!co_await stream_->wait_readable()) co_return false;
+      continue;
+    }
+    if (phase_ == phase::idle) set_phase(phase::header, server_.options.limits.header_timeout);
+    fed = feed(parser, std::string_view(server_.scratch.data(), *count));
+  }
+  if (!fed) co_return co_await refuse(parser.failure_status(), fed.error().text());
+  co_return true;
+}
+
+result<> http_connection::feed(http_parser& parser, std::string_view data) {
+  if (pending_.empty()) {
+    TRY_ASSIGN(auto used, parser.feed(data));
+    if (used < data.size()) pending_.assign(data.substr(used));
+    return {};
+  }
+  pending_.append(data);
+  TRY_ASSIGN(auto used, parser.feed(pending_));
+  if (used == pending_.size())
+    pending_ = std::string();
+  else
+    pending_.erase(0, used);
+  return {};
+}
+
+// The server's own answer to a request that never reaches the handler. Always false: the connection ends.
+awaitable<bool> http_connection::refuse(int status, std::string sentence) {
+  ++server_.stats.bad_requests;
+  keep_alive_ = false;
+  answer_ = answer::none;
+  if (request_.method.empty()) request_.method = "GET";
+  if (co_await respond({status, {{"Content-Type", "text/plain; charset=utf-8"}}, std::move(sentence) + "\n"})) co_await drain();
+  co_return false;
+}
+
+awaitable<void> http_connection::drain() {
+  set_phase(phase::draining, drain_timeout);
+  if (!co_await stream_->shutdown()) co_return;
+  size_t left = server_.options.limits.request_body_bytes_max;
+  for (;;) {
+    auto count = stream_->try_read(server_.scratch);
+    if (!count || *count > left) co_return;
+    left -= *count;
+    if (*count == 0 && !co_await stream_->wait_readable()) co_return;
+  }
+}
+
+awaitable<void> http_connection::handle() {
+  set_phase(phase::running, {});
+  ++server_.stats.running;
+  ++generation_;
+  struct leave {
+    http_server_core& server;
+    ~leave() { --server.stats.running; }
+  } leaving{server_};
+  // Runs when the handler first waits; handlers that answer at once cost no watch.
+  ++references;
+  asio::post(server_.owner, [this, generation = generation_, &server = server_] {
+    if (generation == generation_ && phase_ != phase::idle && phase_ != phase::upgraded) start_watch();
+    release(server, this);
+  });
+  std::string failure;
+  try {
+    co_await server_.options.handler(*this);
+  } catch (const std::exception& e) {
+    if (is_cancellation(e)) throw;
+    failure = e.what();
+  }
+  // The posted start must not find a handler that has ended.
+  ++generation_;
+  co_await stop_watch();
+  co_await finish_answer(std::move(failure));
+}
+
+awaitable<void> http_connection::finish_answer(std::string failure) {
+  if (!failure.empty()) server_.options.logger.error("request handler failed", {{"path", request_.raw_path()}, {"error", failure}});
+  if (!stream_) co_return;
+  if (answer_ == answer::none) {
+    if (failure.empty()) server_.options.logger.error("request handler gave no answer", {{"path", request_.raw_path()}});
+    co_await respond({500, {{"Content-Type", "text/plain; charset=utf-8"}}, "Internal Server Error\n"});
+  } else if (answer_ == answer::streaming) {
+    // Cut, not finished: the client must not take it for the whole.
+    keep_alive_ = false;
+  }
+}
+
+void http_connection::start_watch() {
+  if (watching_) return;
+  watching_ = true;
+  ++references;
+  asio::co_spawn(server_.owner, watch(generation_),
+                 asio::bind_cancellation_slot(cancel_watch_.slot(), [this, &server = server_](const std::exception_ptr&) {
+                   watching_ = false;
+                   release(server, this);
+                 }));
+}
+
+awaitable<void> http_connection::stop_watch() {
+  if (!watching_) co_return;
+  cancel_watch_.emit(asio::cancellation_type::terminal);
+  while (watching_) co_await yield();
+}
+
+// Notices that the client went away while the handler waits. Requests that are sent ahead are kept for later.
+awaitable<void> http_connection::watch(uint32_t generation) {
+  while (pending_.size() < http_pipelined_bytes_max) {
+    auto readable = co_await stream_->wait_readable();
+    if (generation != generation_) co_return;
+    auto count = readable ? stream_->try_read(server_.scratch) : result<size_t>(fail(readable.error()));
+    if (!count) {
+      ++server_.stats.disconnects;
+      cancel_run.emit(asio::cancellation_type::terminal);
+      co_return;
+    }
+    pending_.append(server_.scratch.data(), *count);
+  }
+}
+
+awaitable<result<>> http_connection::send(std::string data) {
+  if (!stream_) co_return fail(errc::closed, "the connection was upgraded");
+  auto written = stream_->try_write(data);
+  if (!written) co_return fail(written.error());
+  if (*written == data.size()) co_return result<>();
+  auto before = phase_;
+  set_phase(phase::writing, server_.options.limits.write_timeout);
+  auto rest = std::string_view(data).substr(*written);
+  while (!rest.empty()) {
+    // Piece by piece, so that the deadline is about progress and not about size.
+    auto piece = rest.substr(0, joined_body_bytes_max);
+    CO_TRY(co_await stream_->write_all(piece));
+    rest.remove_prefix(piece.size());
+    set_phase(phase::writing, server_.options.limits.write_timeout);
+  }
+  set_phase(before, {});
+  co_return result<>();
+}
+
+namespace {
+void append_header(std::string& out, std::string_view name, std::string_view value) {
+  out += name;
+  out += ": ";
+  // A line break in a value would let it forge headers.
+  for (char c : value) out += c == '\r' || c == '\n' || c == '\0' ? ' ' : c;
+  out += "\r\n";
+}
+}  // namespace
+
+std::string http_connection::head(int status, const http_headers& headers, std::string_view framing) const {
+  std::string out;
+  out.reserve(256);
+  fmt::format_to(std::back_inserter(out), "HTTP/1.1 {} {}\r\n", status, http_reason(status));
+  for (const auto& [name, value] : headers.entries()) append_header(out, name, value);
+  out += server_.date();
+  out += framing;
+  if (!keep_alive_ || server_.stopping)
+    out += "Connection: close\r\n";
+  else if (is_http_1_0_)
+    out += "Connection: keep-alive\r\n";
+  out += "\r\n";
+  return out;
+}
+
+bool http_connection::accepts_gzip() const {
+  auto accepted = request_.headers.get("Accept-Encoding");
+  if (!accepted) return false;
+  for (auto part : split(*accepted, ',')) {
+    auto pieces = split(part, ';');
+    if (trim(pieces[0]) != "gzip" && trim(pieces[0]) != "*") continue;
+    return pieces.size() < 2 || (trim(pieces[1]) != "q=0" && trim(pieces[1]) != "q=0.0");
+  }
+  return false;
+}
+
+awaitable<result<>> http_connection::respond(http_response response) {
+  ENSURE(answer_ == answer::none, "a request is answered once");
+  answer_ = answer::whole;
+  if (server_.stopping) keep_alive_ = false;
+  bool has_body = response.status >= 200 && response.status != 204 && response.status != 304;
+  if (response.body.size() >= server_.options.limits.gzip_threshold_bytes && accepts_gzip() && !response.headers.has("Content-Encoding")) {
+    response.body = gzip(response.body);
+    response.headers.set("Content-Encoding", "gzip");
+    response.headers.add("Vary", "Accept-Encoding");
+  }
+  auto out = head(response.status, response.headers, has_body ? fmt::format("Content-Length: {}\r\n", response.body.size()) : "");
+  if (!has_body || request_.method == "HEAD") co_return co_await send(std::move(out));
+  if (response.body.size() <= joined_body_bytes_max) {
+    out += response.body;
+    co_return co_await send(std::move(out));
+  }
+  CO_TRY(co_await send(std::move(out)));
+  co_return co_await send(std::move(response.body));
+}
+
+awaitable<result<>> http_connection::start_stream(int status, http_headers headers, bool gzip) {
+  ENSURE(answer_ == answer::none, "a request is answered once");
+  answer_ = answer::streaming;
+  if (gzip && accepts_gzip()) {
+    gzip_ = std::make_unique<gzip_encoder>();
+    headers.set("Content-Encoding", "gzip");
+  }
+  if (is_http_1_0_) keep_alive_ = false;
+  co_return co_await send(head(status, headers, is_http_1_0_ ? "" : "Transfer-Encoding: chunked\r\n"));
+}
+
+awaitable<result<>> http_connection::write(std::string data) {
+  ENSURE(answer_ == answer::streaming, "start_stream comes before write");
+  if (data.empty() || request_.method == "HEAD") co_return result<>();
+  if (gzip_) data = gzip_->write(data);
+  if (!is_http_1_0_) data = fmt::format("{:x}\r\n{}\r\n", data.size(), data);
+  co_return co_await send(std::move(data));
+}
+
+awaitable<result<>> http_connection::finish() {
+  ENSURE(answer_ == answer::streaming, "start_stream comes before finish");
+  answer_ = answer::streamed;
+  std::string out;
+  bool to_head = request_.method == "HEAD";
+  if (gzip_ && !to_head) {
+    auto last = gzip_->finish();
+    out = is_http_1_0_ ? last : fmt::format("{:x}\r\n{}\r\n", last.size(), last);
+  }
+  gzip_.reset();
+  if (!is_http_1_0_ && !to_head) out += "0\r\n\r\n";
+  if (out.empty()) co_return result<>();
+  co_return co_await send(std::move(out));
+}
+
+bool http_connection::is_websocket() const {
+  return request_.method == "GET" && request_.headers.has_token("Connection", "upgrade") && request_.headers.has_token("Upgrade", "websocket");
+}
+
+awaitable<result<std::unique_ptr<websocket>>> http_connection::upgrade_websocket(const websocket_options& options) {
+  ENSURE(answer_ == answer::none, "a request is answered once");
+  auto limits = options.limits;
+  auto key = request_.headers.get("Sec-WebSocket-Key");
+  auto version = request_.headers.get("Sec-WebSocket-Version");
+  if (!is_websocket() || !key || version != "13" || is_http_1_0_) {
+    co_await respond({400, {{"Content-Type", "text/plain; charset=utf-8"}, {"Sec-WebSocket-Version", "13"}},
+                      "this path speaks WebSocket version 13 only: send GET with Upgrade: websocket, Sec-WebSocket-Key and Sec-WebSocket-Version\n"});
+    co_return fail(errc::invalid, "not a WebSocket handshake");
+  }
+  http_headers headers{{"Connection", "Upgrade"}, {"Upgrade", "websocket"}, {"Sec-WebSocket-Accept", websocket_accept_key(*key)}};
+  if (!options.subprotocol.empty() && request_.headers.has_token("Sec-WebSocket-Protocol", options.subprotocol))
+    headers.add("Sec-WebSocket-Protocol", options.subprotocol);
+  answer_ = answer::whole;
+  keep_alive_ = true;
+  // From here on the WebSocket's reader notices a client that goes away.
+  ++generation_;
+  co_await stop_watch();
+  CO_TRY(co_await send(head(101, headers, "")));
+  set_phase(phase::upgraded, {});
+  keep_alive_ = false;
+  co_return make_websocket(std::move(stream_), std::move(pending_), websocket_role::server, limits);
+}
+
+}  // namespace drover::net
