@@ -2,8 +2,9 @@
 // the same path.
 //
 // Threads: a node runs its own event loop on its own thread ("the raft thread"). Every member function may be called from any thread, but stop()
-// and the destructor not from the raft thread. Every callback is called on the raft thread, must not block it, and may call back into the
-// node (but not stop it); a caller with an executor of its own posts there.
+// and the destructor not from the raft thread. Every callback is called on the raft thread, exactly once, must not block it, and may call back
+// into the node (but not stop it); a caller with an executor of its own posts there. Once the node has stopped there is no such thread: calls
+// made then are answered errc::cancelled before they return.
 // Lifecycle: start() reads the disk (snapshot, then log) and returns when the node runs; a cluster of one is then already its own leader
 // with everything applied. stop() ends the loop: callbacks still owed get errc::cancelled, then the directory is unlocked. The destructor stops.
 //
@@ -11,8 +12,10 @@
 //  - apply() answers success only after the entry is on this disk (fdatasync) and on those of a majority, and was applied here.
 //  - An entry that was answered survives kill -9 and power loss. One that was not may be there or not (errc::unavailable says which error).
 //  - A torn tail that was never acknowledged is cut at start, with a warning. Damage anywhere else is errc::corrupt from start().
-//  - When the disk fails or is full, apply() fails with errc::io and what the disk said, nothing after it is accepted as leader, and the
-//    node keeps trying; when there is space again it leads again by itself.
+//  - When the disk fails or is full, apply() fails with errc::io and what the disk said, the node stops leading, and tries again every second:
+//    once there is space it reads its log anew and leads again by itself. The state machine keeps its state meanwhile (reads go on). The process
+//    must ignore SIGXFSZ for a file size limit to be such an error.
+//  - A start() that fails says in a sentence what is wrong with the directory: in use, not writable, damaged (file and byte).
 #pragma once
 
 #include <any>
@@ -75,6 +78,9 @@ struct options {
   // Entries since the last snapshot that start the next one, and how many are kept behind it for slow followers.
   uint32_t snapshot_threshold = 8192;
   uint32_t snapshot_trailing = 2048;
+  // The same in bytes, whichever comes first: libraft keeps the log since the last snapshot, and what trails it, in memory.
+  uint64_t snapshot_bytes = uint64_t{32} << 20;
+  uint64_t snapshot_trailing_bytes = uint64_t{4} << 20;
   // A follower starts an election after 1 to 2 times this without word from the leader.
   duration election_timeout = milliseconds(300);
   duration heartbeat = milliseconds(50);

@@ -1,0 +1,49 @@
+// The data directory before libraft sees it: made, locked, checked, and tidied after a crash.
+//
+// libraft alone would cut an open segment at the first damaged byte whatever follows, and set a damaged closed segment aside: both lose
+// entries that were acknowledged. So every byte is checked here first. A node writes one batch of entries at a time (raft/disk.h), so a crash can leave
+// only the very last batch incomplete; then some sector of it was never written and still holds zeros (or the file ends there). Anything else is
+// damage and an error.
+//
+// Threads: any, one at a time. The lock is held until the object is destroyed.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+
+namespace drover::raft {
+
+class directory_lock {
+ public:
+  // Makes the directory if it is missing. errc::conflict: another process (or node) holds it; errc::permission_denied, errc::io otherwise.
+  static result<std::unique_ptr<directory_lock>> take(const std::string& directory);
+  ~directory_lock();
+  directory_lock(const directory_lock&) = delete;
+  directory_lock& operator=(const directory_lock&) = delete;
+
+ private:
+  explicit directory_lock(int fd) : fd_(fd) {}
+  int fd_;
+};
+
+struct directory_report {
+  // Nothing was ever stored here.
+  bool empty = true;
+  uint64_t snapshot_index = 0;
+  uint64_t first_index = 0;
+  uint64_t last_index = 0;
+  // What was repaired, in sentences.
+  std::vector<std::string> repairs;
+};
+// Checks every stored byte and repairs what a crash may leave: an incomplete last batch is cut off, files that were being written are closed
+// or removed. errc::corrupt: stored entries or snapshots are damaged or missing; nothing was changed then.
+result<directory_report> recover_directory(const std::string& directory);
+
+// Whether `bytes` can be allocated now.
+result<> probe_space(const std::string& directory, uint64_t bytes);
+
+}  // namespace drover::raft
