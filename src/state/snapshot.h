@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <initializer_list>
 #include <memory>
 #include <string_view>
 #include <vector>
@@ -113,6 +114,9 @@ class snapshot {
   // Never null: the default until one was set.
   ref<schema::scheduler_configuration> scheduler_config() const;
   std::string_view cluster_id() const;
+
+  // For the generic access of state/tables.h.
+  const root& content() const { return *root_; }
 
  private:
   friend class store;
