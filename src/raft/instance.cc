@@ -34,6 +34,9 @@ result<> instance::initialise() {
     bridge_.detach();
     return fail(libraft_error(status, fmt::format("cannot open the data directory {}", settings_.directory), io_.errmsg));
   }
+  // 0.15 has async_work, which asynchronous snapshots need, but does not say so.
+  ENSURE(io_.async_work != nullptr, "libraft's disk cannot work in the background");
+  io_.version = 2;
   raft_uv_set_segment_size(&io_, settings_.segment_bytes);
   raft_uv_set_connect_retry_delay(&io_, static_cast<unsigned>(settings_.connect_retry.ms()));
   // Ours are checked and written faster without; and a damaged file must stay where it is.
