@@ -81,8 +81,8 @@ result<> decode_target(http_request& request);
 
 struct http_response {
   int status = 200;
-  http_headers headers;  // the server adds Date, Content-Length, Connection, Content-Encoding
-  std::string body;
+  http_headers headers{};  // the server adds Date, Content-Length, Connection, Content-Encoding
+  std::string body{};
 };
 
 // "Not Found"; "" for a number nobody knows.

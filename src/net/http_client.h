@@ -17,17 +17,17 @@
 namespace drover::net {
 
 struct http_client_options {
-  std::string address;  // see parse_url; a path in it is put before every target
-  std::shared_ptr<const tls_context> tls;  // https without one: the system's CAs
+  std::string address{};  // see parse_url; a path in it is put before every target
+  std::shared_ptr<const tls_context> tls{};  // https without one: the system's CAs
   duration connect_timeout = seconds(10);
-  http_headers headers;  // sent with every request
+  http_headers headers{};  // sent with every request
 };
 
 struct http_client_request {
   std::string method = "GET";
   std::string target = "/";  // encoded, with query
-  http_headers headers;
-  std::string body;
+  http_headers headers{};
+  std::string body{};
   // To the end of the answer (request) or to its head (open); zero: none.
   duration timeout{};
   size_t response_bytes_max = http_response_body_bytes_max;

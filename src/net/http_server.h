@@ -46,11 +46,11 @@ class http_exchange {
 using http_handler = std::function<awaitable<void>(http_exchange&)>;
 
 struct http_server_options {
-  http_handler handler;
-  http_limits limits;
+  http_handler handler{};
+  http_limits limits{};
   log::logger logger{"http"};
   // Later listeners speak TLS.
-  std::shared_ptr<const tls_context> tls;
+  std::shared_ptr<const tls_context> tls{};
 };
 
 struct http_server_stats {

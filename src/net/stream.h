@@ -16,9 +16,9 @@ class tls_context;
 
 // Where to listen or dial. `path` for a Unix socket, otherwise host and port; host is a literal address or a name, without brackets.
 struct endpoint {
-  std::string host;
+  std::string host{};
   uint16_t port = 0;
-  std::string path;
+  std::string path{};
   bool is_unix() const { return !path.empty(); }
   friend bool operator==(const endpoint&, const endpoint&) = default;
 };

@@ -11,13 +11,13 @@ namespace drover::net {
 
 struct tls_options {
   // PEM files. A server needs both; a client gives them when the server asks for a certificate.
-  std::string certificate_file, key_file;
+  std::string certificate_file{}, key_file{};
   // CAs that the other side's certificate must chain to. Both empty: a client trusts the system's, a server verifies nobody.
-  std::string ca_file, ca_directory;
+  std::string ca_file{}, ca_directory{};
   // Client: check the chain and the name. Server: require a certificate of the client.
   bool verify = true;
   // Client: the name in the certificate and in SNI, if not the dialled host ("server.global.nomad").
-  std::string server_name;
+  std::string server_name{};
 };
 
 class tls_context {

@@ -20,9 +20,9 @@ struct websocket_message {
 };
 
 struct websocket_options {
-  websocket_limits limits;
+  websocket_limits limits{};
   // Server: answered if the client offers it. Client: offered.
-  std::string subprotocol;
+  std::string subprotocol{};
 };
 
 // RFC 6455 section 7.4.1.
@@ -49,12 +49,12 @@ class websocket {
 };
 
 struct websocket_connect_options {
-  websocket_options websocket;
-  http_headers headers;
-  std::shared_ptr<const tls_context> tls;
+  websocket_options websocket{};
+  http_headers headers{};
+  std::shared_ptr<const tls_context> tls{};
   duration timeout = seconds(10);
   // Dial this instead of the URL's host ("unix:///run/drover.sock").
-  std::string dial_address;
+  std::string dial_address{};
 };
 // ws://, wss://, http:// or https:// URL. A refusal carries the status and the body's first line in its message: errc by status
 // (403 permission_denied, 404 not_found, else unavailable).
