@@ -68,6 +68,7 @@ class cgroup_manager {
   task_cgroup shim_cgroup() const;
 
  private:
+  result<> make_parents(const std::string& below);
   task_cgroup place(const std::string& name, bool with_cpuset) const;
   cgroup_mode mode_ = cgroup_mode::none;
   std::string reason_;
