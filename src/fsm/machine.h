@@ -1,0 +1,53 @@
+// The state machine: applies log entries to the store, saves the state and restores it.
+//
+// Threads: apply(), freeze() and restore() on one thread (Raft's), one at a time. What freeze() returns may run on any thread while apply()
+// goes on. The commit hook runs on the applying thread after the change is visible: it should only post to a loop.
+// Lifecycle: the store outlives the machine. Has the shape of raft::state_machine; the server adapts it.
+#pragma once
+
+#include <any>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "fsm/commands.h"
+#include "state/store.h"
+
+namespace drover::fsm {
+
+// What one entry changed, in order, for whoever keeps a view of the state (broker, blocked evaluations, event stream, columnar node view).
+struct commit_event {
+  uint64_t index = 0;
+  command_type type = {};
+  // The state was replaced as a whole: `changes` is empty, start over from `state`.
+  bool restored = false;
+  std::vector<state::change> changes;
+  state::snapshot state;
+};
+using commit_hook = std::function<void(std::shared_ptr<const commit_event>)>;
+
+class machine {
+ public:
+  // Gives an empty store what every cluster has: namespace "default", node pools "default" and "all".
+  explicit machine(state::store& store);
+
+  void on_commit(commit_hook hook) { hook_ = std::move(hook); }
+
+  // Refusals (not found, conflict ...) leave the state as it was. errc::corrupt: the entry is not understood (unknown command, broken
+  // msgpack); this server must not go on alone.
+  result<std::any> apply(uint64_t index, std::string_view entry);
+
+  // How to write the state as it is now.
+  std::function<result<std::string>()> freeze() const;
+  // All or nothing.
+  result<> restore(uint64_t index, std::string_view saved);
+
+ private:
+  state::store& store_;
+  commit_hook hook_;
+};
+
+}  // namespace drover::fsm
