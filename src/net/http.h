@@ -28,6 +28,7 @@ class http_headers {
   bool has_token(std::string_view name, std::string_view token) const;
   const std::vector<std::pair<std::string, std::string>>& entries() const { return entries_; }
   size_t size() const { return entries_.size(); }
+  void reserve(size_t count) { entries_.reserve(count); }
 
  private:
   std::vector<std::pair<std::string, std::string>> entries_;

@@ -53,8 +53,7 @@ void http_connection::close_stream() {
 }
 
 void http_connection::end() {
-  ++generation_;
-  if (watching_) cancel_watch_.emit(asio::cancellation_type::terminal);
+  handling_ = false;
   close_stream();
 }
 
@@ -170,17 +169,22 @@ awaitable<void> http_connection::drain() {
 awaitable<void> http_connection::handle() {
   set_phase(phase::running, {});
   ++server_.stats.running;
-  ++generation_;
+  handling_ = true;
   struct leave {
-    http_server_core& server;
-    ~leave() { --server.stats.running; }
-  } leaving{server_};
+    http_connection& self;
+    ~leave() {
+      self.handling_ = false;
+      --self.server_.stats.running;
+    }
+  } leaving{*this};
   // Runs when the handler first waits; handlers that answer at once cost no watch.
-  ++references;
-  asio::post(server_.owner, [this, generation = generation_, &server = server_] {
-    if (generation == generation_ && phase_ != phase::idle && phase_ != phase::upgraded) start_watch();
-    release(server, this);
-  });
+  if (!watching_) {
+    ++references;
+    asio::post(server_.owner, [this, &server = server_] {
+      if (handling_ && stream_) watch();
+      release(server, this);
+    });
+  }
   std::string failure;
   try {
     co_await server_.options.handler(*this);
@@ -188,9 +192,7 @@ awaitable<void> http_connection::handle() {
     if (is_cancellation(e)) throw;
     failure = e.what();
   }
-  // The posted start must not find a handler that has ended.
-  ++generation_;
-  co_await stop_watch();
+  handling_ = false;
   co_await finish_answer(std::move(failure));
 }
 
@@ -206,35 +208,28 @@ awaitable<void> http_connection::finish_answer(std::string failure) {
   }
 }
 
-void http_connection::start_watch() {
-  if (watching_) return;
+// The watch notices that the client went away while the handler waits; requests that are sent ahead are kept for later. It is armed once
+// and stays armed over fast requests: then it fires for nothing when the next one arrives.
+void http_connection::watch() {
+  if (watching_ || pending_.size() >= http_pipelined_bytes_max) return;
   watching_ = true;
   ++references;
-  asio::co_spawn(server_.owner, watch(generation_),
-                 asio::bind_cancellation_slot(cancel_watch_.slot(), [this, &server = server_](const std::exception_ptr&) {
-                   watching_ = false;
-                   release(server, this);
-                 }));
+  stream_->when_readable([this, &server = server_] {
+    watching_ = false;
+    if (handling_ && stream_) look();
+    release(server, this);
+  });
 }
 
-awaitable<void> http_connection::stop_watch() {
-  if (!watching_) co_return;
-  cancel_watch_.emit(asio::cancellation_type::terminal);
-  while (watching_) co_await yield();
-}
-
-// Notices that the client went away while the handler waits. Requests that are sent ahead are kept for later.
-awaitable<void> http_connection::watch(uint32_t generation) {
-  while (pending_.size() < http_pipelined_bytes_max) {
-    auto readable = co_await stream_->wait_readable();
-    if (generation != generation_) co_return;
-    auto count = readable ? stream_->try_read(server_.scratch) : result<size_t>(fail(readable.error()));
-    if (!count) {
-      ++server_.stats.disconnects;
-      cancel_run.emit(asio::cancellation_type::terminal);
-      co_return;
-    }
+void http_connection::look() {
+  auto count = stream_->try_read(server_.scratch);
+  if (count) {
     pending_.append(server_.scratch.data(), *count);
+    watch();
+  } else {
+    ++server_.stats.disconnects;
+    handling_ = false;
+    cancel_run.emit(asio::cancellation_type::terminal);
   }
 }
 
@@ -367,8 +362,7 @@ awaitable<result<std::unique_ptr<websocket>>> http_connection::upgrade_websocket
   answer_ = answer::whole;
   keep_alive_ = true;
   // From here on the WebSocket's reader notices a client that goes away.
-  ++generation_;
-  co_await stop_watch();
+  handling_ = false;
   CO_TRY(co_await send(head(101, headers, "")));
   set_phase(phase::upgraded, {});
   keep_alive_ = false;

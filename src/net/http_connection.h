@@ -78,9 +78,8 @@ class http_connection final : public http_exchange {
   awaitable<result<>> send(std::string data);
   std::string head(int status, const http_headers& headers, std::string_view framing) const;
   void set_phase(phase p, duration timeout);
-  void start_watch();
-  awaitable<void> stop_watch();
-  awaitable<void> watch(uint32_t generation);
+  void watch();
+  void look();
   bool accepts_gzip() const;
 
   http_server_core& server_;
@@ -89,13 +88,13 @@ class http_connection final : public http_exchange {
   // Bytes that arrived and are not parsed yet.
   std::string pending_;
   std::unique_ptr<gzip_encoder> gzip_;
-  boost::asio::cancellation_signal cancel_watch_;
   time_point deadline_ = never;
-  uint32_t generation_ = 0;
   phase phase_ = phase::idle;
   answer answer_ = answer::none;
   bool keep_alive_ = true;
   bool is_http_1_0_ = false;
+  // A handler runs, and is to be cancelled when the client leaves.
+  bool handling_ = false;
   bool watching_ = false;
 };
 

@@ -64,6 +64,10 @@ class socket_stream final : public byte_stream {
     co_return result<>();
   }
 
+  void when_readable(std::function<void()> callback) override {
+    socket_.async_wait(asio::socket_base::wait_read, [callback = std::move(callback)](error_code) { callback(); });
+  }
+
   result<size_t> try_read(std::span<char> into) override {
     if (!socket_.is_open()) return fail(errc::closed, "the connection is closed");
     if (into.empty()) return 0;

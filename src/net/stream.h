@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -36,6 +37,9 @@ class byte_stream {
   virtual awaitable<result<>> write_all(std::string_view data) = 0;
   // Returns when read_some would not wait (data, end or error), without holding a buffer meanwhile. Cancellable.
   virtual awaitable<result<>> wait_readable() = 0;
+  // Calls `callback` once, from the loop, when there may be something to read, or the stream has ended or was closed: a watch that costs no
+  // coroutine. It may call too early. Cannot be cancelled; may be under way beside a read.
+  virtual void when_readable(std::function<void()> callback) = 0;
   // Non-blocking attempts: the count, 0 if it would have to wait. try_read: errc::closed at the end of the stream. What try_write did not
   // take must go to write_all next, or the stream be closed.
   virtual result<size_t> try_read(std::span<char> into) = 0;

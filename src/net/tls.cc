@@ -105,6 +105,7 @@ class tls_stream final : public byte_stream {
   }
   awaitable<result<>> write_all(std::string_view data) override;
   awaitable<result<>> wait_readable() override;
+  void when_readable(std::function<void()> callback) override { under_->when_readable(std::move(callback)); }
   result<size_t> try_read(std::span<char> into) override;
   result<size_t> try_write(std::string_view data) override;
   awaitable<result<>> shutdown() override {
