@@ -54,6 +54,8 @@ const char** text_of(config* c, uint32_t tag) {
     case tag_log_prefix: return &c->log_prefix;
     case tag_root: return &c->root;
     case tag_command_name: return &c->command_name;
+    case tag_shim_unified: return &c->shim_unified;
+    case tag_task_unified: return &c->task_unified;
     default: return nullptr;
   }
 }

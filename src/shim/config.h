@@ -24,6 +24,8 @@ struct config {
   const char* log_prefix = nullptr;
   const char* root = nullptr;
   const char* command_name = nullptr;
+  const char* shim_unified = nullptr;
+  const char* task_unified = nullptr;
   list shim_cgroups, task_cgroups, candidates, environment, mounts, rlimits;
   // items[0] is left free for the path that is executed.
   list arguments;

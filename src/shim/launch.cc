@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <linux/capability.h>
+#include <linux/sched.h>
 #include <sched.h>
 #include <signal.h>
 #include <string.h>
@@ -42,7 +43,8 @@ bool connect_streams(const launch_options& o, failure* f) {
   return true;
 }
 
-bool join_cgroups(const config* c, failure* f) {
+bool join_cgroups(const config* c, bool inside, failure* f) {
+  if (c->task_unified && !inside && !join_cgroup(c->task_unified)) return fail(f, step_cgroup, c->task_unified);
   for (uint32_t i = 0; i < c->task_cgroups.count; i++)
     if (!write_file(c->task_cgroups.items[i], "0")) return fail(f, step_cgroup, c->task_cgroups.items[i]);
   return true;
@@ -155,9 +157,9 @@ bool run(const config* c, failure* f) {
   return false;
 }
 
-bool become_task(const launch_options& o, pid_t parent, failure* f) {
+bool become_task(const launch_options& o, pid_t parent, bool inside, failure* f) {
   reset_signals();
-  if (!connect_streams(o, f) || !join_cgroups(o.task, f)) return false;
+  if (!connect_streams(o, f) || !join_cgroups(o.task, inside, f)) return false;
   say_hello(o);
   if (!set_oom_score(o, f) || !enter_namespaces(o, f) || !set_limits(o.task, f) || !drop_bounding(o.task, f) ||
       !become_user(o.task, f))
@@ -172,6 +174,29 @@ bool become_task(const launch_options& o, pid_t parent, failure* f) {
 
 }  // namespace
 
+bool join_cgroup(const char* directory) {
+  char path[1024];
+  text_builder(path, sizeof path).add(directory).add("/cgroup.procs");
+  return write_file(path, "0");
+}
+
+pid_t fork_into(const char* directory, bool* inside) {
+  *inside = false;
+  int fd = directory ? open(directory, O_PATH | O_DIRECTORY | O_CLOEXEC) : -1;
+  if (fd < 0) return fork();
+  clone_args wanted = {};
+  wanted.flags = CLONE_INTO_CGROUP;
+  wanted.exit_signal = SIGCHLD;
+  wanted.cgroup = static_cast<uint64_t>(fd);
+  *inside = true;
+  auto child = static_cast<pid_t>(syscall(SYS_clone3, &wanted, sizeof wanted));
+  if (child == 0) return 0;
+  close(fd);
+  if (child > 0) return child;
+  *inside = false;
+  return fork();
+}
+
 pid_t launch(const launch_options& o, failure* f) {
   int report[2];
   if (pipe2(report, O_CLOEXEC) < 0) {
@@ -179,9 +204,10 @@ pid_t launch(const launch_options& o, failure* f) {
     return -1;
   }
   pid_t self = getpid();
-  pid_t child = fork();
+  bool inside = false;
+  pid_t child = fork_into(o.task->task_unified, &inside);
   if (child == 0) {
-    become_task(o, self, f);
+    become_task(o, self, inside, f);
     while (write(report[1], f, sizeof *f) < 0 && errno == EINTR) {
     }
     _exit(1);

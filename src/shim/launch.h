@@ -22,6 +22,12 @@ struct launch_options {
   int32_t own_oom_score_adj = 0;
 };
 
+// fork() straight into a v2 cgroup; an ordinary fork where `directory` is null. `*inside` says whether the child is there already: a
+// kernel that cannot do it leaves the joining to the child.
+pid_t fork_into(const char* directory, bool* inside);
+// Moves the calling process into a cgroup directory.
+bool join_cgroup(const char* directory);
+
 // Forks and waits until the child runs its program or could not. The pid, or -1 and `f`; the child is reaped then.
 pid_t launch(const launch_options& o, failure* f);
 

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "shim/launch.h"
 #include "shim/supervisor.h"
 #include "shim/util.h"
 
@@ -42,8 +43,10 @@ int main() {
   // Process 1 of the task's pid namespace: it reaps what the task leaves behind, and the kernel ends the task with it.
   if ((self.task.namespaces & namespace_pid) && unshare(CLONE_NEWPID) < 0) refuse(step_namespaces, errno, "unshare");
   // The process the agent waits for ends here; the supervisor has no parent that could take it along.
-  pid_t child = fork();
+  bool inside = false;
+  pid_t child = fork_into(self.task.shim_unified, &inside);
   if (child < 0) refuse(step_fork, errno, "fork");
   if (child > 0) _exit(0);
+  if (self.task.shim_unified && !inside) join_cgroup(self.task.shim_unified);
   supervise(&self);
 }

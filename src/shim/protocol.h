@@ -98,6 +98,8 @@ enum tag : uint32_t {
   tag_namespaces = 20,      // uint32: namespace_*
   tag_mount = 21,           // repeated, in order: uint32 flags (mount_*), then source NUL target NUL
   tag_command_name = 22,    // the command as the job says it, for messages
+  tag_shim_unified = 23,    // v2 cgroup directory for the shim: started inside, which costs nothing, where joining waits for the kernel
+  tag_task_unified = 24,    // the same for the task
 };
 
 constexpr uint32_t namespace_pid = 1;

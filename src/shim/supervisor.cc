@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
@@ -14,6 +15,10 @@
 #include "shim/launch.h"
 #include "shim/pidfd.h"
 #include "shim/util.h"
+
+// From the linker: the program's first byte and the end of its code.
+extern "C" char __executable_start[];
+extern "C" char etext[];
 
 namespace drover::shim {
 namespace {
@@ -85,6 +90,15 @@ void start_task(supervisor* s) {
   close(o.in);
   if (ends[0] != o.in) close(ends[0]);
   if (ends[1] != o.in) close(ends[1]);
+}
+
+// The start has mapped much of the program that the loop never needs (mostly libc's own start), and the kernel maps 16 pages around each
+// one that is touched. Unmapped, what is needed comes back page by page: a tenth.
+void forget_start() {
+  auto first = reinterpret_cast<uintptr_t>(__executable_start) & ~4095ul;
+  auto size = (reinterpret_cast<uintptr_t>(etext) - first + 4095) & ~4095ul;
+  madvise(reinterpret_cast<void*>(first), size, MADV_RANDOM);
+  madvise(reinterpret_cast<void*>(first), size, MADV_DONTNEED);
 }
 
 void write_exit_file(const supervisor* s) {
@@ -203,6 +217,7 @@ void supervise(supervisor* s) {
   if (s->signal_fd < 0) give_up(s, step_fork, errno, "signalfd");
   start_task(s);
   send_started(s);
+  forget_start();
   loop(s);
   __builtin_unreachable();
 }

@@ -80,8 +80,12 @@ result<> write_process(blob_writer& out, const std::vector<std::string>& args, c
 }
 
 void write_cgroups(blob_writer& out, const launch_spec& spec) {
-  for (const auto& dir : spec.shim_cgroup.dirs) out.text(shim::tag_shim_cgroup, dir + "/cgroup.procs");
-  for (const auto& dir : spec.cgroup.dirs) out.text(shim::tag_task_cgroup, dir + "/cgroup.procs");
+  if (!spec.shim_cgroup.unified.empty()) out.text(shim::tag_shim_unified, spec.shim_cgroup.unified);
+  if (!spec.cgroup.unified.empty()) out.text(shim::tag_task_unified, spec.cgroup.unified);
+  for (const auto& dir : spec.shim_cgroup.dirs)
+    if (dir != spec.shim_cgroup.unified) out.text(shim::tag_shim_cgroup, dir + "/cgroup.procs");
+  for (const auto& dir : spec.cgroup.dirs)
+    if (dir != spec.cgroup.unified) out.text(shim::tag_task_cgroup, dir + "/cgroup.procs");
   if (!spec.cgroup.memory.empty())
     out.text(shim::tag_oom_file,
              spec.cgroup.memory + (spec.cgroup.mode == cgroup_mode::v2 ? "/memory.events" : "/memory.oom_control"));

@@ -299,8 +299,9 @@ result<> cgroup_manager::make_parents(const std::string& below) {
 
 bool cgroup_manager::can_limit_memory() const { return !memory_.empty(); }
 
-task_cgroup cgroup_manager::place(const std::string& name, bool with_cpuset) const {
+task_cgroup cgroup_manager::place(const std::string& name, const cgroup_limits& limits) const {
   task_cgroup group;
+  bool with_cpuset = !limits.cores.empty();
   group.mode = mode_;
   auto below = [&](const std::string& parent, const std::string& rest) { return parent.empty() ? std::string() : parent + "/" + rest; };
   if (mode_ == cgroup_mode::v2) {
@@ -310,9 +311,14 @@ task_cgroup cgroup_manager::place(const std::string& name, bool with_cpuset) con
     if (!memory_.empty()) group.memory = group.unified;
     if (with_cpuset && !cpuset_.empty()) group.cpuset = group.unified;
   } else {
-    group.cpu = below(cpu_, name);
-    group.cpuacct = below(cpuacct_, name);
-    group.memory = below(memory_, name);
+    // A process that joins v1 groups waits for the kernel (an RCU grace period, 5 to 15 ms) once for all of them; one that only starts
+    // inside a v2 group does not. So without limits there are no v1 groups where v2 can kill and freeze.
+    bool limited = unified_.empty() || limits.cpu_shares > 0 || limits.memory_mb > 0 || !limits.cores.empty();
+    if (limited) {
+      group.cpu = below(cpu_, name);
+      group.cpuacct = below(cpuacct_, name);
+      group.memory = below(memory_, name);
+    }
     group.unified = below(unified_, name);
     // Every group joined costs time at the start: the v2 hierarchy kills and freezes better, so the v1 freezer is for machines without.
     if (unified_.empty()) group.freezer = below(freezer_, name);
@@ -326,7 +332,7 @@ result<task_cgroup> cgroup_manager::create(const std::string& name, const cgroup
   if (mode_ == cgroup_mode::none) return task_cgroup{};
   if (name.empty() || name.front() == '.' || name.find('/') != name.npos)
     return fail(errc::invalid, "\"{}\" is no name for a cgroup; ALLOC.TASK without a slash is expected", name);
-  task_cgroup group = place(name, !limits.cores.empty());
+  task_cgroup group = place(name, limits);
   for (const auto& dir : group.dirs) {
     if (::mkdir(dir.c_str(), 0755) == 0) continue;
     if (errno != EEXIST) return fail(system_error(errno, "create cgroup " + dir));
@@ -342,14 +348,20 @@ result<task_cgroup> cgroup_manager::create(const std::string& name, const cgroup
   return group;
 }
 
-// Out of the groups by which a service manager finds what belongs to the agent.
+// Out of the groups by which a service manager finds what belongs to the agent: the v2 hierarchy, or systemd's own beside v1. An agent
+// that no manager has put into a group of its own needs none, and saves the time.
 task_cgroup cgroup_manager::shim_cgroup() const {
   task_cgroup group;
   group.mode = mode_;
-  for (const std::string* parent : {&unified_, &systemd_}) {
-    if (parent->empty()) continue;
-    std::string dir = *parent + (mode_ == cgroup_mode::v2 ? "/shims.slice" : "/shims");
-    if (make_dir(dir)) add_dir(group, dir);
+  auto own = read_small_file("/proc/self/cgroup").value_or("");
+  for (auto line : split(own, '\n')) {
+    bool is_unified = line.starts_with("0::"), is_systemd = line.find(":name=systemd:") != line.npos;
+    if ((!is_unified && !is_systemd) || line.ends_with(":/")) continue;
+    const std::string& parent = is_unified ? unified_ : systemd_;
+    std::string dir = parent + (mode_ == cgroup_mode::v2 ? "/shims.slice" : "/shims");
+    if (parent.empty() || !make_dir(dir)) continue;
+    add_dir(group, dir);
+    if (is_unified) group.unified = dir;
   }
   return group;
 }
