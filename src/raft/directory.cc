@@ -179,7 +179,8 @@ result<> check_closed_segments(const std::string& directory, const listing& file
   size_t begin = closed.size() - 1;
   while (begin > 0 && closed[begin - 1].last + 1 == closed[begin].first) begin--;
   if (closed[begin].first > snapshot_index + 1) {
-    return fail(errc::corrupt, "log entries {} to {} are missing in {}; restore the directory from a backup or from another server", snapshot_index + 1,
+    uint64_t known = begin > 0 ? std::max(snapshot_index, closed[begin - 1].last) : snapshot_index;
+    return fail(errc::corrupt, "log entries {} to {} are missing in {}; restore the directory from a backup or from another server", known + 1,
                 closed[begin].first - 1, directory);
   }
   for (size_t i = begin; i < closed.size(); i++) TRY(check_closed(directory, closed[i]));

@@ -1,6 +1,7 @@
 #include "raft/instance.h"
 
 #include "base/ensure.h"
+#include "raft/aio.h"
 #include "raft/framing.h"
 #include "raft/limits.h"
 
@@ -49,6 +50,7 @@ result<> instance::initialise() {
   fsm_.snapshot = &instance::fsm_snapshot;
   fsm_.snapshot_async = &instance::fsm_snapshot_async;
   fsm_.snapshot_finalize = &instance::fsm_snapshot_finalize;
+  ENSURE(idle_aio_contexts() <= idle_aio_contexts_max, "more idle contexts than allowed");
   raft_.data = &disk_;
   disk_.wrap(&io_);
   if (int status = raft_init(&raft_, &io_, &fsm_, settings_.id, settings_.address.c_str()); status != 0) {

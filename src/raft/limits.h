@@ -22,5 +22,7 @@ inline constexpr size_t servers_max = 64;
 inline constexpr size_t address_bytes_max = 255;
 // Connections from other servers that have not yet said who they are.
 inline constexpr size_t handshakes_max = 64;
+// Kernel contexts for asynchronous writes that are kept for reuse (aio.h): the open log files of a few nodes.
+inline constexpr size_t idle_aio_contexts_max = 8;
 
 }  // namespace drover::raft

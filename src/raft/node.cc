@@ -377,7 +377,7 @@ void node::impl::snapshot_finished(result<> r) {
   if (r) {
     snapshots_taken_++;
     logger.debug("snapshot stored", {{"index", instance_->raft().log.snapshot.last_index}});
-  } else {
+  } else if (r.error().code() != errc::cancelled) {
     logger.error("a snapshot could not be stored; the log grows until one can be", {{"error", r.error().text()}});
   }
   for (callback& done : std::exchange(compactions_, {})) done(r);

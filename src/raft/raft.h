@@ -79,7 +79,7 @@ struct options {
   uint32_t snapshot_threshold = 8192;
   uint32_t snapshot_trailing = 2048;
   // The same in bytes, whichever comes first: libraft keeps the log since the last snapshot, and what trails it, in memory.
-  uint64_t snapshot_bytes = uint64_t{32} << 20;
+  uint64_t snapshot_bytes = uint64_t{16} << 20;
   uint64_t snapshot_trailing_bytes = uint64_t{4} << 20;
   // A follower starts an election after 1 to 2 times this without word from the leader.
   duration election_timeout = milliseconds(300);
