@@ -6,6 +6,7 @@
 
 #include "hcl/limits.h"
 #include "hcl/native_parser.h"
+#include "hcl/utf8.h"
 
 namespace drover::hcl {
 

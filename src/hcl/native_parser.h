@@ -154,7 +154,5 @@ inline void adopt(expression& parent, const expression_ptr& child) {
 
 // A number literal's value: an integer where it is one and fits, otherwise a double.
 value number_of(std::string_view digits);
-// Requires: `code` is a Unicode scalar value.
-void append_utf8(std::string& out, uint32_t code);
 
 }  // namespace drover::hcl

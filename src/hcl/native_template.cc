@@ -4,6 +4,7 @@
 #include "base/text.h"
 #include "hcl/limits.h"
 #include "hcl/native_parser.h"
+#include "hcl/utf8.h"
 
 namespace drover::hcl {
 
@@ -22,19 +23,6 @@ expression_ptr native_parser::parse_template_region(uint32_t begin, uint32_t end
   limit_ = end;
   if (!scan_pieces(string_end::region, pieces)) return nullptr;
   return build_template(pieces, {file_.get(), begin, end}, true);
-}
-
-void append_utf8(std::string& out, uint32_t code) {
-  auto put = [&](uint32_t c) { out += static_cast<char>(c); };
-  if (code < 0x80) {
-    put(code);
-  } else if (code < 0x800) {
-    put(0xc0 | code >> 6), put(0x80 | (code & 63));
-  } else if (code < 0x10000) {
-    put(0xe0 | code >> 12), put(0x80 | (code >> 6 & 63)), put(0x80 | (code & 63));
-  } else {
-    put(0xf0 | code >> 18), put(0x80 | (code >> 12 & 63)), put(0x80 | (code >> 6 & 63)), put(0x80 | (code & 63));
-  }
 }
 
 expression_ptr native_parser::parse_quoted() {
