@@ -62,6 +62,19 @@ awaitable<bool> event::wait(time_point deadline) {
   co_return false;
 }
 
+awaitable<void> event::wait_to_the_end() {
+  bool throws = co_await asio::this_coro::throw_if_cancelled();
+  co_await keep_going();
+  while (!set_) {
+    try {
+      co_await wait();
+    } catch (const std::exception& e) {
+      if (!is_cancellation(e)) throw;
+    }
+  }
+  co_await asio::this_coro::throw_if_cancelled(throws);
+}
+
 struct remote_event::shared {
   explicit shared(loop& l) : owner(l) {}
   loop& owner;

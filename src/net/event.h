@@ -29,6 +29,8 @@ class event {
   void notify_one();
   // True: set or notified. False: the deadline passed. Throws when the task is cancelled.
   awaitable<bool> wait(time_point deadline = never);
+  // Returns only when the event is set, even if the waiting task is cancelled meanwhile: for stop() functions that must join.
+  awaitable<void> wait_to_the_end();
   bool has_waiters() const { return first_ != nullptr; }
 
  private:

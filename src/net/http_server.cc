@@ -152,10 +152,18 @@ awaitable<void> http_server::stop(duration grace) {
   for (auto& l : s.listeners) l->close();
   for (auto* c = s.core.first; c; c = c->next)
     if (c->is_idle()) c->close_stream();
-  if (grace.ns > 0) co_await s.core.emptied.wait(after(grace));
+  bool throws = co_await asio::this_coro::throw_if_cancelled();
+  co_await keep_going();
+  try {
+    if (grace.ns > 0) co_await s.core.emptied.wait(after(grace));
+  } catch (const std::exception& e) {
+    // Whoever stops us is in a hurry: no more grace.
+    if (!is_cancellation(e)) throw;
+  }
   for (auto* c = s.core.first; c; c = c->next) c->cancel_run.emit(asio::cancellation_type::terminal);
-  co_await s.core.emptied.wait();
+  co_await s.core.emptied.wait_to_the_end();
   co_await s.scope.stop();
+  co_await asio::this_coro::throw_if_cancelled(throws);
 }
 
 }  // namespace drover::net

@@ -75,7 +75,8 @@ class http_server {
   void serve(std::unique_ptr<byte_stream> stream);
   // New TLS connections use it from now on (reload).
   void set_tls(std::shared_ptr<const tls_context> tls);
-  // No new connections or requests; running handlers get `grace` to end, then they are cancelled.
+  // No new connections or requests; running handlers get `grace` to end, then they are cancelled. Finishes even when the caller is
+  // cancelled while it waits (that ends the grace).
   awaitable<void> stop(duration grace = seconds(0));
   http_server_stats stats() const;
 

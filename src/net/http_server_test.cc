@@ -264,6 +264,39 @@ TEST_F(net_http_server, stop_lets_running_handlers_finish_within_grace) {
   }(l));
 }
 
+TEST_F(net_http_server, a_client_that_takes_nothing_is_cut) {
+  run_test(l, [](loop& l) -> awaitable<void> {
+    event ended;
+    errc code = errc::unknown;
+    test_server s(l, [&](http_exchange& x) -> awaitable<void> {
+      auto sent = co_await x.respond({200, {}, std::string(20'000'000, 'x')});
+      code = sent ? errc::unknown : sent.error().code();
+      ended.set();
+    }, {.write_timeout = milliseconds(20)});
+    auto stream = must(co_await dial(s.where));
+    must(co_await stream->write_all("GET / HTTP/1.1\r\nHost: x\r\n\r\n"));
+    EXPECT_TRUE(co_await ended.wait());
+    EXPECT_EQ(code, errc::closed);
+    co_await s.stop();
+  }(l));
+}
+
+TEST_F(net_http_server, stop_finishes_even_when_cancelled) {
+  run_test(l, [](loop& l) -> awaitable<void> {
+    event never_set;
+    test_server s(l, [&](http_exchange&) -> awaitable<void> { co_await never_set.wait(); });
+    auto stream = must(co_await dial(s.where));
+    must(co_await stream->write_all("GET / HTTP/1.1\r\nHost: x\r\n\r\n"));
+    while (s.server.stats().running < 1) co_await yield();
+    auto stop = [](http_server& server) -> awaitable<result<>> {
+      co_await server.stop(hours(1));
+      co_return result<>();
+    };
+    (void)co_await with_deadline(stop(s.server), after(milliseconds(5)));
+    EXPECT_EQ(s.server.stats().connections, 0u);
+  }(l));
+}
+
 TEST_F(net_http_server, unix_sockets) {
   run_test(l, [](loop& l) -> awaitable<void> {
     auto path = std::filesystem::temp_directory_path() / fmt::format("drover-net-test-{}.sock", ::getpid());

@@ -15,6 +15,7 @@
 #include <boost/asio/use_awaitable.hpp>
 
 #include "base/text.h"
+#include "net/readiness_stream.h"
 #include "net/socket.h"
 
 namespace drover::net {
@@ -23,114 +24,40 @@ using boost::system::error_code;
 
 namespace {
 constexpr int accept_backlog = 4096;
-// After so many reads that never waited, a coroutine lets the others run.
-constexpr int reads_without_wait_max = 16;
-
-class socket_stream final : public byte_stream {
+class socket_stream final : public readiness_stream<generic_socket> {
  public:
-  explicit socket_stream(generic_socket socket) : socket_(std::move(socket)) {
-    error_code ignored;
-    socket_.native_non_blocking(true, ignored);
-    remember_remote();
-  }
-
-  awaitable<result<size_t>> read_some(std::span<char> into) override {
-    if (++reads_without_wait_ > reads_without_wait_max) {
-      reads_without_wait_ = 0;
-      co_await yield();
-    }
-    for (;;) {
-      auto count = try_read(into);
-      if (!count && count.error().code() == errc::closed) co_return size_t{0};
-      if (!count || *count > 0 || into.empty()) co_return count;
-      reads_without_wait_ = 0;
-      CO_TRY(co_await wait_readable());
-    }
-  }
-
-  awaitable<result<>> write_all(std::string_view data) override {
-    for (;;) {
-      CO_TRY_ASSIGN(auto count, try_write(data));
-      data.remove_prefix(count);
-      if (data.empty()) co_return result<>();
-      auto [code] = co_await socket_.async_wait(asio::socket_base::wait_write, asio::as_tuple(asio::use_awaitable));
-      if (code) co_return failed(code, "write");
-    }
-  }
-
-  awaitable<result<>> wait_readable() override {
-    auto [code] = co_await socket_.async_wait(asio::socket_base::wait_read, asio::as_tuple(asio::use_awaitable));
-    if (code) co_return failed(code, "read");
-    co_return result<>();
-  }
-
-  void when_readable(std::function<void()> callback) override {
-    socket_.async_wait(asio::socket_base::wait_read, [callback = std::move(callback)](error_code) { callback(); });
-  }
-
-  result<size_t> try_read(std::span<char> into) override {
-    if (!socket_.is_open()) return fail(errc::closed, "the connection is closed");
-    if (into.empty()) return 0;
-    auto count = ::recv(socket_.native_handle(), into.data(), into.size(), MSG_DONTWAIT);
-    if (count > 0) return static_cast<size_t>(count);
-    if (count == 0) return fail(errc::closed, "the other side closed the connection");
-    if (errno == EAGAIN || errno == EINTR) return 0;
-    return failed(error_code(errno, boost::system::system_category()), "read");
-  }
-
-  result<size_t> try_write(std::string_view data) override {
-    if (!socket_.is_open()) return fail(errc::closed, "the connection is closed");
-    if (data.empty()) return 0;
-    auto count = ::send(socket_.native_handle(), data.data(), data.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
-    if (count >= 0) return static_cast<size_t>(count);
-    if (errno == EAGAIN || errno == EINTR) return 0;
-    return failed(error_code(errno, boost::system::system_category()), "write");
-  }
+  explicit socket_stream(generic_socket socket) : readiness_stream(std::move(socket)) { remember_remote(); }
 
   awaitable<result<>> shutdown() override {
     error_code code;
-    socket_.shutdown(asio::socket_base::shutdown_send, code);
+    handle_.shutdown(asio::socket_base::shutdown_send, code);
     if (code) co_return failed(code, "shutdown");
     co_return result<>();
   }
-
-  void close() override {
-    closed_ = true;
-    error_code ignored;
-    socket_.close(ignored);
-  }
-
   endpoint remote() const override { return from_socket_address(remote_, remote_size_); }
   endpoint local() const override {
     error_code code;
-    auto address = socket_.local_endpoint(code);
+    auto address = handle_.local_endpoint(code);
     return code ? endpoint{} : from_socket_address(address.data(), address.size());
   }
-  int native_handle() const override { return socket_.is_open() ? const_cast<generic_socket&>(socket_).native_handle() : -1; }
 
  private:
-  std::unexpected<error> failed(const error_code& code, std::string_view doing) const {
-    if (code == asio::error::operation_aborted)
-      return closed_ ? fail(errc::closed, "the connection was closed") : fail(errc::cancelled, "{} cancelled", doing);
-    if (code == asio::error::connection_reset || code == asio::error::broken_pipe || code == asio::error::bad_descriptor)
-      return fail(errc::closed, "{}: {}", doing, code.message());
-    return fail(errc::io, "{}: {}", doing, code.message());
+  ssize_t read_now(std::span<char> into) override { return ::recv(handle_.native_handle(), into.data(), into.size(), MSG_DONTWAIT); }
+  ssize_t write_now(std::string_view data) override {
+    return ::send(handle_.native_handle(), data.data(), data.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
   }
 
-  // Kept only for TCP: after a reset the kernel no longer tells, and a Unix client has no name.
+  // Kept, because after a reset the kernel no longer tells. A Unix client has no name.
   void remember_remote() {
     error_code code;
-    auto address = socket_.remote_endpoint(code);
+    auto address = handle_.remote_endpoint(code);
     if (code || address.size() > sizeof remote_) return;
-    remote_size_ = address.size();
+    remote_size_ = static_cast<uint8_t>(address.size());
     memcpy(remote_, address.data(), remote_size_);
   }
 
-  generic_socket socket_;
   alignas(sockaddr_in6) char remote_[sizeof(sockaddr_in6)];
   uint8_t remote_size_ = 0;
-  uint8_t reads_without_wait_ = 0;
-  bool closed_ = false;
 };
 
 class socket_listener final : public listener {

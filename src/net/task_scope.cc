@@ -59,20 +59,6 @@ awaitable<void> log_error(awaitable<result<>> body, log::logger logger) {
   auto ended = co_await std::move(body);
   if (!ended && ended.error().code() != errc::cancelled) logger.error("task failed", {{"error", ended.error().text()}});
 }
-
-// Waits for the event even if the waiting task is cancelled meanwhile.
-awaitable<void> wait_to_the_end(event& e) {
-  bool throws = co_await asio::this_coro::throw_if_cancelled();
-  co_await keep_going();
-  while (!e.is_set()) {
-    try {
-      co_await e.wait();
-    } catch (const std::exception& cancelled) {
-      if (!is_cancellation(cancelled)) throw;
-    }
-  }
-  co_await asio::this_coro::throw_if_cancelled(throws);
-}
 }  // namespace
 
 task_scope::task_scope(loop& l, log::logger logger) : state_(std::make_unique<state>(l, std::move(logger))) { state_->emptied.set(); }
@@ -96,7 +82,7 @@ void task_scope::cancel() {
 awaitable<void> task_scope::stop() {
   state_->stopping = true;
   cancel();
-  co_await wait_to_the_end(state_->emptied);
+  co_await state_->emptied.wait_to_the_end();
 }
 
 awaitable<void> task_scope::join() {
@@ -126,7 +112,7 @@ awaitable<bool> detail::run_with_deadline(awaitable<void> body, time_point deadl
     signal.emit(asio::cancellation_type::terminal);
     bool throws = co_await asio::this_coro::throw_if_cancelled();
     co_await keep_going();
-    co_await wait_to_the_end(ended);
+    co_await ended.wait_to_the_end();
     co_await asio::this_coro::throw_if_cancelled(throws);
   }
   if (!failure) co_return timed_out;

@@ -11,11 +11,16 @@
 #include "base/ensure.h"
 #include "base/text.h"
 #include "net/event.h"
-#include "net/http_parser.h"
 #include "net/task_scope.h"
 #include "net/websocket_impl.h"
 
 namespace drover::net {
+
+std::string random_bytes(size_t count) {
+  std::string out(count, '\0');
+  ENSURE(RAND_bytes(reinterpret_cast<unsigned char*>(out.data()), static_cast<int>(count)) == 1, "the system gives random bytes");
+  return out;
+}
 
 std::string websocket_accept_key(std::string_view key) {
   // The GUID is RFC 6455 section 1.3's.
@@ -37,12 +42,6 @@ struct frame {
   bool final = false;
   std::string payload;
 };
-
-std::string random_bytes(size_t count) {
-  std::string out(count, '\0');
-  ENSURE(RAND_bytes(reinterpret_cast<unsigned char*>(out.data()), static_cast<int>(count)) == 1, "the system gives random bytes");
-  return out;
-}
 
 void apply_mask(char* data, size_t size, const char* mask) {
   for (size_t i = 0; i < size; ++i) data[i] ^= mask[i & 3];

@@ -1,9 +1,6 @@
-#include <openssl/rand.h>
-
 #include <array>
 
 #include "base/bytes.h"
-#include "base/ensure.h"
 #include "net/http_dial.h"
 #include "net/http_parser.h"
 #include "net/task_scope.h"
@@ -12,12 +9,6 @@
 namespace drover::net {
 namespace {
 constexpr size_t refusal_bytes_max = 64 * 1024;
-
-std::string make_key() {
-  std::string raw(16, '\0');
-  ENSURE(RAND_bytes(reinterpret_cast<unsigned char*>(raw.data()), static_cast<int>(raw.size())) == 1, "the system gives random bytes");
-  return base64_encode(raw);
-}
 
 std::string handshake(const http_url& url, const websocket_connect_options& options, std::string_view key) {
   auto out = fmt::format("GET {} HTTP/1.1\r\nHost: {}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {}\r\n",
@@ -58,7 +49,7 @@ awaitable<result<std::unique_ptr<websocket>>> connect_untimed(std::string url_te
     CO_TRY_ASSIGN(dialled, parse_url(options.dial_address));
   }
   CO_TRY_ASSIGN(auto stream, co_await http_dial(dialled, options.tls, after(options.timeout)));
-  auto key = make_key();
+  auto key = base64_encode(random_bytes(16));
   CO_TRY(co_await stream->write_all(handshake(url, options, key)));
   http_response answer;
   CO_TRY_ASSIGN(auto received, co_await read_answer(*stream, answer));
