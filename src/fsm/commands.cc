@@ -18,8 +18,12 @@ DESCRIBE(fsm::deployment_promote_request, "ApplyDeploymentPromoteRequest", BASES
 DESCRIBE(fsm::deployment_alloc_health_request, "ApplyDeploymentAllocHealthRequest", BASES(schema::deployment_alloc_health_request), FIELD(timestamp), FIELD(deployment_update), FIELD(job), FIELD(eval))
 #undef SELF
 
+#define SELF job_to_deregister
+DESCRIBE(job_to_deregister, "JobToDeregister", BASES(), FIELD(namespace_), FIELD(job_id), FIELD(purge))
+#undef SELF
+
 #define SELF fsm::job_batch_deregister_request
-DESCRIBE(fsm::job_batch_deregister_request, "JobBatchDeregisterRequest", BASES(schema::job_batch_deregister_request), FIELD(evals))
+DESCRIBE(fsm::job_batch_deregister_request, "JobBatchDeregisterRequest", BASES(write_request), FIELD(jobs), FIELD(evals), FIELD(submit_time))
 #undef SELF
 
 #define SELF alloc_stop

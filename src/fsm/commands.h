@@ -42,8 +42,16 @@ struct deployment_alloc_health_request : schema::deployment_alloc_health_request
   DROVER_RECORD(deployment_alloc_health_request);
 };
 
-struct job_batch_deregister_request : schema::job_batch_deregister_request {
+struct job_to_deregister {
+  std::string namespace_;
+  std::string job_id;
+  bool purge = false;
+  DROVER_RECORD(job_to_deregister);
+};
+struct job_batch_deregister_request : schema::write_request {
+  std::vector<fsm::job_to_deregister> jobs;
   std::vector<ref<schema::evaluation>> evals;
+  int64_t submit_time = 0;
   DROVER_RECORD(job_batch_deregister_request);
 };
 
@@ -201,7 +209,7 @@ DROVER_COMMAND(node_register, schema::node_register_request);
 DROVER_COMMAND(node_deregister, schema::node_deregister_request);
 DROVER_COMMAND(node_update_status, schema::node_update_status_request);
 DROVER_COMMAND(node_update_drain, schema::node_update_drain_request);
-DROVER_COMMAND(job_register, schema::job_register_request);
+DROVER_COMMAND(job_register, schema::job_register_request);  // uint64_t: the job modify index
 DROVER_COMMAND(job_deregister, schema::job_deregister_request);
 DROVER_COMMAND(eval_update, schema::eval_update_request);
 DROVER_COMMAND(eval_delete, schema::eval_reap_request);

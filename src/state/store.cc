@@ -50,7 +50,8 @@ void write_transaction::put_any(table t, entry record) {
     if (is_in) content.put(d.order, record, token_);
   }
   root_->table_indexes[static_cast<size_t>(t)] = index_;
-  changes_.push_back({t, std::move(before), std::move(record)});
+  // A replaced state has no changes to follow: everybody starts over.
+  if (!replaces_) changes_.push_back({t, std::move(before), std::move(record)});
 }
 
 bool write_transaction::erase_any(table t, const table_key& key) {
@@ -62,7 +63,7 @@ bool write_transaction::erase_any(table t, const table_key& key) {
     if (is_member(d, before)) root_->trees[static_cast<size_t>(id)].erase(d.order, d.order.key_of(before.get()), token_);
   }
   root_->table_indexes[static_cast<size_t>(t)] = index_;
-  changes_.push_back({t, std::move(before), nullptr});
+  if (!replaces_) changes_.push_back({t, std::move(before), nullptr});
   return true;
 }
 

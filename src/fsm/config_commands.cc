@@ -1,0 +1,184 @@
+#include <set>
+
+#include "fsm/apply.h"
+#include "fsm/upsert.h"
+
+namespace drover::fsm {
+
+namespace {
+
+template <class Volume>
+std::string volume_namespace(const Volume& volume, const std::string& fallback) {
+  return std::string(namespace_of(volume.namespace_.empty() ? fallback : volume.namespace_));
+}
+
+result<> refuse_used_namespace(const context& c, const std::string& name) {
+  std::string job_id;
+  c.state().visit_jobs(name, {}, [&](const auto& job) {
+    if (job->status != word::dead) job_id = job->id;
+    return job_id.empty();
+  });
+  if (!job_id.empty()) return fail(errc::conflict, "namespace \"{}\" has at least one non-terminal job \"{}\"", name, job_id);
+  auto refuse = [&](auto tag, std::string_view what) -> result<> {
+    bool used = false;
+    state::visit<decltype(tag)::value>(c.state(), state::within(name), [&](const auto&) {
+      used = true;
+      return false;
+    });
+    if (used) return fail(errc::conflict, "namespace \"{}\" has at least one {}", name, what);
+    return {};
+  };
+  TRY(refuse(std::integral_constant<table, table::csi_volumes>(), "CSI volume"));
+  TRY(refuse(std::integral_constant<table, table::host_volumes>(), "dynamic host volume"));
+  TRY(refuse(std::integral_constant<table, table::variables>(), "variable"));
+  return {};
+}
+
+void delete_services(context& c, state::tree_id id, std::string_view a) {
+  for (const auto& service : state::collect<table::services>(c.state(), id, state::within2(a, {}))) {
+    c.erase<table::services>({service->id, {}, {}});
+  }
+}
+
+}  // namespace
+
+result<std::any> apply_scheduler_config(context& c, const schema::scheduler_set_config_request& request) {
+  const auto stored = state::find<table::scheduler_config>(c.state(), {});
+  if (request.cas && (stored ? stored->modify_index : 0) != request.config.modify_index) return false;
+  upsert<table::scheduler_config>(c, request.config, {});
+  return true;
+}
+
+result<std::any> apply_autopilot_config(context& c, const schema::autopilot_set_config_request& request) {
+  const auto stored = state::find<table::autopilot_config>(c.state(), {});
+  if (request.cas && (stored ? stored->modify_index : 0) != request.config.modify_index) return false;
+  upsert<table::autopilot_config>(c, request.config, {});
+  return true;
+}
+
+// The first one stays: several servers may try while a cluster forms.
+result<std::any> apply_cluster_metadata(context& c, const state::cluster_metadata& request) {
+  if (state::find<table::cluster_metadata>(c.state(), {})) return std::any();
+  auto metadata = request;
+  metadata.create_index = c.index();
+  c.put<table::cluster_metadata>(std::move(metadata));
+  return std::any();
+}
+
+result<std::any> apply_namespace_upsert(context& c, const schema::namespace_upsert_request& request) {
+  for (const auto& wanted : request.namespaces) upsert<table::namespaces>(c, *wanted, {wanted->name, {}, {}});
+  return std::any();
+}
+
+result<std::any> apply_namespace_delete(context& c, const schema::namespace_delete_request& request) {
+  for (const auto& name : request.namespaces) {
+    if (name == word::default_namespace) return fail(errc::invalid, "default namespace can not be deleted");
+    TRY(refuse_used_namespace(c, name));
+    TRY(erase_or_fail<table::namespaces>(c, {name, {}, {}}, fmt::format("namespace \"{}\"", name)));
+  }
+  return std::any();
+}
+
+result<std::any> apply_service_upsert(context& c, const schema::service_registration_upsert_request& request) {
+  for (const auto& wanted : request.services) {
+    auto service = *wanted;
+    service.namespace_ = namespace_of(service.namespace_);
+    upsert<table::services>(c, service, {service.id, {}, {}});
+  }
+  return std::any();
+}
+
+result<std::any> apply_service_delete_by_id(context& c, const schema::service_registration_delete_by_id_request& request) {
+  const auto stored = state::find<table::services>(c.state(), {request.id, {}, {}});
+  if (!stored || stored->namespace_ != namespace_of(request.namespace_)) return fail(errc::not_found, "service registration not found");
+  c.erase<table::services>({request.id, {}, {}});
+  return std::any();
+}
+
+result<std::any> apply_service_delete_by_node(context& c, const service_delete_by_node_request& request) {
+  delete_services(c, state::tree_id::services_by_node, request.node_id);
+  return std::any();
+}
+
+result<std::any> apply_variable_apply(context& c, const variable_apply_request& request) {
+  auto var = request.var;
+  var.namespace_ = namespace_of(var.namespace_);
+  const state::table_key key{var.namespace_, var.path, {}};
+  const auto stored = state::find<table::variables>(c.state(), key);
+  const bool checks = request.op == "cas" || request.op == "delete-cas";
+  if (checks && (stored ? stored->modify_index : 0) != var.modify_index) return false;
+  if (request.op == "set" || request.op == "cas") {
+    if (stored) var.create_time = stored->create_time;
+    upsert<table::variables>(c, var, key);
+  } else if (request.op == "delete" || request.op == "delete-cas") {
+    c.erase<table::variables>(key);
+  } else {
+    return fail(errc::invalid, "unknown variable operation \"{}\"; it is set, cas, delete or delete-cas", request.op);
+  }
+  return true;
+}
+
+result<std::any> apply_root_key_upsert(context& c, const root_key_upsert_request& request) {
+  // One key is active at a time: the one it replaces still opens what it sealed.
+  std::vector<ref<state::root_key>> replaced;
+  if (request.key.state == "active") {
+    state::visit<table::root_keys>(c.state(), state::starting({}), [&](const auto& key) {
+      if (key->state == "active" && key->key_id != request.key.key_id) replaced.push_back(key);
+      return true;
+    });
+  }
+  for (const auto& key : replaced) {
+    auto inactive = *key;
+    inactive.state = "inactive";
+    upsert<table::root_keys>(c, inactive, {inactive.key_id, {}, {}});
+  }
+  upsert<table::root_keys>(c, request.key, {request.key.key_id, {}, {}});
+  return std::any();
+}
+
+result<std::any> apply_root_key_delete(context& c, const root_key_delete_request& request) {
+  TRY(erase_or_fail<table::root_keys>(c, {request.key_id, {}, {}}, "root key"));
+  return std::any();
+}
+
+result<std::any> apply_csi_volume_register(context& c, const schema::csi_volume_register_request& request) {
+  for (const auto& wanted : request.volumes) {
+    auto volume = *wanted;
+    volume.namespace_ = volume_namespace(volume, request.namespace_);
+    volume.modify_time = request.timestamp;
+    if (const auto stored = state::find<table::csi_volumes>(c.state(), {volume.namespace_, volume.id, {}})) {
+      volume.create_time = stored->create_time;
+    } else {
+      volume.create_time = request.timestamp;
+    }
+    upsert<table::csi_volumes>(c, volume, {volume.namespace_, volume.id, {}});
+  }
+  return std::any();
+}
+
+result<std::any> apply_csi_volume_deregister(context& c, const schema::csi_volume_deregister_request& request) {
+  for (const auto& id : request.volume_ids) {
+    const auto ns = namespace_of(request.namespace_);
+    const auto stored = state::find<table::csi_volumes>(c.state(), {ns, id, {}});
+    if (!stored) return fail(errc::not_found, "volume not found: {}", id);
+    if (!request.force && !(stored->read_claims.empty() && stored->write_claims.empty())) return fail(errc::conflict, "volume in use: {}", id);
+    c.erase<table::csi_volumes>({ns, id, {}});
+  }
+  return std::any();
+}
+
+result<std::any> apply_host_volume_register(context& c, const schema::host_volume_register_request& request) {
+  if (!request.volume) return fail(errc::invalid, "a host volume registration without a volume");
+  auto volume = *request.volume;
+  volume.namespace_ = volume_namespace(volume, request.namespace_);
+  upsert<table::host_volumes>(c, volume, {volume.namespace_, volume.id, {}});
+  return std::any();
+}
+
+result<std::any> apply_host_volume_delete(context& c, const schema::host_volume_delete_request& request) {
+  TRY(erase_or_fail<table::host_volumes>(c, {namespace_of(request.namespace_), request.volume_id, {}},
+                                         fmt::format("host volume \"{}\"", request.volume_id)));
+  return std::any();
+}
+
+}  // namespace drover::fsm

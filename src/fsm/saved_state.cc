@@ -1,0 +1,216 @@
+#include "fsm/saved_state.h"
+
+#include <unordered_map>
+
+#include "codec/msgpack.h"
+#include "fsm/limits.h"
+#include "schema/describe_macros.h"
+
+namespace drover::fsm {
+
+using namespace schema;
+
+// At namespace scope because a description needs a name.
+struct saved_table {
+  std::string name;
+  uint64_t index = 0;
+  uint64_t records = 0;
+  DROVER_RECORD(saved_table);
+};
+struct saved_header {
+  uint64_t index = 0;
+  std::vector<saved_table> tables;
+  // Jobs that only allocations still refer to; they follow the header.
+  uint64_t extra_jobs = 0;
+  DROVER_RECORD(saved_header);
+};
+#define SELF saved_table
+DESCRIBE(saved_table, "SavedTable", BASES(), FIELD(name), FIELD(index), FIELD(records))
+#undef SELF
+#define SELF saved_header
+DESCRIBE(saved_header, "SavedHeader", BASES(), FIELD(index), FIELD(tables), FIELD(extra_jobs))
+#undef SELF
+
+namespace {
+
+using state::table;
+
+constexpr std::string_view magic = "DROVERFS";
+constexpr uint32_t version = 1;
+constexpr size_t checksum_bytes = 8;
+
+uint64_t checksum(std::string_view data) {
+  uint64_t h = 14695981039346656037ull;
+  for (char c : data) h = (h ^ static_cast<uint8_t>(c)) * 1099511628211ull;
+  return h;
+}
+
+void put_number(std::string& out, uint64_t n, size_t width) {
+  for (size_t i = 0; i < width; i++) out += static_cast<char>(n >> (8 * i) & 0xff);
+}
+uint64_t get_number(std::string_view in) {
+  uint64_t n = 0;
+  for (size_t i = in.size(); i-- > 0;) n = n << 8 | static_cast<uint8_t>(in[i]);
+  return n;
+}
+
+void put_record(std::string& out, schema::record_view record) {
+  const auto at = out.size();
+  put_number(out, 0, 4);
+  codec::append_msgpack(out, record);
+  const auto length = out.size() - at - 4;
+  for (size_t i = 0; i < 4; i++) out[at + i] = static_cast<char>(length >> (8 * i) & 0xff);
+}
+
+// Which number stands for a job that allocations share: stored versions first, in their order, then the others as they come. 0: none.
+class job_numbers {
+ public:
+  explicit job_numbers(const state::snapshot& s) {
+    state::visit<table::job_versions>(s, state::starting({}), [&](const auto& job) {
+      numbers_.emplace(job.get(), numbers_.size() + 1);
+      return true;
+    });
+    state::visit<table::allocs>(s, state::starting({}), [&](const auto& alloc) {
+      if (alloc->job && numbers_.emplace(alloc->job.get(), numbers_.size() + 1).second) extra_.push_back(alloc->job.get());
+      return true;
+    });
+  }
+  uint64_t of(const schema::job* job) const { return job ? numbers_.at(job) : 0; }
+  const std::vector<const schema::job*>& extra() const { return extra_; }
+
+ private:
+  std::unordered_map<const schema::job*, uint64_t> numbers_;
+  std::vector<const schema::job*> extra_;
+};
+
+class reader {
+ public:
+  explicit reader(std::string_view data) : data_(data) {}
+  result<std::string_view> take(size_t n, std::string_view what) {
+    if (data_.size() < n) return fail(errc::corrupt, "the saved state ends inside {}", what);
+    auto out = data_.substr(0, n);
+    data_.remove_prefix(n);
+    return out;
+  }
+  result<uint64_t> number(size_t width, std::string_view what) {
+    TRY_ASSIGN(const auto text, take(width, what));
+    return get_number(text);
+  }
+  result<> record(schema::record_slot slot, std::string_view what) {
+    TRY_ASSIGN(const auto length, number(4, what));
+    if (length > snapshot_record_bytes_max) return fail(errc::corrupt, "a record of {} bytes in {} of the saved state", length, what);
+    TRY_ASSIGN(const auto text, take(length, what));
+    if (auto done = codec::from_msgpack(text, slot); !done) {
+      return fail(errc::corrupt, "a record of {} in the saved state: {}", what, done.error().text());
+    }
+    return {};
+  }
+  bool empty() const { return data_.empty(); }
+
+ private:
+  std::string_view data_;
+};
+
+result<reader> open(std::string_view saved) {
+  if (saved.size() < magic.size() + 4 + checksum_bytes || !saved.starts_with(magic)) {
+    return fail(errc::corrupt, "this is no saved Drover state");
+  }
+  const auto body = saved.substr(0, saved.size() - checksum_bytes);
+  if (checksum(body) != get_number(saved.substr(body.size()))) return fail(errc::corrupt, "the saved state's checksum is wrong: it was cut or changed");
+  reader in(body.substr(magic.size()));
+  TRY_ASSIGN(const auto found, in.number(4, "the version"));
+  if (found != version) return fail(errc::corrupt, "the saved state has version {}; this server reads version {}", found, version);
+  return in;
+}
+
+result<table> table_named(std::string_view name) {
+  for (size_t i = 0; i < state::table_count; i++) {
+    if (state::name(static_cast<table>(i)) == name) return static_cast<table>(i);
+  }
+  return fail(errc::corrupt, "the saved state has a table \"{}\" that this version does not know; upgrade it", name);
+}
+
+result<> load_table(reader& in, const saved_table& t, std::vector<ref<schema::job>>& jobs, size_t versions, state::write_transaction& into) {
+  TRY_ASSIGN(const auto id, table_named(t.name));
+  const auto& d = state::definition(id);
+  for (uint64_t i = 0; i < t.records; i++) {
+    uint64_t job_number = 0;
+    if (id == table::allocs) {
+      TRY_ASSIGN(job_number, in.number(4, t.name));
+      if (job_number > jobs.size()) return fail(errc::corrupt, "an allocation of the saved state refers to job {} of {}", job_number, jobs.size());
+    }
+    auto record = d.make();
+    TRY(in.record({&d.type(), record.get()}, t.name));
+    if (job_number > 0) static_cast<schema::allocation*>(record.get())->job = jobs[job_number - 1];
+    if (id == table::job_versions) {
+      if (i >= versions) return fail(errc::corrupt, "more job versions in the saved state than its header says");
+      jobs[i] = std::static_pointer_cast<const schema::job>(record);
+    }
+    into.put_any(id, std::move(record));
+  }
+  into.set_table_index(id, t.index);
+  return {};
+}
+
+}  // namespace
+
+result<std::string> save_state(const state::snapshot& snapshot) {
+  const job_numbers jobs(snapshot);
+  saved_header header{snapshot.index(), {}, jobs.extra().size()};
+  for (size_t i = 0; i < state::table_count; i++) {
+    const auto t = static_cast<table>(i);
+    header.tables.push_back({std::string(state::name(t)), snapshot.index(t), state::count(snapshot, t)});
+  }
+  std::string out(magic);
+  put_number(out, version, 4);
+  put_record(out, schema::view(header));
+  for (const auto* job : jobs.extra()) put_record(out, schema::view(*job));
+  for (size_t i = 0; i < state::table_count; i++) {
+    const auto t = static_cast<table>(i);
+    const auto& type = state::definition(t).type();
+    state::visit_tree(snapshot.content(), state::tree_of(t), state::starting({}), [&](const state::entry& e) {
+      if (t != table::allocs) {
+        put_record(out, {&type, e.get()});
+        return true;
+      }
+      auto alloc = *static_cast<const schema::allocation*>(e.get());
+      put_number(out, jobs.of(alloc.job.get()), 4);
+      alloc.job = nullptr;
+      put_record(out, schema::view(alloc));
+      return true;
+    });
+  }
+  put_number(out, checksum(out), checksum_bytes);
+  return out;
+}
+
+result<uint64_t> saved_index(std::string_view saved) {
+  TRY_ASSIGN(auto in, open(saved));
+  saved_header header;
+  TRY(in.record(schema::slot(header), "the header"));
+  return header.index;
+}
+
+result<> load_state(std::string_view saved, state::write_transaction& into) {
+  TRY_ASSIGN(auto in, open(saved));
+  saved_header header;
+  TRY(in.record(schema::slot(header), "the header"));
+  uint64_t versions = 0;
+  for (const auto& t : header.tables) {
+    if (t.name == state::name(table::job_versions)) versions = t.records;
+    // A record takes at least its length: a wrong count is found before anything is allocated for it.
+    if (t.records > saved.size() / 4) return fail(errc::corrupt, "the saved state claims {} records in {}", t.records, t.name);
+  }
+  if (header.extra_jobs > saved.size() / 4) return fail(errc::corrupt, "the saved state claims {} jobs of allocations", header.extra_jobs);
+  std::vector<ref<schema::job>> jobs(versions);
+  for (uint64_t i = 0; i < header.extra_jobs; i++) {
+    auto job = std::make_shared<schema::job>();
+    TRY(in.record({&schema::type_of<schema::job>(), job.get()}, "the jobs of allocations"));
+    jobs.push_back(std::move(job));
+  }
+  for (const auto& t : header.tables) TRY(load_table(in, t, jobs, versions, into));
+  if (!in.empty()) return fail(errc::corrupt, "the saved state goes on after its last table");
+  return {};
+}
+
+}  // namespace drover::fsm
