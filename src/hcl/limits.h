@@ -18,8 +18,8 @@ inline constexpr size_t errors_max = 20;
 inline constexpr size_t quoted_line_bytes_max = 240;
 
 // One evaluation of one expression: nodes visited, bytes of the values it makes on the way, and the size of any string or collection.
-inline constexpr uint64_t evaluation_steps_max = 20'000'000;
-inline constexpr size_t evaluation_bytes_max = size_t{1} << 30;
+inline constexpr uint64_t evaluation_steps_max = 5'000'000;
+inline constexpr size_t evaluation_bytes_max = size_t{256} << 20;
 inline constexpr size_t string_bytes_max = size_t{64} << 20;
 inline constexpr size_t elements_max = 1'000'000;
 // Depth of a value made by decoding functions and of one put into a context; size of one put into a context.

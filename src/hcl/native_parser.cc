@@ -1,5 +1,7 @@
 #include "hcl/native_parser.h"
 
+#include <algorithm>
+
 #include "base/ensure.h"
 #include "hcl/limits.h"
 #include "hcl/parser.h"
@@ -233,30 +235,46 @@ bool native_parser::parse_label(block& b) {
   return true;
 }
 
+// Past strings, comments and heredocs as a whole; other characters one by one.
+uint32_t native_parser::skip_one(uint32_t at) const {
+  std::string_view rest = file_->text().substr(at);
+  if (rest[0] == '"') return skip_string(at);
+  if (rest[0] == '#' || rest.starts_with("//")) return at + static_cast<uint32_t>(std::min(rest.find('\n'), rest.size()));
+  if (rest.starts_with("<<")) return skip_heredoc(lexer_.read(at));
+  return at + 1;
+}
+
+// The line that starts at `at` can only be an argument or block.
+bool native_parser::starts_item(uint32_t at) const {
+  token name = lexer_.read(at);
+  if (name.kind != token_kind::identifier) return false;
+  auto next = lexer_.read(name.end).kind;
+  return next == token_kind::assign || next == token_kind::brace_open || next == token_kind::quote;
+}
+
 // Moves to the end of the line on which the item that began at `item_begin` ends, as far as brackets tell, or to the brace that closes the body.
+// A list or parenthesis that lacks its end is taken to end before the next argument.
 void native_parser::recover(uint32_t item_begin) {
   std::string_view text = file_->text();
   uint32_t reached = last_end_;
+  std::string open;
   uint32_t i = item_begin;
-  int open = 0;
-  while (i < text.size()) {
+  for (; i < text.size(); i = skip_one(i)) {
     char c = text[i];
-    if (c == '"') {
-      i = skip_string(i);
-    } else if (c == '#' || (c == '/' && text.substr(i).starts_with("//"))) {
-      size_t end = text.find('\n', i);
-      i = end == std::string_view::npos ? static_cast<uint32_t>(text.size()) : static_cast<uint32_t>(end);
-    } else if (c == '<' && text.substr(i).starts_with("<<")) {
-      i = skip_heredoc(lexer_.read(i));
-    } else if (c == '\n' && open <= 0 && i >= reached) {
-      break;
-    } else if (c == '{' || c == '[' || c == '(') {
-      ++open, ++i;
-    } else if (c == '}' || c == ']' || c == ')') {
-      if (c == '}' && open <= 0 && i >= reached) break;
-      --open, ++i;
-    } else {
-      ++i;
+    if (c == '{' || c == '[' || c == '(') open += c;
+    if (c == ']' || c == ')') {
+      if (!open.empty() && open.back() != '{') open.pop_back();
+    }
+    if (c == '}') {
+      while (!open.empty() && open.back() != '{') open.pop_back();
+      if (open.empty() && i >= reached) break;
+      if (!open.empty()) open.pop_back();
+    }
+    if (c == '\n' && i >= reached) {
+      if (!open.empty() && open.back() != '{' && starts_item(i + 1)) {
+        while (!open.empty() && open.back() != '{') open.pop_back();
+      }
+      if (open.empty()) break;
     }
   }
   move_to(i);

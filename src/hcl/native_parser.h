@@ -59,6 +59,8 @@ class native_parser {
   bool parse_block(body_state& state, const token& type);
   bool parse_label(block& b);
   void recover(uint32_t item_begin);
+  bool starts_item(uint32_t at) const;
+  uint32_t skip_one(uint32_t at) const;
   uint32_t skip_string(uint32_t at) const;
   uint32_t skip_heredoc(const token& t) const;
 

@@ -82,7 +82,7 @@ TEST(functions, string) {
          {"substr(\"hello\", -3, -1)", "\"llo\""}, {"substr(\"hi\", 5, 1)", "\"\""}, {"trim(\"?!hi?!\", \"!?\")", "\"hi\""}, {"trimprefix(\"abc\", \"a\")", "\"bc\""},
          {"trimsuffix(\"abc\", \"c\")", "\"ab\""}, {"trimspace(\" \\n a \")", "\"a\""}, {"upper(\"${attr.x}\")", "\"${ATTR.X}\""},
          {"regex_replace(\"hello world\", \"(\\\\w+) (\\\\w+)\", \"$2 $${1}!\")", "\"world hello!\""}, {"regex_replace(\"abc\", \"x*\", \"-\")", "\"-a-b-c-\""},
-         {"regex_replace(\"ab\", \"(?P<first>a)\", \"[$${first}]$$$$\")", "\"[a]$b\""}, {"regex(\"[a-z]+\", \"12ab\")", "\"ab\""},
+         {"regex_replace(\"ab\", \"(?P<first>a)\", \"[$${first}]$$$$\")", "\"[a]$$b\""}, {"regex(\"[a-z]+\", \"12ab\")", "\"ab\""},
          {"regex(\"(\\\\d)(\\\\d)?\", \"1\")", R"(["1",null])"}, {"regex(\"(?P<y>\\\\d{4})-(?P<m>\\\\d\\\\d)\", \"2026-11\")", R"({"y":"2026","m":"11"})"},
          {"regexall(\"a.\", \"abacx\")", R"(["ab","ac"])"}, {"regex(\"(\", \"x\")", "", "no regular expression"}, {"regex(\"z\", \"x\")", "", "does not match"},
          {"indent(-1, \"x\")", "", "0 to 1000"}, {"join(\",\", [[1]])", "", "only strings can be joined"}});
