@@ -229,11 +229,12 @@ TEST_F(executor, installs_the_shim_once_and_completely) {
 TEST_F(executor, costs_little_memory_and_one_thread) {
   auto handle = start(spec("task", "/bin/sleep", {"1000"}));
   ASSERT_TRUE(handle);
+  ASSERT_OK(handle->signal(0));  // answered by the loop: the start is over
   auto proc = fmt::format("/proc/{}/", handle->info().shim_pid);
   EXPECT_EQ(number_of_key(read(proc + "status"), "Threads"), 1u);
   auto pss_kb = number_of_key(read(proc + "smaps_rollup"), "Pss");
   EXPECT_GT(pss_kb, 0u);
-  EXPECT_LE(pss_kb, 400u);
+  EXPECT_LE(pss_kb, 512u);  // of the first shim; further ones share all but some 70 KB
   RecordProperty("shim_pss_kb", static_cast<int>(pss_kb));
   ASSERT_OK(handle->shutdown());
 }
