@@ -115,11 +115,15 @@ bool raise_ambient(uint64_t wanted, failure* f) {
   return true;
 }
 
-bool become_user(const config* c, failure* f) {
+bool become_user(const config* c, bool terminal, failure* f) {
   uint64_t ambient = c->has_capabilities ? c->capabilities_ambient & c->capabilities_bounding : 0;
   bool keep = c->has_ids && c->uid != 0 && ambient;
   if (keep) prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0);
   if (c->has_ids) {
+    // The streams are ours; a program that opens /dev/stdout needs them to be its own.
+    struct stat info;
+    for (int fd = 0; fd < 3; fd++)
+      if (fstat(fd, &info) == 0 && (S_ISFIFO(info.st_mode) || terminal)) (void)!fchown(fd, c->uid, static_cast<gid_t>(-1));
     static_assert(sizeof(gid_t) == sizeof(uint32_t));
     if (setgroups(c->group_count, c->groups) < 0) return fail(f, step_user, "setgroups");
     if (setresgid(c->gid, c->gid, c->gid) < 0) return fail(f, step_user, "setresgid");
@@ -162,7 +166,7 @@ bool become_task(const launch_options& o, pid_t parent, bool inside, failure* f)
   if (!connect_streams(o, f) || !join_cgroups(o.task, inside, f)) return false;
   say_hello(o);
   if (!set_oom_score(o, f) || !enter_namespaces(o, f) || !set_limits(o.task, f) || !drop_bounding(o.task, f) ||
-      !become_user(o.task, f))
+      !become_user(o.task, o.terminal, f))
     return false;
   const char* directory = o.what->work_dir ? o.what->work_dir : o.task->work_dir ? o.task->work_dir : "/";
   if (chdir(directory) < 0) return fail(f, step_work_dir, directory);

@@ -67,9 +67,10 @@ TEST_F(sessions, gives_a_terminal_that_can_be_resized) {
 }
 
 TEST_F(sessions, a_terminal_interrupts_its_foreground_process) {
-  auto session = task_->exec(request({"sh", "-c", "echo ready; sleep 1000"}, true));
+  auto session = task_->exec(request({"cat"}, true));
   ASSERT_OK(session);
-  read_all(session->stdout_fd(), "ready\r\n");
+  ASSERT_EQ(::write(session->stdin_fd(), "x\n", 2), 2);
+  read_all(session->stdout_fd(), "x\r\nx\r\n");  // the echo, then cat itself
   ASSERT_EQ(::write(session->stdin_fd(), "\x03", 1), 1);
   auto status = wait_session(*session);
   EXPECT_EQ(status.signal, SIGINT);
