@@ -308,9 +308,27 @@ TEST(crash, a_first_start_that_was_cut_short_begins_anew) {
   for (const std::string& f : files(dir.path(), "0000")) std::filesystem::remove(f);
   recorder machine;
   auto n = node::start(single(dir.path()), machine);
+  // The note that there was a log.
+  ASSERT_FALSE(n);
+  EXPECT_EQ(n.error().code(), errc::corrupt);
+  EXPECT_THAT(n.error().text(), ::testing::HasSubstr("is gone"));
+  std::filesystem::remove(dir.path() + "/server");
+  n = node::start(single(dir.path()), machine);
   ASSERT_TRUE(n) << text(n);
   EXPECT_TRUE((*n)->is_leader());
   EXPECT_TRUE(apply(**n, "works"));
+}
+
+TEST(crash, a_directory_of_another_server_is_an_error) {
+  temp_dir dir;
+  fill(dir.path());
+  recorder machine;
+  options o = single(dir.path());
+  o.id = 8;
+  auto n = node::start(std::move(o), machine);
+  ASSERT_FALSE(n);
+  EXPECT_EQ(n.error().code(), errc::invalid);
+  EXPECT_THAT(n.error().text(), ::testing::HasSubstr("belongs to server 7, not to this one (8)"));
 }
 
 TEST(crash, a_directory_without_permission_is_an_error_that_says_so) {
@@ -435,7 +453,8 @@ TEST(crash, a_file_size_limit_refuses_entries_and_goes_on_when_it_is_lifted) {
   ASSERT_FALSE(r);
   EXPECT_EQ(r.error().code(), errc::io) << text(r);
   ASSERT_TRUE(watch.wait_for(true));
-  EXPECT_TRUE(apply(**n, "after"));
+  r = apply(**n, "after");
+  ASSERT_TRUE(r) << text(r);
   EXPECT_EQ(machine.entries().back(), "after");
 }
 

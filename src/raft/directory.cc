@@ -308,9 +308,35 @@ result<directory_report> recover_directory(const std::string& directory) {
     if (!plan.repair.empty()) report.repairs.push_back(plan.repair);
   }
   report.empty = report.snapshot_index == 0 && report.last_index == 0;
-  if (report.empty && files.metadata) TRY(check_metadata_alone(directory, report));
+  bool marked = access((directory + "/server").c_str(), F_OK) == 0;
+  if (report.empty && files.metadata && !marked) TRY(check_metadata_alone(directory, report));
   if (!plans.empty() || !report.repairs.empty()) TRY(sync_directory(directory));
   return report;
+}
+
+// Not synced: losing the note in a crash loses no entry.
+result<> mark_directory(const std::string& directory, uint64_t id) {
+  std::string path = directory + "/server";
+  if (access(path.c_str(), F_OK) == 0) return {};
+  file f(open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
+  std::string content = fmt::format("{}\n", id);
+  if (f.fd() < 0 || write(f.fd(), content.data(), content.size()) < 0) return fail(path_error(errno, "cannot write", path));
+  return {};
+}
+
+result<> check_mark(const std::string& directory, uint64_t id, const directory_report& report) {
+  std::string path = directory + "/server";
+  if (access(path.c_str(), F_OK) != 0) return {};
+  TRY_ASSIGN(std::string content, read_file(path));
+  auto owner = parse_uint(trim(content));
+  if (!owner) return {};  // a full disk when it was written
+  if (*owner != id) {
+    return fail(errc::invalid, "the data directory {} belongs to server {}, not to this one ({}); choose another directory", directory, *owner, id);
+  }
+  if (report.last_index == 0 && report.snapshot_index == 0) {
+    return fail(errc::corrupt, "the log in {} is gone; restore the directory from a backup, or remove it to begin anew", directory);
+  }
+  return {};
 }
 
 result<> probe_space(const std::string& directory, uint64_t bytes) {

@@ -43,6 +43,11 @@ struct directory_report {
 // or removed. errc::corrupt: stored entries or snapshots are damaged or missing; nothing was changed then.
 result<directory_report> recover_directory(const std::string& directory);
 
+// Notes in the directory that server `id` keeps a log here. With the note, a directory whose log has vanished is errc::corrupt instead of a first
+// start, and one of another server is errc::invalid.
+result<> mark_directory(const std::string& directory, uint64_t id);
+result<> check_mark(const std::string& directory, uint64_t id, const directory_report& report);
+
 // Whether `bytes` can be allocated now.
 result<> probe_space(const std::string& directory, uint64_t bytes);
 

@@ -8,6 +8,8 @@
 namespace drover::raft {
 
 static constexpr uint64_t snapshot_retry_ms = 5000;
+// The slowest link on which a follower still receives a snapshot in one attempt: 2 MB a second.
+static constexpr size_t snapshot_bytes_per_ms = 2000;
 
 static int to_libraft(role r) {
   switch (r) {
@@ -61,7 +63,7 @@ result<> instance::initialise() {
   }
   raft_set_election_timeout(&raft_, static_cast<unsigned>(settings_.election_timeout.ms()));
   raft_set_heartbeat_timeout(&raft_, static_cast<unsigned>(settings_.heartbeat.ms()));
-  raft_set_install_snapshot_timeout(&raft_, static_cast<unsigned>(settings_.install_snapshot_timeout.ms()));
+  note_snapshot_size(0);
   raft_set_snapshot_threshold(&raft_, settings_.snapshot_threshold);
   raft_set_snapshot_trailing(&raft_, settings_.snapshot_trailing);
   raft_set_pre_vote(&raft_, true);
@@ -172,7 +174,14 @@ int instance::fsm_apply(raft_fsm* fsm, const raft_buffer* buf, void** result) {
   return self.owner_.apply_entry(index, {static_cast<const char*>(buf->base), buf->len}) ? 0 : RAFT_CORRUPT;
 }
 
+// A follower may refuse a snapshot without a word (it is still busy with an older one); libraft then sends another only after this time.
+void instance::note_snapshot_size(size_t bytes) {
+  uint64_t ms = static_cast<uint64_t>(settings_.install_snapshot_timeout.ms()) + bytes / snapshot_bytes_per_ms;
+  raft_set_install_snapshot_timeout(&raft_, static_cast<unsigned>(std::min<uint64_t>(ms, 3'600'000)));
+}
+
 int instance::fsm_restore(raft_fsm* fsm, raft_buffer* buf) {
+  of(fsm).note_snapshot_size(buf->len);
   if (!of(fsm).owner_.restore_state({static_cast<const char*>(buf->base), buf->len})) return RAFT_CORRUPT;
   // libraft leaves it to us once it was accepted.
   raft_free(buf->base);
@@ -235,6 +244,7 @@ int instance::fsm_snapshot_finalize(raft_fsm* fsm, raft_buffer* bufs[], unsigned
   if (*bufs != nullptr) raft_free(*bufs);
   *bufs = nullptr;
   *n = 0;
+  self.note_snapshot_size(self.snapshot_data_.size());
   self.snapshot_data_ = std::string();
   self.snapshot_header_ = std::string();
   if (self.snapshot_error_) {

@@ -64,6 +64,7 @@ class instance {
   result<> initialise();
   result<> bootstrap();
   void appended(size_t bytes);
+  void note_snapshot_size(size_t bytes);
   void snapshot_stored(result<> r);
   uint64_t log_entries() const;
   const raft_entry* log_entry(uint64_t index) const;

@@ -1,4 +1,5 @@
 #include <pthread.h>
+#include <signal.h>
 
 #include "base/ensure.h"
 #include "base/log.h"
@@ -38,6 +39,7 @@ result<> node::impl::start() {
   TRY(check(settings_));
   TRY_ASSIGN(lock_, directory_lock::take(settings_.directory));
   TRY_ASSIGN(report_, recover_directory(settings_.directory));
+  TRY(check_mark(settings_.directory, settings_.id, report_));
   for (const std::string& repair : report_.repairs) logger.warn(repair, {{"directory", settings_.directory}});
   std::promise<result<>> started;
   auto outcome = started.get_future();
@@ -49,6 +51,11 @@ result<> node::impl::start() {
 }
 
 void node::impl::run(std::promise<result<>>& started) {
+  // A broken connection or a file size limit is an error of the call (SIGPIPE, SIGXFSZ), here and on the workers that libuv starts from
+  // here; all other signals are for threads that expect them.
+  sigset_t all;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, nullptr);
   uv_loop_init(&loop_);
   wake_.data = turn_.data = retry_.data = this;
   uv_async_init(&loop_, &wake_, [](uv_async_t*) {});  // what woke us is done in turn()
@@ -77,6 +84,7 @@ result<> node::impl::open_instance() {
   auto r = instance_->open(report_.empty);
   // What the state machine said is clearer than libraft's code for it.
   if (!r && halted_) return fail(*trouble_);
+  if (r && instance_->last_index() > 0) r = mark_directory(settings_.directory, settings_.id);
   return r;
 }
 
@@ -112,6 +120,8 @@ void node::impl::watch_instance() {
   trouble_ = std::move(failure);
   logger.error(halted_ ? "raft has halted" : "raft cannot write, and tries again every second", {{"error", trouble_->text()}});
   instance_->close();
+  // Who is told of the failure finds that this server no longer leads.
+  publish();
   fail_batches(*trouble_);
 }
 

@@ -13,8 +13,7 @@
 //  - An entry that was answered survives kill -9 and power loss. One that was not may be there or not (errc::unavailable says which error).
 //  - A torn tail that was never acknowledged is cut at start, with a warning. Damage anywhere else is errc::corrupt from start().
 //  - When the disk fails or is full, apply() fails with errc::io and what the disk said, the node stops leading, and tries again every second:
-//    once there is space it reads its log anew and leads again by itself. The state machine keeps its state meanwhile (reads go on). The process
-//    must ignore SIGXFSZ for a file size limit to be such an error.
+//    once there is space it reads its log anew and leads again by itself. The state machine keeps its state meanwhile (reads go on).
 //  - A start() that fails says in a sentence what is wrong with the directory: in use, not writable, damaged (file and byte).
 #pragma once
 
@@ -84,9 +83,10 @@ struct options {
   // A follower starts an election after 1 to 2 times this without word from the leader.
   duration election_timeout = milliseconds(300);
   duration heartbeat = milliseconds(50);
-  // Between attempts to reach a server, and how long a follower may take to receive a snapshot.
+  // Between attempts to reach a server, and how long a follower may take to receive a snapshot before it is sent again (longer by itself
+  // for large ones).
   duration connect_retry = milliseconds(100);
-  duration install_snapshot_timeout = seconds(30);
+  duration install_snapshot_timeout = seconds(2);
   // Each log file is allocated at this size; entries larger than it still fit.
   uint64_t segment_bytes = uint64_t{8} << 20;
 
