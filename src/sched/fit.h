@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "base/result.h"
 #include "schema/alloc.h"
 #include "schema/fwd.h"
 #include "schema/node.h"
@@ -82,7 +83,7 @@ class node_usage {
   void take_port(size_t address_index, uint16_t port);
   uint16_t dynamic_port_min() const { return dynamic_min_; }
   uint16_t dynamic_port_max() const { return dynamic_max_; }
-  // Ports of the dynamic range that are free at an address.
+  // Ports of the dynamic range that are free at an address. A port that is both reserved and held counts twice: never too many.
   size_t dynamic_ports_free(size_t address_index) const;
 
   // Cores that tasks may reserve for themselves and nobody has, ascending.
@@ -113,6 +114,8 @@ class node_usage {
   std::vector<uint32_t> held_;  // address << 16 | port, sorted; twice where two allocations hold the same
   std::vector<uint16_t> cores_;       // that may be reserved, sorted
   std::vector<uint16_t> held_cores_;  // sorted; twice where two allocations hold the same
+  uint32_t port_collisions_ = 0;
+  uint32_t core_collisions_ = 0;
   int64_t cpu_per_core_ = 0;
   uint16_t dynamic_min_ = 0;
   uint16_t dynamic_max_ = 0;

@@ -1,0 +1,39 @@
+// Where node_view meets the replicated state.
+#include "sched/node_view.h"
+#include "state/snapshot.h"
+
+namespace drover::sched {
+
+node_view node_view::build(const state::snapshot& snapshot) {
+  node_view view;
+  snapshot.visit_nodes("", [&](const ref<schema::node>& node) {
+    view.put_node(node);
+    return true;
+  });
+  snapshot.visit_allocs("", [&](const ref<schema::allocation>& alloc) {
+    view.put_alloc(alloc);
+    return true;
+  });
+  view.set_index(snapshot.index());
+  return view;
+}
+
+void node_view::refresh(const state::snapshot& snapshot, std::span<const std::string> changed_nodes) {
+  for (const auto& id : changed_nodes) {
+    if (auto it = allocs_of_node_.find(id); it != allocs_of_node_.end()) {
+      std::vector<std::string> before = it->second;
+      for (const auto& alloc_id : before)
+        if (auto now = snapshot.alloc(alloc_id); now == nullptr) erase_alloc(alloc_id);
+        else if (now != alloc(alloc_id)) put_alloc(now);
+    }
+    snapshot.visit_allocs_by_node(id, [&](const ref<schema::allocation>& each) {
+      if (each != alloc(each->id)) put_alloc(each);
+      return true;
+    });
+    if (auto now = snapshot.node(id); now == nullptr) erase_node(id);
+    else if (row r = find(id); r == no_row || nodes_[r] != now) put_node(now);
+  }
+  set_index(snapshot.index());
+}
+
+}  // namespace drover::sched

@@ -1,0 +1,324 @@
+#include "sched/rank/ranker.h"
+
+#include <algorithm>
+
+#include "base/ensure.h"
+#include "base/text.h"
+#include "sched/granted.h"
+#include "sched/limits.h"
+
+namespace drover::sched {
+namespace {
+
+const std::string no_cpu = "cpu";
+const std::string no_memory = "memory";
+const std::string no_disk = "disk";
+const std::string no_cores = "cores";
+constexpr double penalty = -1;
+
+bool is_penalized(std::span<const node_view::row> penalized, node_view::row node) { return std::ranges::find(penalized, node) != penalized.end(); }
+
+void put(std::map<std::string, int64_t>& to, const std::string* reason, int64_t count) {
+  if (count > 0) to[*reason] += count;
+}
+
+}  // namespace
+
+job_scope::job_scope(const node_view& view, const schema::job& job) : pool_name(job.node_pool.empty() ? "default" : job.node_pool) {
+  const auto& names = view.datacenters();
+  datacenters.resize(names.size());
+  for (uint32_t id = 0; id < names.size(); ++id)
+    datacenters[id] = std::ranges::any_of(job.datacenters, [&](const auto& glob) { return matches_glob(glob, names.text(id)); });
+  pool = view.pools().find(pool_name);
+  if (pool_name == "all") pool = interned::none;
+  else if (pool == interned::none) pool = view.pools().size();
+}
+
+group_demand::group_demand(const schema::task_group& group) : fixed(demand_of(granted_to_group(group, false))), cores(cores_wanted(group)) {}
+
+amounts group_demand::on(const node_usage& usage) const {
+  amounts all = fixed;
+  all.cpu += cores * usage.cpu_per_core();
+  return all;
+}
+
+ranker::ranker(proposed& cluster, const job_scope& scope, const schema::job& job, const schema::task_group& group, operator_set& operators,
+               settings how)
+    : cluster_(cluster), scope_(scope), group_(group), checks_(job, group, operators), ports_(group), demand_(group), how_(how) {
+  scorers_.push_back(make_binpack_scorer(how.algorithm));
+  scorers_.push_back(make_anti_affinity_scorer(group.name, group.count));
+}
+
+void ranker::build() {
+  built_ = true;
+  changes_read_ = cluster_.changes().size();
+  const auto& view = cluster_.view();
+  status_.resize(view.rows());
+  base_.node_pool = scope_.pool_name;
+  properties_.reserve(checks_.distinct_properties().size());
+  for (const auto& rule : checks_.distinct_properties()) add_property(rule);
+  for (row r = 0; r < view.rows(); ++r) {
+    if (view.ready(r) && scope_.in_pool(view, r)) ++base_.nodes_in_pool;
+    if (!scope_.contains(view, r)) continue;
+    ++base_.nodes_available[view.datacenters().text(view.datacenter_of(r))];
+    judge(r);
+  }
+  std::make_heap(heap_.begin(), heap_.end(), lower{});
+}
+
+void ranker::catch_up() {
+  if (!built_) return build();
+  const auto& changes = cluster_.changes();
+  for (; changes_read_ < changes.size(); ++changes_read_) {
+    row r = changes[changes_read_];
+    recount_properties(r);
+    if (!scope_.contains(cluster_.view(), r)) continue;
+    judge(r);
+    if (status_[r].state == state::candidate) std::push_heap(heap_.begin(), heap_.end(), lower{});
+  }
+}
+
+// Decides a node's state and, if it is a candidate, appends it to the heap (the caller restores its order).
+void ranker::judge(row node) {
+  if (const std::string* reason = checks_.refuse(cluster_.view(), node)) return set(node, state::filtered, reason);
+  if (const std::string* reason = refuse_by_others(node)) return set(node, state::filtered, reason);
+  if (const std::string* reason = refuse_by_capacity(node)) return set(node, state::exhausted, reason);
+  set(node, state::candidate, nullptr);
+  uint32_t tie = static_cast<uint32_t>(random_stream::mix(how_.seed ^ (uint64_t{node} << 20)));
+  heap_.push_back({score(node).value(), tie, node, status_[node].stamp});
+}
+
+void ranker::set(row node, ranker::state now, const std::string* reason) {
+  status& s = status_[node];
+  count(node, s, -1);
+  s = {now, reason, ++stamps_};
+  count(node, s, +1);
+}
+
+void ranker::add_to(std::vector<tally>& tallies, const std::string* reason, int sign) {
+  auto same = std::ranges::find_if(tallies, [&](const tally& t) { return t.reason == reason || *t.reason == *reason; });
+  if (same != tallies.end()) same->count += sign;
+  else tallies.push_back({reason, sign});
+}
+
+void ranker::count(row node, const status& s, int sign) {
+  if (s.stamp == 0) return;  // was never judged
+  counts_[static_cast<size_t>(s.state)] += sign;
+  if (s.reason == nullptr) return;
+  bool filtered = s.state == state::filtered;
+  add_to(filtered ? filtered_ : exhausted_, s.reason, sign);
+  const std::string& name = cluster_.view().node(node).node_class;
+  if (!name.empty()) add_to(filtered ? class_filtered_ : class_exhausted_, &name, sign);
+}
+
+const std::string* ranker::refuse_by_others(row node) {
+  if (checks_.distinct_hosts_of_job() || checks_.distinct_hosts_of_group()) {
+    const auto* load = cluster_.load(node);
+    if (load != nullptr && ((checks_.distinct_hosts_of_job() && load->job > 0) || load->group(group_.name) > 0)) return &distinct_hosts_;
+  }
+  for (const auto& property : properties_) {
+    uint32_t value = property.value_of[node];
+    if (value == interned::none) return &property.missing;
+    if (property.used[value] >= property.rule->limit) return &property.full;
+  }
+  return nullptr;
+}
+
+const std::string* ranker::refuse_by_capacity(row node) {
+  const auto& view = cluster_.view();
+  const amounts& capacity = view.capacity(node);
+  amounts needed = demand_.fixed;
+  if (demand_.cores > 0) {
+    const auto& usage = cluster_.usage(node);
+    if (usage.free_core_count() < static_cast<size_t>(demand_.cores)) return &no_cores;
+    needed = demand_.on(usage);
+  }
+  const amounts& used = cluster_.used(node);
+  if (used.cpu + needed.cpu > capacity.cpu) return &no_cpu;
+  if (used.memory + needed.memory > capacity.memory) return &no_memory;
+  if (used.disk + needed.disk > capacity.disk) return &no_disk;
+  return ports_.empty() ? nullptr : ports_.refuse(cluster_.usage(node));
+}
+
+void ranker::add_property(const distinct_property& rule) {
+  const auto& view = cluster_.view();
+  auto& property = properties_.emplace_back();
+  property.rule = &rule;
+  property.missing = fmt::format("distinct_property: missing property {}", rule.target);
+  property.full = fmt::format("distinct_property: {} is used {} times", rule.target, rule.limit);
+  property.value_of.assign(view.rows(), interned::none);
+  property.counted.assign(view.rows(), 0);
+  for (row r = 0; r < view.rows(); ++r) {
+    if (!view.alive(r)) continue;
+    auto text = resolve_target(rule.target, view.node(r));
+    if (!text) continue;
+    uint32_t value = property.values.id(*text);
+    property.value_of[r] = value;
+    if (value >= property.used.size()) {
+      property.used.resize(value + 1);
+      property.rows.resize(value + 1);
+    }
+    property.rows[value].push_back(r);
+    const auto* load = cluster_.load(r);
+    property.counted[r] = load == nullptr ? 0 : rule.whole_job ? load->job : load->group(group_.name);
+    property.used[value] += property.counted[r];
+  }
+}
+
+// A value that becomes full, or free again, changes the state of every node that has it.
+void ranker::recount_properties(row node) {
+  for (auto& property : properties_) {
+    uint32_t value = property.value_of[node];
+    if (value == interned::none) continue;
+    const auto* load = cluster_.load(node);
+    int64_t now = load == nullptr ? 0 : property.rule->whole_job ? load->job : load->group(group_.name);
+    bool was_full = property.used[value] >= property.rule->limit;
+    property.used[value] += now - property.counted[node];
+    property.counted[node] = now;
+    if (was_full == (property.used[value] >= property.rule->limit)) continue;
+    for (row other : property.rows[value]) {
+      if (other == node || !scope_.contains(cluster_.view(), other)) continue;
+      judge(other);
+      if (status_[other].state == state::candidate) std::push_heap(heap_.begin(), heap_.end(), lower{});
+    }
+  }
+}
+
+ranker::mean ranker::score(row node) const {
+  amounts needed = demand_.cores > 0 ? demand_.on(cluster_.usage(node)) : demand_.fixed;
+  mean all;
+  for (const auto& each : scorers_) {
+    score_term term = each->score(cluster_, node, needed);
+    if (!term.counts) continue;
+    all.sum += term.value;
+    ++all.terms;
+  }
+  return all;
+}
+
+// Calls each(entry) from the best on until it returns false. The heap stays as it is; entries that were superseded are skipped.
+template <class F>
+void ranker::best_first(F&& each) {
+  while (!heap_.empty() && !live(heap_.front())) {
+    std::pop_heap(heap_.begin(), heap_.end(), lower{});
+    heap_.pop_back();
+  }
+  if (heap_.size() > 2 * status_.size() + 64) {
+    std::erase_if(heap_, [&](const entry& e) { return !live(e); });
+    std::make_heap(heap_.begin(), heap_.end(), lower{});
+  }
+  std::vector<size_t> frontier;
+  auto below = [&](size_t a, size_t b) { return lower{}(heap_[a], heap_[b]); };
+  auto add = [&](size_t i) {
+    if (i >= heap_.size()) return;
+    frontier.push_back(i);
+    std::push_heap(frontier.begin(), frontier.end(), below);
+  };
+  add(0);
+  while (!frontier.empty()) {
+    std::pop_heap(frontier.begin(), frontier.end(), below);
+    size_t at = frontier.back();
+    frontier.pop_back();
+    if (live(heap_[at]) && !each(heap_[at])) return;
+    add(2 * at + 1);
+    add(2 * at + 2);
+  }
+}
+
+// The best node, where those the allocation failed on count one term of -1 more. `seen` gets what metrics show.
+ranker::row ranker::best(const ask& wanted, std::vector<std::pair<row, double>>& seen) {
+  bool found_clean = false;
+  best_first([&](const entry& e) {
+    double value = e.score;
+    if (is_penalized(wanted.penalized, e.node)) {
+      mean with = score(e.node);
+      value = (with.sum + penalty) / (with.terms + 1);
+    } else {
+      found_clean = true;
+    }
+    auto after = std::ranges::upper_bound(seen, value, std::greater{}, &std::pair<row, double>::second);
+    seen.emplace(after, e.node, value);
+    return !found_clean || seen.size() < limits::score_meta_max;
+  });
+  return seen.empty() ? node_view::no_row : seen.front().first;
+}
+
+std::optional<ranker::choice> ranker::select(const ask& wanted, random_stream& random) {
+  catch_up();
+  if (wanted.preferred < status_.size() && status_[wanted.preferred].state == state::candidate &&
+      !is_penalized(wanted.penalized, wanted.preferred)) {
+    if (auto made = take(wanted.preferred, random)) {
+      add_scores(made->metrics, {{wanted.preferred, score(wanted.preferred).value()}}, wanted);
+      return made;
+    }
+  }
+  std::vector<std::pair<row, double>> seen;
+  for (;;) {
+    seen.clear();
+    row node = best(wanted, seen);
+    if (node == node_view::no_row) return std::nullopt;
+    auto made = take(node, random);
+    if (!made) continue;  // it is exhausted now: the next one
+    add_scores(made->metrics, seen, wanted);
+    return made;
+  }
+}
+
+std::optional<ranker::choice> ranker::select_on(row node, random_stream& random) {
+  catch_up();
+  if (node >= status_.size() || status_[node].state != state::candidate) return std::nullopt;
+  auto made = take(node, random);
+  if (made) add_scores(made->metrics, {{node, score(node).value()}}, {});
+  return made;
+}
+
+ranker::state ranker::state_of(row node) {
+  catch_up();
+  return node < status_.size() ? status_[node].state : state::out_of_scope;
+}
+
+// Chooses ports and cores. A node where that fails is exhausted from now on.
+std::optional<ranker::choice> ranker::take(row node, random_stream& random) {
+  const auto& usage = cluster_.usage(node);
+  auto ports = ports_.assign(cluster_.view().node(node), usage, random);
+  if (!ports) {
+    set(node, state::exhausted, &*late_reasons_.insert(ports.error()).first);
+    return std::nullopt;
+  }
+  choice made{.node = node, .ports = std::move(*ports), .cores = {}, .metrics = metrics()};
+  if (demand_.cores > 0) {
+    made.cores = usage.free_cores();
+    made.cores.resize(static_cast<size_t>(demand_.cores));
+  }
+  return made;
+}
+
+schema::alloc_metric ranker::metrics() {
+  catch_up();
+  schema::alloc_metric all = base_;
+  all.nodes_filtered = counts_[static_cast<size_t>(state::filtered)];
+  all.nodes_exhausted = counts_[static_cast<size_t>(state::exhausted)];
+  all.nodes_evaluated = all.nodes_filtered + all.nodes_exhausted + counts_[static_cast<size_t>(state::candidate)];
+  for (const auto& t : filtered_) put(all.constraint_filtered, t.reason, t.count);
+  for (const auto& t : exhausted_) put(all.dimension_exhausted, t.reason, t.count);
+  for (const auto& t : class_filtered_) put(all.class_filtered, t.reason, t.count);
+  for (const auto& t : class_exhausted_) put(all.class_exhausted, t.reason, t.count);
+  return all;
+}
+
+void ranker::add_scores(schema::alloc_metric& metrics, const std::vector<std::pair<row, double>>& seen, const ask& wanted) const {
+  size_t kept = std::min(seen.size(), limits::score_meta_max);
+  metrics.score_meta_data.reserve(kept);
+  for (size_t i = 0; i < kept; ++i) {
+    auto [node, value] = seen[i];
+    auto& meta = metrics.score_meta_data.emplace_back();
+    meta.node_id = cluster_.view().node(node).id;
+    meta.norm_score = value;
+    amounts needed = demand_.on(cluster_.usage(node));
+    for (const auto& each : scorers_) meta.scores.emplace(each->name(), each->score(cluster_, node, needed).value);
+    meta.scores.emplace("node-reschedule-penalty", is_penalized(wanted.penalized, node) ? penalty : 0);
+    meta.scores.emplace("node-affinity", 0);
+  }
+}
+
+}  // namespace drover::sched

@@ -1,0 +1,162 @@
+// Chooses nodes for one group: looks at every node once, then keeps the feasible ones in a heap by score, so that each further placement
+// costs the logarithm of their number. Changes of the proposed cluster (stops, placements of other groups) are caught up with row by row.
+// One belongs to one scheduling (not thread-safe).
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <set>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "sched/feasible/group_checks.h"
+#include "sched/ports.h"
+#include "sched/proposed.h"
+#include "sched/rank/scorer.h"
+
+namespace drover::sched {
+
+// Which nodes a job may use at all.
+struct job_scope {
+  job_scope(const node_view& view, const schema::job& job);
+  bool contains(const node_view& view, node_view::row row) const {
+    return view.ready(row) && in_pool(view, row) && datacenters[view.datacenter_of(row)] != 0;
+  }
+  bool in_pool(const node_view& view, node_view::row row) const { return pool == interned::none || view.pool_of(row) == pool; }
+  std::vector<uint8_t> datacenters;  // by datacenter id: a glob of the job matches
+  uint32_t pool = 0;                 // interned::none: all; one past the last pool where the job's has no nodes
+  std::string pool_name;
+};
+
+// Flat costs of one allocation of a group.
+struct group_demand {
+  explicit group_demand(const schema::task_group& group);
+  amounts on(const node_usage& usage) const;
+  amounts fixed;
+  int64_t cores = 0;
+};
+
+class ranker {
+ public:
+  using row = node_view::row;
+  struct settings {
+    packing algorithm = packing::binpack;
+    uint64_t seed = 0;  // decides between equal scores
+  };
+  // The references must outlive it.
+  ranker(proposed& cluster, const job_scope& scope, const schema::job& job, const schema::task_group& group, operator_set& operators,
+         settings how);
+  ranker(const ranker&) = delete;
+  ranker& operator=(const ranker&) = delete;
+
+  struct ask {
+    std::span<const row> penalized;         // where the allocation failed before
+    row preferred = node_view::no_row;      // where its data is
+  };
+  struct choice {
+    row node;
+    port_plan::offer ports;
+    std::vector<uint16_t> cores;
+    schema::alloc_metric metrics;
+  };
+  // The best node, or nothing: then metrics() says why.
+  std::optional<choice> select(const ask& wanted, random_stream& random);
+  // This node or nothing (system jobs).
+  std::optional<choice> select_on(row node, random_stream& random);
+  // Constraints, drivers and volumes alone: may what runs there go on?
+  bool accepts(row node) { return checks_.refuse(cluster_.view(), node) == nullptr; }
+  enum class state : uint8_t { out_of_scope, filtered, exhausted, candidate };
+  state state_of(row node);
+  // Of every node that was looked at.
+  schema::alloc_metric metrics();
+
+  const group_checks& checks() const { return checks_; }
+  const schema::task_group& group() const { return group_; }
+  const group_demand& demand() const { return demand_; }
+
+ private:
+  struct status {
+    ranker::state state = state::out_of_scope;
+    const std::string* reason = nullptr;
+    uint32_t stamp = 0;
+  };
+  struct entry {
+    double score;
+    uint32_t tie;
+    row node;
+    uint32_t stamp;
+  };
+  struct lower {
+    bool operator()(const entry& a, const entry& b) const {
+      if (a.score != b.score) return a.score < b.score;
+      if (a.tie != b.tie) return a.tie > b.tie;
+      return a.node > b.node;
+    }
+  };
+  struct tally {
+    const std::string* reason;
+    int64_t count;
+  };
+  // How often each value of a distinct_property is used, and which nodes have it.
+  struct property_use {
+    const distinct_property* rule;
+    std::vector<uint32_t> value_of;  // by row; interned::none: no such attribute
+    std::vector<int64_t> counted;    // by row
+    std::vector<int64_t> used;       // by value
+    std::vector<std::vector<row>> rows;  // by value
+    interned values;
+    std::string missing;
+    std::string full;
+  };
+  struct mean {
+    double sum = 0;
+    int terms = 0;
+    double value() const { return terms == 0 ? 0 : sum / terms; }
+  };
+
+  void build();
+  void catch_up();
+  void judge(row node);
+  const std::string* refuse_by_others(row node);
+  const std::string* refuse_by_capacity(row node);
+  void set(row node, ranker::state now, const std::string* reason);
+  void count(row node, const status& s, int sign);
+  static void add_to(std::vector<tally>& tallies, const std::string* reason, int sign);
+  void add_property(const distinct_property& rule);
+  void recount_properties(row node);
+  mean score(row node) const;
+  void push(row node);
+  template <class F>
+  void best_first(F&& each);
+  std::optional<choice> take(row node, random_stream& random);
+  row best(const ask& wanted, std::vector<std::pair<row, double>>& seen);
+  void add_scores(schema::alloc_metric& metrics, const std::vector<std::pair<row, double>>& seen, const ask& wanted) const;
+  bool live(const entry& e) const { return status_[e.node].stamp == e.stamp; }
+
+  proposed& cluster_;
+  const job_scope& scope_;
+  const schema::task_group& group_;
+  group_checks checks_;
+  port_plan ports_;
+  group_demand demand_;
+  settings how_;
+  std::vector<std::unique_ptr<scorer>> scorers_;
+  std::vector<property_use> properties_;
+  std::string distinct_hosts_ = "distinct_hosts";
+
+  bool built_ = false;
+  size_t changes_read_ = 0;
+  uint32_t stamps_ = 0;
+  std::vector<status> status_;
+  std::vector<entry> heap_;
+  std::set<std::string, std::less<>> late_reasons_;  // of ports that looked free and were not
+  schema::alloc_metric base_;  // what does not change: pool, nodes available
+  int64_t counts_[4] = {};  // nodes by state
+  std::vector<tally> filtered_;
+  std::vector<tally> exhausted_;
+  std::vector<tally> class_filtered_;
+  std::vector<tally> class_exhausted_;
+};
+
+}  // namespace drover::sched

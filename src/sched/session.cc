@@ -1,0 +1,220 @@
+#include "sched/session.h"
+
+#include <algorithm>
+
+#include "sched/granted.h"
+#include "sched/reconcile/replace_rule.h"
+#include "sched/reconcile/reschedule.h"
+
+namespace drover::sched {
+namespace {
+
+schema::allocation stopped_copy(const schema::allocation& alloc, std::string_view why, std::string_view client_status, timestamp now) {
+  schema::allocation copy = alloc;
+  copy.job = nullptr;
+  copy.desired_status = "stop";
+  copy.desired_description = why;
+  if (!client_status.empty()) copy.client_status = client_status;
+  copy.modify_time = now.ns;
+  return copy;
+}
+
+}  // namespace
+
+session::session(const job_facts& facts, const node_view& view, const schema::evaluation& eval, timestamp now, uint64_t seed,
+                 const options& how)
+    : facts_(facts),
+      view_(view),
+      eval_(eval),
+      now_(now),
+      seed_(random_stream::mix(seed, eval.id)),
+      random_(random_stream::mix(seed_ + how.attempt)),
+      eval_ids_(random_stream::mix(seed_, "evaluations")),
+      deployment_id_(random_stream(random_stream::mix(seed_, "deployment")).uuid()),
+      cluster_(view, facts.allocs) {
+  bool own_algorithm = facts.pool && facts.pool->scheduler_configuration;
+  if (facts.config) {
+    oversubscription_ = facts.config->memory_oversubscription_enabled;
+    if (facts.config->scheduler_algorithm == "spread") algorithm_ = packing::spread;
+  }
+  if (own_algorithm) {
+    const auto& pool = *facts.pool->scheduler_configuration;
+    if (!pool.scheduler_algorithm.empty()) algorithm_ = pool.scheduler_algorithm == "spread" ? packing::spread : packing::binpack;
+    oversubscription_ = pool.memory_oversubscription_enabled.value_or(oversubscription_);
+  }
+  out_.eval = eval;
+  out_.eval.failed_tg_allocs.clear();
+  out_.eval.queued_allocations.clear();
+  out_.eval.class_eligibility.clear();
+  out_.eval.snapshot_index = facts.index;
+  out_.eval.modify_time = now.ns;
+  out_.plan.eval_id = eval.id;
+  out_.plan.priority = eval.priority;
+  out_.plan.job = facts.job;
+  out_.plan.all_at_once = facts.job != nullptr && facts.job->all_at_once;
+  out_.plan.snapshot_index = facts.index;
+  if (!stopped())
+    for (const auto& group : facts.job->task_groups) out_.eval.queued_allocations[group.name] = 0;
+}
+
+const job_scope& session::scope() {
+  if (!scope_) scope_.emplace(view_, job());
+  return *scope_;
+}
+
+ranker& session::ranker_of(const schema::task_group& group) {
+  auto& made = rankers_[group.name];
+  if (made == nullptr) {
+    ranker::settings how{.algorithm = algorithm_, .seed = random_stream::mix(seed_, group.name)};
+    made = std::make_unique<ranker>(cluster_, scope(), job(), group, operators_, how);
+  }
+  return *made;
+}
+
+update_kind session::update_of(const schema::allocation& alloc, const schema::task_group& group) {
+  if (alloc.job == nullptr || same_version(alloc, job())) return update_kind::ignore;
+  const auto* before = find_group(*alloc.job, alloc.task_group);
+  if (before == nullptr || needs_replacement(*alloc.job, *before, job(), group)) return update_kind::destructive;
+  auto row = view_.find(alloc.node_id);
+  if (row == node_view::no_row) return update_kind::destructive;
+  bool still_good = scope().in_pool(view_, row) && scope().datacenters[view_.datacenter_of(row)] != 0;
+  return still_good && ranker_of(group).accepts(row) ? update_kind::in_place : update_kind::destructive;
+}
+
+void session::stop(const schema::allocation& alloc, std::string_view why, std::string_view client_status) {
+  cluster_.stop(alloc);
+  record_stop(alloc, why, client_status);
+}
+
+void session::record_stop(const schema::allocation& alloc, std::string_view why, std::string_view client_status) {
+  out_.plan.node_update[alloc.node_id].push_back(
+      std::make_shared<const schema::allocation>(stopped_copy(alloc, why, client_status, now_)));
+}
+
+void session::update_in_place(const schema::allocation& alloc, const std::string& deployment_id) {
+  auto copy = std::make_shared<schema::allocation>(alloc);
+  copy->job = nullptr;
+  copy->eval_id = eval_.id;
+  copy->modify_time = now_.ns;
+  if (copy->deployment_id != deployment_id) {
+    copy->deployment_id = deployment_id;
+    copy->deployment_status.reset();
+  }
+  out_.plan.node_allocation[alloc.node_id].push_back(std::move(copy));
+}
+
+void session::annotate(schema::allocation changed) {
+  std::string node = changed.node_id;
+  changed.modify_time = now_.ns;
+  out_.plan.node_allocation[node].push_back(std::make_shared<const schema::allocation>(std::move(changed)));
+}
+
+void session::place(const placement& what, ranker::choice made, const std::string& deployment_id) {
+  const auto& node = view_.node(made.node);
+  auto alloc = std::make_shared<schema::allocation>();
+  alloc->id = random_.uuid();
+  alloc->namespace_ = job().namespace_;
+  alloc->eval_id = eval_.id;
+  alloc->name = what.name;
+  alloc->node_id = node.id;
+  alloc->node_name = node.name;
+  alloc->job_id = job().id;
+  alloc->task_group = what.group->name;
+  alloc->allocated_resources = granted_to_group(*what.group, oversubscription_);
+  grant(*alloc->allocated_resources, *what.group, node, cluster_.usage(made.node), std::move(made.ports), made.cores);
+  alloc->metrics = std::move(made.metrics);
+  alloc->desired_status = "run";
+  alloc->client_status = "pending";
+  alloc->deployment_id = deployment_id;
+  alloc->create_time = alloc->modify_time = now_.ns;
+  if (what.previous != nullptr) {
+    alloc->previous_allocation = what.previous->id;
+    if (what.rescheduled)
+      alloc->reschedule_tracker =
+          next_tracker(*what.previous, what.group->reschedule_policy.value_or(schema::reschedule_policy{}), now_);
+    else if (what.stop_previous.empty())
+      alloc->reschedule_tracker = what.previous->reschedule_tracker;  // lost or moved: its history stays
+  }
+  cluster_.place(made.node, *alloc);
+  out_.plan.node_allocation[node.id].push_back(std::move(alloc));
+}
+
+void session::fail(const schema::task_group& group, ranker& ranks) {
+  ++out_.eval.queued_allocations[group.name];
+  auto [it, first] = out_.eval.failed_tg_allocs.try_emplace(group.name);
+  auto& metrics = it->second;
+  if (!first) {
+    ++metrics.coalesced_failures;
+    return;
+  }
+  metrics = ranks.metrics();
+  bool no_cpu = metrics.dimension_exhausted.contains("cpu");
+  bool no_memory = metrics.dimension_exhausted.contains("memory");
+  if (!no_cpu && !no_memory) return;
+  for (const auto& task : group.tasks) {
+    auto& wanted = metrics.resources_exhausted[task.name];
+    if (!task.resources) continue;
+    if (no_cpu) wanted.cpu = task.resources->cpu;
+    if (no_memory) wanted.memory_mb = task.resources->memory_mb;
+  }
+}
+
+schema::evaluation session::next_eval(std::string trigger, std::string why) {
+  schema::evaluation made;
+  made.id = eval_id();
+  made.namespace_ = eval_.namespace_;
+  made.priority = eval_.priority;
+  made.type = eval_.type;
+  made.triggered_by = std::move(trigger);
+  made.job_id = eval_.job_id;
+  made.job_modify_index = eval_.job_modify_index;
+  made.status = "pending";
+  made.status_description = std::move(why);
+  made.previous_eval = eval_.id;
+  made.create_time = made.modify_time = now_.ns;
+  return made;
+}
+
+// A class counts as eligible if it is for one of the groups that wait.
+void session::fill_eligibility(schema::evaluation& blocked) {
+  blocked.escaped_computed_class = false;
+  blocked.class_eligibility.clear();
+  for (const auto& [name, ranks] : rankers_) {
+    if (!out_.eval.failed_tg_allocs.contains(name)) continue;
+    blocked.escaped_computed_class = blocked.escaped_computed_class || ranks->checks().escaped();
+    for (auto answer : ranks->checks().class_answers())
+      blocked.class_eligibility[view_.classes().text(answer.class_id)] |= answer.eligible;
+  }
+  if (blocked.escaped_computed_class) blocked.class_eligibility.clear();
+}
+
+void session::block() {
+  if (eval_.status == "blocked") {
+    out_.eval.status = "blocked";
+    fill_eligibility(out_.eval);
+    return;
+  }
+  auto blocked = next_eval("queued-allocs", "created to place remaining allocations");
+  blocked.status = "blocked";
+  blocked.snapshot_index = facts_.index;
+  blocked.failed_tg_allocs = out_.eval.failed_tg_allocs;
+  fill_eligibility(blocked);
+  out_.eval.blocked_eval = blocked.id;
+  add_eval(std::move(blocked));
+}
+
+outcome session::finish(const std::map<std::string, schema::desired_updates>& updates, const std::string& deployment_id) {
+  out_.eval.status = "complete";
+  out_.eval.status_description.clear();
+  out_.eval.deployment_id = deployment_id;
+  if (!updates.empty()) {
+    schema::plan_annotations notes;
+    notes.desired_tg_updates = updates;
+    if (eval_.annotate_plan) out_.plan.annotations = notes;
+    out_.eval.plan_annotations = std::move(notes);
+  }
+  if (!out_.eval.failed_tg_allocs.empty()) block();
+  return std::move(out_);
+}
+
+}  // namespace drover::sched

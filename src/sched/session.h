@@ -1,0 +1,85 @@
+// One call of schedule(): what both kinds of scheduler share. Collects the plan and turns failures into the evaluation's explanation.
+// Lives for one call, on one thread.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "sched/feasible/group_checks.h"
+#include "sched/rank/ranker.h"
+#include "sched/reconcile/reconciler.h"
+#include "sched/scheduler.h"
+
+namespace drover::sched {
+
+class session {
+ public:
+  session(const job_facts& facts, const node_view& view, const schema::evaluation& eval, timestamp now, uint64_t seed, const options& how);
+  session(const session&) = delete;
+  session& operator=(const session&) = delete;
+
+  const job_facts& facts() const { return facts_; }
+  const node_view& view() const { return view_; }
+  const schema::evaluation& eval() const { return eval_; }
+  const schema::job& job() const { return *facts_.job; }
+  timestamp now() const { return now_; }
+  bool stopped() const { return facts_.job == nullptr || facts_.job->stop; }
+  proposed& cluster() { return cluster_; }
+  random_stream& random() { return random_; }
+  std::string eval_id() { return eval_ids_.uuid(); }
+  std::string deployment_id() const { return deployment_id_; }
+  // Requires: not stopped.
+  ranker& ranker_of(const schema::task_group& group);
+  const job_scope& scope();
+
+  // How an allocation of another version becomes one of this version; node constraints that hold no longer replace it too.
+  update_kind update_of(const schema::allocation& alloc, const schema::task_group& group);
+
+  // Plan.
+  void stop(const schema::allocation& alloc, std::string_view why, std::string_view client_status = {});
+  void update_in_place(const schema::allocation& alloc, const std::string& deployment_id);
+  void annotate(schema::allocation changed);  // an existing allocation gets a changed bookkeeping field
+  // `made` came from the ranker for this placement.
+  void place(const placement& what, ranker::choice made, const std::string& deployment_id);
+  // An allocation's resources are free before its stop is certain: then record_stop() if it is, restore() if not.
+  void record_stop(const schema::allocation& alloc, std::string_view why, std::string_view client_status = {});
+  void release(const schema::allocation& alloc) { cluster_.stop(alloc); }
+  void restore(const schema::allocation& alloc) { cluster_.unstop(alloc); }
+  void fail(const schema::task_group& group, ranker& ranks);
+  bool failed(const schema::task_group& group) const { return out_.eval.failed_tg_allocs.contains(group.name); }
+  void add_eval(schema::evaluation made) { out_.created.push_back(std::move(made)); }
+  schema::evaluation next_eval(std::string trigger, std::string why);
+
+  schema::plan& plan() { return out_.plan; }
+  schema::evaluation& result() { return out_.eval; }
+  // Status, blocked evaluation, annotations. Ends the session.
+  outcome finish(const std::map<std::string, schema::desired_updates>& updates, const std::string& deployment_id);
+
+ private:
+  void block();
+  void fill_eligibility(schema::evaluation& blocked);
+
+  const job_facts& facts_;
+  const node_view& view_;
+  const schema::evaluation& eval_;
+  timestamp now_;
+  uint64_t seed_;
+  random_stream random_;
+  random_stream eval_ids_;
+  std::string deployment_id_;
+  proposed cluster_;
+  operator_set operators_;
+  std::optional<job_scope> scope_;
+  text_map<std::unique_ptr<ranker>> rankers_;
+  bool oversubscription_ = false;
+  packing algorithm_ = packing::binpack;
+  outcome out_;
+};
+
+// Service and batch.
+outcome schedule_counted(session& s);
+// System and sysbatch.
+outcome schedule_everywhere(session& s);
+
+}  // namespace drover::sched
