@@ -81,8 +81,8 @@ struct options {
   uint64_t snapshot_bytes = uint64_t{16} << 20;
   uint64_t snapshot_trailing_bytes = uint64_t{4} << 20;
   // A follower starts an election after 1 to 2 times this without word from the leader.
-  duration election_timeout = milliseconds(300);
-  duration heartbeat = milliseconds(50);
+  duration election_timeout = milliseconds(200);
+  duration heartbeat = milliseconds(40);
   // Between attempts to reach a server, and how long a follower may take to receive a snapshot before it is sent again (longer by itself
   // for large ones).
   duration connect_retry = milliseconds(100);
