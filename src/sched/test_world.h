@@ -88,7 +88,8 @@ class world {
       job.version = it->second->version + 1;
       job.create_index = it->second->create_index;
     }
-    jobs[job.id] = std::make_shared<const schema::job>(std::move(job));
+    auto made = std::make_shared<const schema::job>(std::move(job));
+    jobs[made->id] = made;
   }
   schema::evaluation eval_for(const std::string& job_id) {
     schema::evaluation eval;
