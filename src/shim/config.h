@@ -1,4 +1,5 @@
-// The instructions of a task or of an exec session, as pointers into the blob they came in. The blob lives as long as the config.
+// The instructions of a task or of an exec session, as pointers into the blob they came in. The blob lives as long as
+// the config.
 #pragma once
 
 #include "shim/protocol.h"
@@ -42,7 +43,8 @@ struct config {
   uint32_t namespaces = 0;
 };
 
-// Reads a whole blob from `fd` and points `out` into it. False and errno when it cannot be read or is malformed (EBADMSG).
+// Reads a whole blob from `fd` and points `out` into it. False and errno when it cannot be read or is malformed
+// (EBADMSG).
 bool load_config(int fd, config* out);
 void free_config(config* c);
 

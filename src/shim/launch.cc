@@ -30,7 +30,8 @@ void reset_signals() {
     void* restorer;
     uint64_t mask;
   } standard = {};
-  for (int number = 1; number < NSIG; number++) syscall(SYS_rt_sigaction, number, &standard, nullptr, sizeof standard.mask);
+  for (int number = 1; number < NSIG; number++)
+    syscall(SYS_rt_sigaction, number, &standard, nullptr, sizeof standard.mask);
   sigset_t none;
   sigemptyset(&none);
   sigprocmask(SIG_SETMASK, &none, nullptr);
@@ -123,7 +124,8 @@ bool become_user(const config* c, bool terminal, failure* f) {
     // The streams are ours; a program that opens /dev/stdout needs them to be its own.
     struct stat info;
     for (int fd = 0; fd < 3; fd++)
-      if (fstat(fd, &info) == 0 && (S_ISFIFO(info.st_mode) || terminal)) (void)!fchown(fd, c->uid, static_cast<gid_t>(-1));
+      if (fstat(fd, &info) == 0 && (S_ISFIFO(info.st_mode) || terminal))
+        (void)!fchown(fd, c->uid, static_cast<gid_t>(-1));
     static_assert(sizeof(gid_t) == sizeof(uint32_t));
     if (setgroups(c->group_count, c->groups) < 0) return fail(f, step_user, "setgroups");
     if (setresgid(c->gid, c->gid, c->gid) < 0) return fail(f, step_user, "setresgid");

@@ -22,8 +22,8 @@ struct launch_options {
   int32_t own_oom_score_adj = 0;
 };
 
-// fork() straight into a v2 cgroup; an ordinary fork where `directory` is null. `*inside` says whether the child is there already: a
-// kernel that cannot do it leaves the joining to the child.
+// fork() straight into a v2 cgroup; an ordinary fork where `directory` is null. `*inside` says whether the child is
+// there already: a kernel that cannot do it leaves the joining to the child.
 pid_t fork_into(const char* directory, bool* inside);
 // Moves the calling process into a cgroup directory.
 bool join_cgroup(const char* directory);

@@ -1,5 +1,5 @@
-// One output stream of a task on its way from a pipe into rotated files PREFIX.KIND.N. A file that cannot be written never stops the
-// task: what does not fit is dropped, counted and noted in the file once it can be written again.
+// One output stream of a task on its way from a pipe into rotated files PREFIX.KIND.N. A file that cannot be written
+// never stops the task: what does not fit is dropped, counted and noted in the file once it can be written again.
 #pragma once
 
 #include <stdint.h>
@@ -22,8 +22,8 @@ struct log_stream {
   int lost_errno = 0;
 };
 
-// Continues the highest file that is there. False and errno when the files cannot be had for a reason that will not pass by itself (no
-// such directory); a full disk is no such reason.
+// Continues the highest file that is there. False and errno when the files cannot be had for a reason that will not
+// pass by itself (no such directory); a full disk is no such reason.
 bool log_open(log_stream* s);
 // Moves what is in the pipe, at most `bytes_max`. Closes the pipe at its end. Returns the number of bytes moved.
 uint64_t log_pump(log_stream* s, uint64_t bytes_max);

@@ -1,4 +1,5 @@
-// drover-shim: stands beside one task and outlives the agent. Started by the agent's client/exec library only; see protocol.h.
+// drover-shim: stands beside one task and outlives the agent. Started by the agent's client/exec library only; see
+// protocol.h.
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
@@ -29,7 +30,8 @@ supervisor self;
 int main() {
   self.connection = start_connection_fd;
   if (fcntl(start_connection_fd, F_SETFD, FD_CLOEXEC) < 0) {
-    static const char usage[] = "drover-shim is started by drover's client agent, for one task; it has no use on its own.\n";
+    static const char usage[] =
+        "drover-shim is started by drover's client agent, for one task; it has no use on its own.\n";
     (void)!write(2, usage, sizeof usage - 1);
     return 2;
   }

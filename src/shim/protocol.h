@@ -1,9 +1,9 @@
-// What an agent and a shim say to each other. Shared by both; an agent of a later version talks to shims of earlier ones, so this only
-// grows: new packet types and tags at the end, unknown ones ignored, no field changes its meaning.
+// What an agent and a shim say to each other. Shared by both; an agent of a later version talks to shims of earlier
+// ones, so this only grows: new packet types and tags at the end, unknown ones ignored, no field changes its meaning.
 //
-// The connection is a SOCK_SEQPACKET unix socket: first the pair that a shim is started with (descriptor 3), later CONTROL_DIR/shim.sock.
-// Every packet is one `packet`, 256 bytes; anything else closes the connection. Long things (arguments, environment, mounts) go
-// as a `blob` in a memfd: descriptor 4 at the start, SCM_RIGHTS for exec.
+// The connection is a SOCK_SEQPACKET unix socket: first the pair that a shim is started with (descriptor 3), later
+// CONTROL_DIR/shim.sock. Every packet is one `packet`, 256 bytes; anything else closes the connection. Long things
+// (arguments, environment, mounts) go as a `blob` in a memfd: descriptor 4 at the start, SCM_RIGHTS for exec.
 //
 // A blob is a list of entries { uint32 tag, uint32 length, bytes }, each padded to 8. Strings include their final NUL.
 #pragma once
@@ -20,22 +20,23 @@ constexpr int sessions_max = 32;
 
 enum packet_type : uint32_t {
   // Agent -> shim. Each but attach is answered by `reply` with the same id; reply.a is 0 or an errno.
-  packet_attach = 1,       // first packet on a connection to shim.sock
-  packet_signal = 2,       // a: signal, b: session or 0 for the task
-  packet_kill_tree = 3,    //
-  packet_exec = 4,         // descriptors: blob, stdin, stdout, stderr; a: 1 with a terminal; answered by session_started or reply with failure
-  packet_shutdown = 5,     // kills what is left, then `reply`, then the shim ends
+  packet_attach = 1,     // first packet on a connection to shim.sock
+  packet_signal = 2,     // a: signal, b: session or 0 for the task
+  packet_kill_tree = 3,  //
+  packet_exec = 4,  // descriptors: blob, stdin, stdout, stderr; a: 1 with a terminal; answered by session_started or
+                    // reply with failure
+  packet_shutdown = 5,  // kills what is left, then `reply`, then the shim ends
   // Shim -> agent.
-  packet_started = 32,     // a: task pid as the shim sees it, b: flags (started_*); also the answer to attach
-  packet_failed = 33,      // a: errno, b: step, text: detail; the shim ends
-  packet_exited = 34,      // a: exit code, b: signal, c: Unix nanoseconds, d: 1 when killed for lack of memory
-  packet_reply = 35,       // id: of the request, a: errno, b: step, text: detail
+  packet_started = 32,          // a: task pid as the shim sees it, b: flags (started_*); also the answer to attach
+  packet_failed = 33,           // a: errno, b: step, text: detail; the shim ends
+  packet_exited = 34,           // a: exit code, b: signal, c: Unix nanoseconds, d: 1 when killed for lack of memory
+  packet_reply = 35,            // id: of the request, a: errno, b: step, text: detail
   packet_session_started = 36,  // id: of the request, a: pid as the shim sees it, b: session
   packet_session_exited = 37,   // a: exit code, b: signal, c: Unix nanoseconds, d: session
   packet_output_lost = 38,      // a: errno, b: bytes lost since the start
   packet_superseded = 39,       // another agent has attached
-  packet_hello = 40,            // sent by the task or session process itself before it execs: its credentials carry the pid as the agent
-                                // sees it. b: session, 0 for the task; -1: the shim itself, first of all
+  packet_hello = 40,  // sent by the task or session process itself before it execs: its credentials carry the pid as
+                      // the agent sees it. b: session, 0 for the task; -1: the shim itself, first of all
 };
 
 constexpr int64_t started_in_pid_namespace = 1;
@@ -77,29 +78,30 @@ enum step : uint32_t {
 
 enum tag : uint32_t {
   tag_control_dir = 1,
-  tag_shim_cgroup = 2,      // repeated: a cgroup.procs file for the shim
-  tag_task_cgroup = 3,      // repeated: a cgroup.procs file for the task
-  tag_oom_file = 4,         // memory.events or memory.oom_control
-  tag_kill_file = 5,        // cgroup.kill
-  tag_freezer_dir = 6,      // v1
-  tag_candidate = 7,        // repeated: paths to try for the command, in order
-  tag_argument = 8,         // repeated: argv[1] ...
-  tag_environment = 9,      // repeated: NAME=value
+  tag_shim_cgroup = 2,  // repeated: a cgroup.procs file for the shim
+  tag_task_cgroup = 3,  // repeated: a cgroup.procs file for the task
+  tag_oom_file = 4,     // memory.events or memory.oom_control
+  tag_kill_file = 5,    // cgroup.kill
+  tag_freezer_dir = 6,  // v1
+  tag_candidate = 7,    // repeated: paths to try for the command, in order
+  tag_argument = 8,     // repeated: argv[1] ...
+  tag_environment = 9,  // repeated: NAME=value
   tag_work_dir = 10,
-  tag_ids = 11,             // uint32: uid, gid, supplementary groups ...
-  tag_capabilities = 12,    // uint64: bounding, ambient
+  tag_ids = 11,           // uint32: uid, gid, supplementary groups ...
+  tag_capabilities = 12,  // uint64: bounding, ambient
   tag_no_new_privs = 13,
   tag_network_namespace = 14,
-  tag_rlimit = 15,          // repeated: uint64 resource, soft, hard
-  tag_oom_score_adj = 16,   // int32
-  tag_log_prefix = 17,      // LOG_DIR/TASK; absent: output goes to /dev/null
-  tag_log_limits = 18,      // uint64: files, bytes a file
-  tag_root = 19,            // directory that becomes the root; absent: no isolation
-  tag_namespaces = 20,      // uint32: namespace_*
-  tag_mount = 21,           // repeated, in order: uint32 flags (mount_*), then source NUL target NUL
-  tag_command_name = 22,    // the command as the job says it, for messages
-  tag_shim_unified = 23,    // v2 cgroup directory for the shim: started inside, which costs nothing, where joining waits for the kernel
-  tag_task_unified = 24,    // the same for the task
+  tag_rlimit = 15,         // repeated: uint64 resource, soft, hard
+  tag_oom_score_adj = 16,  // int32
+  tag_log_prefix = 17,     // LOG_DIR/TASK; absent: output goes to /dev/null
+  tag_log_limits = 18,     // uint64: files, bytes a file
+  tag_root = 19,           // directory that becomes the root; absent: no isolation
+  tag_namespaces = 20,     // uint32: namespace_*
+  tag_mount = 21,          // repeated, in order: uint32 flags (mount_*), then source NUL target NUL
+  tag_command_name = 22,   // the command as the job says it, for messages
+  tag_shim_unified =
+      23,  // v2 cgroup directory for the shim: started inside, which costs nothing, where joining waits for the kernel
+  tag_task_unified = 24,  // the same for the task
 };
 
 constexpr uint32_t namespace_pid = 1;

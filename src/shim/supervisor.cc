@@ -38,12 +38,13 @@ uint64_t oom_count(const supervisor* s) {
   return number_after(text, "oom_kill");
 }
 
-// The supervisor must not be what the kernel kills for memory, nor be stopped by a signal meant for a session or a group.
+// The supervisor must not be what the kernel kills for memory, nor be stopped by a signal meant for a session or a
+// group.
 void protect_self(supervisor* s) {
   char text[16];
   if (read_file("/proc/self/oom_score_adj", text, sizeof text) > 0)
     s->own_oom_score_adj = static_cast<int32_t>(text[0] == '-' ? -static_cast<int64_t>(parse_number(text + 1, nullptr))
-                                                              : static_cast<int64_t>(parse_number(text, nullptr)));
+                                                               : static_cast<int64_t>(parse_number(text, nullptr)));
   write_file("/proc/self/oom_score_adj", "-950");
   for (uint32_t i = 0; i < s->task.shim_cgroups.count; i++) write_file(s->task.shim_cgroups.items[i], "0");
   // Inside the task's pid namespace we can be seen; nothing of ours may be read there.
@@ -92,8 +93,8 @@ void start_task(supervisor* s) {
   if (ends[1] != o.in) close(ends[1]);
 }
 
-// The start has mapped much of the program that the loop never needs (mostly libc's own start), and the kernel maps 16 pages around each
-// one that is touched. Unmapped, what is needed comes back page by page: a tenth.
+// The start has mapped much of the program that the loop never needs (mostly libc's own start), and the kernel maps 16
+// pages around each one that is touched. Unmapped, what is needed comes back page by page: a tenth.
 void forget_start() {
   auto first = reinterpret_cast<uintptr_t>(__executable_start) & ~4095ul;
   auto size = (reinterpret_cast<uintptr_t>(etext) - first + 4095) & ~4095ul;
@@ -104,8 +105,15 @@ void forget_start() {
 void write_exit_file(const supervisor* s) {
   char text[128];
   text_builder(text, sizeof text)
-      .add("code=").add(s->exit_code).add(" signal=").add(s->exit_signal).add(" oom=").add(s->oom_killed)
-      .add(" finished=").add(s->finished_ns).add("\n");
+      .add("code=")
+      .add(s->exit_code)
+      .add(" signal=")
+      .add(s->exit_signal)
+      .add(" oom=")
+      .add(s->oom_killed)
+      .add(" finished=")
+      .add(s->finished_ns)
+      .add("\n");
   static const char temporary[] = "exit.new";
   int fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
   if (fd < 0) return;
@@ -179,8 +187,8 @@ void finish(supervisor* s) {
 
 void loop(supervisor* s) {
   for (;;) {
-    pollfd fds[] = {{s->signal_fd, POLLIN, 0},          {s->listen_fd, POLLIN, 0},          {s->connection, POLLIN, 0},
-                    {s->candidate, POLLIN, 0},          {s->streams[0].pipe_fd, POLLIN, 0}, {s->streams[1].pipe_fd, POLLIN, 0}};
+    pollfd fds[] = {{s->signal_fd, POLLIN, 0}, {s->listen_fd, POLLIN, 0},          {s->connection, POLLIN, 0},
+                    {s->candidate, POLLIN, 0}, {s->streams[0].pipe_fd, POLLIN, 0}, {s->streams[1].pipe_fd, POLLIN, 0}};
     if (poll(fds, sizeof fds / sizeof fds[0], -1) < 0) continue;
     if (fds[0].revents) {
       signalfd_siginfo info[4];

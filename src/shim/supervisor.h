@@ -1,7 +1,8 @@
 // The shim itself: one task, one thread, one poll loop.
 //
-// Lifecycle: start (task running or reported as failed) -> loop: logs, control connection, child exits -> the task has ended: its exit is
-// written to disk and told to whoever is attached, now or later -> packet_shutdown: everything is killed and the process ends.
+// Lifecycle: start (task running or reported as failed) -> loop: logs, control connection, child exits -> the task has
+// ended: its exit is written to disk and told to whoever is attached, now or later -> packet_shutdown: everything is
+// killed and the process ends.
 #pragma once
 
 #include <sys/types.h>
@@ -38,7 +39,7 @@ struct supervisor {
   uint32_t last_session = 0;
 
   bool in_pid_namespace = false;
-  bool killing = false;       // children that turn up are killed too
+  bool killing = false;  // children that turn up are killed too
   bool shutting_down = false;
   uint32_t shutdown_id = 0;
   int32_t own_oom_score_adj = 0;
@@ -49,7 +50,8 @@ struct supervisor {
 
 // kill.cc: SIGKILL to every process of the task, however deep; reap() carries on while s->killing.
 void kill_everything(supervisor* s);
-// Kills the shim's present children. Called again for the orphans that the kernel then hands to us, it reaches all descendants.
+// Kills the shim's present children. Called again for the orphans that the kernel then hands to us, it reaches all
+// descendants.
 void kill_descendants(const supervisor* s);
 
 // control.cc

@@ -1,4 +1,5 @@
-// The few helpers a program without stdio needs. No allocation, no errno surprises: functions keep errno of what failed.
+// The few helpers a program without stdio needs. No allocation, no errno surprises: functions keep errno of what
+// failed.
 #pragma once
 
 #include <stddef.h>

@@ -56,7 +56,8 @@ result<> set_memory(const task_cgroup& group, const cgroup_limits& limits) {
     return {};
   }
   TRY(write_control_file(group.memory + "/memory.limit_in_bytes", std::to_string(hard * bytes_per_mb)));
-  if (soft > 0) TRY(write_control_file(group.memory + "/memory.soft_limit_in_bytes", std::to_string(soft * bytes_per_mb)));
+  if (soft > 0)
+    TRY(write_control_file(group.memory + "/memory.soft_limit_in_bytes", std::to_string(soft * bytes_per_mb)));
   (void)write_control_file(group.memory + "/memory.swappiness", "0");
   return {};
 }
@@ -83,7 +84,8 @@ void kill_and_wait(const std::vector<int>& pids, std::chrono::steady_clock::time
     open.push_back(std::move(fd));
   }
   for (auto& one : waiting) {
-    auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now()).count();
+    auto left =
+        std::chrono::duration_cast<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now()).count();
     if (left <= 0 || ::poll(&one, 1, static_cast<int>(left)) == 0) return;
   }
 }
@@ -113,7 +115,8 @@ bool has_option(const std::string& options, std::string_view wanted) {
 
 // Makes controllers usable in the children of `dir`; returns those that are.
 std::string enable_controllers(const std::string& dir) {
-  for (const char* controller : {"+cpu", "+cpuset", "+memory"}) (void)write_control_file(dir + "/cgroup.subtree_control", controller);
+  for (const char* controller : {"+cpu", "+cpuset", "+memory"})
+    (void)write_control_file(dir + "/cgroup.subtree_control", controller);
   return std::string(trim(read_small_file(dir + "/cgroup.subtree_control").value_or("")));
 }
 
@@ -121,7 +124,9 @@ void add_dir(task_cgroup& group, const std::string& dir) {
   if (!dir.empty() && std::ranges::find(group.dirs, dir) == group.dirs.end()) group.dirs.push_back(dir);
 }
 
-std::string parent_of(const std::string& dir) { return dir.substr(0, dir.rfind('/')); }
+std::string parent_of(const std::string& dir) {
+  return dir.substr(0, dir.rfind('/'));
+}
 
 using member = std::string task_cgroup::*;
 constexpr std::array<std::pair<std::string_view, member>, 6> members = {{{"cpu", &task_cgroup::cpu},
@@ -137,10 +142,14 @@ constexpr std::array<cgroup_mode, 4> modes = {cgroup_mode::none, cgroup_mode::v1
 
 std::string_view name(cgroup_mode mode) {
   switch (mode) {
-    case cgroup_mode::none: return "none";
-    case cgroup_mode::v1: return "v1";
-    case cgroup_mode::hybrid: return "hybrid";
-    case cgroup_mode::v2: return "v2";
+    case cgroup_mode::none:
+      return "none";
+    case cgroup_mode::v1:
+      return "v1";
+    case cgroup_mode::hybrid:
+      return "hybrid";
+    case cgroup_mode::v2:
+      return "v2";
   }
   return "none";
 }
@@ -184,7 +193,8 @@ std::vector<int> task_cgroup::processes() const {
     auto text = read_small_file(group + "/cgroup.procs");
     if (!text) continue;
     for (auto line : split(*text, '\n'))
-      if (auto pid = parse_int(line); pid && pids.size() < limits::processes_max) pids.push_back(static_cast<int>(*pid));
+      if (auto pid = parse_int(line); pid && pids.size() < limits::processes_max)
+        pids.push_back(static_cast<int>(*pid));
   }
   std::ranges::sort(pids);
   pids.erase(std::ranges::unique(pids).begin(), pids.end());
@@ -245,7 +255,8 @@ cgroup_manager cgroup_manager::detect(std::string parent) {
     for (const auto& [option, place] : controllers)
       if (mount.type == "cgroup" && has_option(mount.options, option)) *place = mount.path;
   }
-  bool any_v1 = !m.cpu_.empty() || !m.cpuacct_.empty() || !m.cpuset_.empty() || !m.memory_.empty() || !m.freezer_.empty();
+  bool any_v1 =
+      !m.cpu_.empty() || !m.cpuacct_.empty() || !m.cpuset_.empty() || !m.memory_.empty() || !m.freezer_.empty();
   m.mode_ = any_v1 ? (m.unified_.empty() ? cgroup_mode::v1 : cgroup_mode::hybrid)
                    : (m.unified_.empty() ? cgroup_mode::none : cgroup_mode::v2);
   m.parent_ = !parent.empty() ? parent : m.mode_ == cgroup_mode::v2 ? "nomad.slice" : "/nomad";
@@ -266,7 +277,8 @@ cgroup_manager cgroup_manager::detect(std::string parent) {
 // Turns the mount points into the parent directories below them.
 result<> cgroup_manager::make_parents(const std::string& below) {
   if (below.empty() || below.find("..") != below.npos)
-    return fail(errc::invalid, "cgroup_parent \"{}\" is no name of a group; one such as \"nomad\" is expected", parent_);
+    return fail(errc::invalid, "cgroup_parent \"{}\" is no name of a group; one such as \"nomad\" is expected",
+                parent_);
   bool v2 = mode_ == cgroup_mode::v2;
   if (v2) enable_controllers(unified_);
   for (std::string* place : {&cpu_, &cpuacct_, &cpuset_, &memory_, &freezer_, &unified_, &systemd_}) {
@@ -297,13 +309,17 @@ result<> cgroup_manager::make_parents(const std::string& below) {
   return {};
 }
 
-bool cgroup_manager::can_limit_memory() const { return !memory_.empty(); }
+bool cgroup_manager::can_limit_memory() const {
+  return !memory_.empty();
+}
 
 task_cgroup cgroup_manager::place(const std::string& name, const cgroup_limits& limits) const {
   task_cgroup group;
   bool with_cpuset = !limits.cores.empty();
   group.mode = mode_;
-  auto below = [&](const std::string& parent, const std::string& rest) { return parent.empty() ? std::string() : parent + "/" + rest; };
+  auto below = [&](const std::string& parent, const std::string& rest) {
+    return parent.empty() ? std::string() : parent + "/" + rest;
+  };
   if (mode_ == cgroup_mode::v2) {
     group.unified = unified_ + (with_cpuset ? "/reserve.slice/" : "/share.slice/") + name + ".scope";
     group.cpuacct = group.unified;
@@ -311,8 +327,9 @@ task_cgroup cgroup_manager::place(const std::string& name, const cgroup_limits& 
     if (!memory_.empty()) group.memory = group.unified;
     if (with_cpuset && !cpuset_.empty()) group.cpuset = group.unified;
   } else {
-    // A process that joins v1 groups waits for the kernel (an RCU grace period, 5 to 15 ms) once for all of them; one that only starts
-    // inside a v2 group does not. So without limits there are no v1 groups where v2 can kill and freeze.
+    // A process that joins v1 groups waits for the kernel (an RCU grace period, 5 to 15 ms) once for all of them; one
+    // that only starts inside a v2 group does not. So without limits there are no v1 groups where v2 can kill and
+    // freeze.
     bool limited = unified_.empty() || limits.cpu_shares > 0 || limits.memory_mb > 0 || !limits.cores.empty();
     if (limited) {
       group.cpu = below(cpu_, name);
@@ -320,7 +337,8 @@ task_cgroup cgroup_manager::place(const std::string& name, const cgroup_limits& 
       group.memory = below(memory_, name);
     }
     group.unified = below(unified_, name);
-    // Every group joined costs time at the start: the v2 hierarchy kills and freezes better, so the v1 freezer is for machines without.
+    // Every group joined costs time at the start: the v2 hierarchy kills and freezes better, so the v1 freezer is for
+    // machines without.
     if (unified_.empty()) group.freezer = below(freezer_, name);
     if (with_cpuset) group.cpuset = below(cpuset_, name);
   }
@@ -348,8 +366,8 @@ result<task_cgroup> cgroup_manager::create(const std::string& name, const cgroup
   return group;
 }
 
-// Out of the groups by which a service manager finds what belongs to the agent: the v2 hierarchy, or systemd's own beside v1. An agent
-// that no manager has put into a group of its own needs none, and saves the time.
+// Out of the groups by which a service manager finds what belongs to the agent: the v2 hierarchy, or systemd's own
+// beside v1. An agent that no manager has put into a group of its own needs none, and saves the time.
 task_cgroup cgroup_manager::shim_cgroup() const {
   task_cgroup group;
   group.mode = mode_;

@@ -1,5 +1,6 @@
 // Control groups for tasks, on whatever the machine has: v2, v1, or v1 with a v2 hierarchy beside it (hybrid).
-// cgroup_manager is created once, is immutable afterwards and may be used from any thread. task_cgroup is a plain value.
+// cgroup_manager is created once, is immutable afterwards and may be used from any thread. task_cgroup is a plain
+// value.
 #pragma once
 
 #include <cstdint>
@@ -35,7 +36,8 @@ struct task_cgroup {
 
   bool empty() const { return dirs.empty(); }
   result<> apply(const cgroup_limits& limits) const;
-  // Kills every process inside: cgroup.kill, or freeze + SIGKILL + thaw. Returns when the group is empty or after a bounded time.
+  // Kills every process inside: cgroup.kill, or freeze + SIGKILL + thaw. Returns when the group is empty or after a
+  // bounded time.
   result<> kill() const;
   result<> freeze(bool frozen) const;
   // Process ids inside, also of child groups.
@@ -51,8 +53,8 @@ struct task_cgroup {
 
 class cgroup_manager {
  public:
-  // Finds what is mounted (reads /proc/self/mountinfo) and creates the parent group. `parent` empty: "nomad.slice" on v2, "/nomad" on v1.
-  // Never fails: where groups cannot be made the mode is none and reason() says why.
+  // Finds what is mounted (reads /proc/self/mountinfo) and creates the parent group. `parent` empty: "nomad.slice" on
+  // v2, "/nomad" on v1. Never fails: where groups cannot be made the mode is none and reason() says why.
   static cgroup_manager detect(std::string parent = {});
 
   cgroup_mode mode() const { return mode_; }
@@ -62,9 +64,10 @@ class cgroup_manager {
   const std::string& parent() const { return parent_; }
   bool can_limit_memory() const;
 
-  // An empty group called `name` ("ALLOC.TASK") with these limits; one that is left from before is killed and made anew.
-  // Time: on v2 the task starts inside and nothing waits. On v1 and hybrid joining waits 5 to 15 ms for the kernel; with no limits at all
-  // hybrid uses the v2 hierarchy alone and does not wait (usage is then summed from /proc, limits cannot be added by resize()).
+  // An empty group called `name` ("ALLOC.TASK") with these limits; one that is left from before is killed and made
+  // anew. Time: on v2 the task starts inside and nothing waits. On v1 and hybrid joining waits 5 to 15 ms for the
+  // kernel; with no limits at all hybrid uses the v2 hierarchy alone and does not wait (usage is then summed from
+  // /proc, limits cannot be added by resize()).
   result<task_cgroup> create(const std::string& name, const cgroup_limits& limits) const;
   // Where all shims live.
   task_cgroup shim_cgroup() const;

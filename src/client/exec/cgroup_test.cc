@@ -7,9 +7,9 @@
 
 #include <filesystem>
 
+#include "base/text.h"
 #include "client/exec/exec_fixture.h"
 #include "client/exec/files.h"
-#include "base/text.h"
 
 namespace drover::exec {
 namespace {
@@ -37,7 +37,8 @@ TEST_F(cgroups, a_task_is_inside_and_its_shim_is_not) {
   auto handle = start(s);
   ASSERT_TRUE(handle);
   EXPECT_EQ(s.cgroup.processes(), std::vector<int>{handle->task_pid()});
-  for (const auto& dir : s.cgroup.dirs) EXPECT_EQ(read(dir + "/cgroup.procs"), fmt::format("{}\n", handle->task_pid())) << dir;
+  for (const auto& dir : s.cgroup.dirs)
+    EXPECT_EQ(read(dir + "/cgroup.procs"), fmt::format("{}\n", handle->task_pid())) << dir;
   auto session = handle->exec({.argv = {"cat"}, .env = {}, .work_dir = {}});
   ASSERT_OK(session);
   EXPECT_EQ(s.cgroup.processes().size(), 2u);
@@ -47,7 +48,9 @@ TEST_F(cgroups, a_task_is_inside_and_its_shim_is_not) {
 
 TEST_F(cgroups, limits_are_set_and_changed) {
   auto group = create("limits", {.cpu_shares = 500, .memory_mb = 32, .memory_max_mb = 64, .cores = "0"});
-  auto value = [&](const std::string& dir, const char* one, const char* two) { return std::string(trim(read(dir + (v2() ? two : one)))); };
+  auto value = [&](const std::string& dir, const char* one, const char* two) {
+    return std::string(trim(read(dir + (v2() ? two : one))));
+  };
   EXPECT_EQ(value(group.cpu, "/cpu.shares", "/cpu.weight"), v2() ? "19" : "500");
   EXPECT_EQ(value(group.memory, "/memory.limit_in_bytes", "/memory.max"), "67108864");
   EXPECT_EQ(value(group.memory, "/memory.soft_limit_in_bytes", "/memory.low"), "33554432");

@@ -1,4 +1,5 @@
-// The agent's end of a connection to one shim: packets with descriptors and credentials. Internal to the room; one thread at a time.
+// The agent's end of a connection to one shim: packets with descriptors and credentials. Internal to the room; one
+// thread at a time.
 #pragma once
 
 #include <cstdint>

@@ -1,4 +1,5 @@
-// For this room's tests: real shims with real processes in a directory of their own. Everything that was started is ended by TearDown.
+// For this room's tests: real shims with real processes in a directory of their own. Everything that was started is
+// ended by TearDown.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -11,9 +12,9 @@
 
 namespace drover::exec {
 
-#define ASSERT_OK(expression)                                        \
-  do {                                                               \
-    auto&& ok_result_ = (expression);                                \
+#define ASSERT_OK(expression)                                         \
+  do {                                                                \
+    auto&& ok_result_ = (expression);                                 \
     ASSERT_TRUE(ok_result_.has_value()) << ok_result_.error().text(); \
   } while (false)
 
@@ -26,7 +27,9 @@ class exec_fixture : public testing::Test {
 
   // A directory of its own for each task of a test.
   launch_spec spec(const std::string& task, const std::string& command, std::vector<std::string> args = {});
-  launch_spec shell(const std::string& task, const std::string& script) { return spec(task, "/bin/sh", {"-c", script}); }
+  launch_spec shell(const std::string& task, const std::string& script) {
+    return spec(task, "/bin/sh", {"-c", script});
+  }
   std::unique_ptr<shim_handle> start(const launch_spec& s);
   // Waits for the exited event.
   exit_status wait_exit(shim_handle& handle);

@@ -76,7 +76,9 @@ event exec_fixture::wait_for(shim_handle& handle, enum event::kind wanted) {
   }
 }
 
-exit_status exec_fixture::wait_exit(shim_handle& handle) { return wait_for(handle, event::kind::exited).exit; }
+exit_status exec_fixture::wait_exit(shim_handle& handle) {
+  return wait_for(handle, event::kind::exited).exit;
+}
 
 exit_status exec_fixture::run(const launch_spec& s) {
   auto handle = start(s);

@@ -8,7 +8,8 @@
 namespace drover::exec {
 
 struct exec_streams {
-  // stdin, stdout, stderr. With a terminal `theirs` are the terminal three times, `ours` its other side twice and nothing.
+  // stdin, stdout, stderr. With a terminal `theirs` are the terminal three times, `ours` its other side twice and
+  // nothing.
   unique_fd theirs[3];
   unique_fd ours[3];
 };

@@ -1,13 +1,15 @@
-// Starts, re-attaches to and controls shims: the one small supervisor process that stands beside each task and outlives the agent.
+// Starts, re-attaches to and controls shims: the one small supervisor process that stands beside each task and outlives
+// the agent.
 //
 //   install_shim() once at agent start  ->  shim_handle::start(spec)  ->  handle->info() into the state database
-//   agent restarts                      ->  shim_handle::attach(info) ->  events go on; an exit that nobody saw is reported at once
-//   exited event handled and stored     ->  handle->shutdown()        ->  the shim kills what is left of the task and ends
+//   agent restarts                      ->  shim_handle::attach(info) ->  events go on; an exit that nobody saw is
+//   reported at once exited event handled and stored     ->  handle->shutdown()        ->  the shim kills what is left
+//   of the task and ends
 //
 // Lifecycle: destroying a handle only closes the connection; the shim and its task run on. Only shutdown() ends a shim.
-// Thread rule: every function of shim_handle may be called from any thread; requests take a short leaf lock and wait at most
-// limits::request_timeout for the shim's answer (normally well below a millisecond). next_event() never blocks.
-// No Asio here: event_fd() is a descriptor to wait on (readable while an event may be there).
+// Thread rule: every function of shim_handle may be called from any thread; requests take a short leaf lock and wait at
+// most limits::request_timeout for the shim's answer (normally well below a millisecond). next_event() never blocks. No
+// Asio here: event_fd() is a descriptor to wait on (readable while an event may be there).
 #pragma once
 
 #include <chrono>
@@ -49,11 +51,12 @@ struct launch_spec {
   std::string id;
   // From install_shim().
   std::string shim_path;
-  // Exists, private to the agent, survives an agent restart; one per task. Holds the shim's socket and its state file. Any length.
+  // Exists, private to the agent, survives an agent restart; one per task. Holds the shim's socket and its state file.
+  // Any length.
   std::string control_dir;
 
-  // With a slash at its start: that file (inside the root when isolated). Otherwise it is looked for in search_dirs in order, and, only
-  // when it has no slash at all, in the directories of env PATH (or the usual ones).
+  // With a slash at its start: that file (inside the root when isolated). Otherwise it is looked for in search_dirs in
+  // order, and, only when it has no slash at all, in the directories of env PATH (or the usual ones).
   std::string command;
   // Without the command itself.
   std::vector<std::string> args;
@@ -106,10 +109,10 @@ struct exit_status {
 
 struct event {
   enum class kind {
-    exited,         // `exit` is filled; sent once on every attach after the exit, until shutdown()
-    exec_exited,    // session `session` ended; `exit` is filled
-    output_lost,    // log files could not be written: `bytes` dropped so far, `text` says why; the task runs on
-    disconnected,   // the shim is gone or another agent took over (`text` says which): attach() again or find_exit()
+    exited,        // `exit` is filled; sent once on every attach after the exit, until shutdown()
+    exec_exited,   // session `session` ended; `exit` is filled
+    output_lost,   // log files could not be written: `bytes` dropped so far, `text` says why; the task runs on
+    disconnected,  // the shim is gone or another agent took over (`text` says which): attach() again or find_exit()
   };
   event::kind kind = kind::disconnected;
   exit_status exit;
@@ -128,8 +131,9 @@ struct exec_request {
   uint16_t rows = 24, columns = 80;
 };
 
-// A further process inside the task's namespaces, cgroup and user. The caller's event loop reads and writes the descriptors, which are
-// non-blocking; its end comes as event exec_exited of the handle. Destroying closes the descriptors (the process sees end of input / SIGHUP).
+// A further process inside the task's namespaces, cgroup and user. The caller's event loop reads and writes the
+// descriptors, which are non-blocking; its end comes as event exec_exited of the handle. Destroying closes the
+// descriptors (the process sees end of input / SIGHUP).
 class exec_session {
  public:
   exec_session() = default;
@@ -138,8 +142,8 @@ class exec_session {
   ~exec_session();
   uint32_t id() const { return id_; }
   int pid() const { return pid_; }
-  // The same descriptor three times (dup'ed) when it is a terminal, so that each can be closed by itself; -1 after a close.
-  // A terminal has no separate stderr: -1.
+  // The same descriptor three times (dup'ed) when it is a terminal, so that each can be closed by itself; -1 after a
+  // close. A terminal has no separate stderr: -1.
   int stdin_fd() const { return fds_[0]; }
   int stdout_fd() const { return fds_[1]; }
   int stderr_fd() const { return fds_[2]; }
@@ -158,13 +162,13 @@ class exec_session {
 
 class shim_handle {
  public:
-  // Blocks until the task runs or could not be started (then nothing is left behind). The error says which step failed and why:
-  // not_found when the command does not exist, permission_denied when it may not be executed.
+  // Blocks until the task runs or could not be started (then nothing is left behind). The error says which step failed
+  // and why: not_found when the command does not exist, permission_denied when it may not be executed.
   static result<std::unique_ptr<shim_handle>> start(const launch_spec& spec);
   // not_found: that shim is gone (see find_exit()). The exited event follows at once if the task has ended meanwhile.
   static result<std::unique_ptr<shim_handle>> attach(const reattach_info& info);
-  // For a shim that is gone: the exit status that it wrote to disk before it ended, or nothing: the task was lost. Kills what may be left
-  // of the task in its cgroup.
+  // For a shim that is gone: the exit status that it wrote to disk before it ended, or nothing: the task was lost.
+  // Kills what may be left of the task in its cgroup.
   static result<std::optional<exit_status>> find_exit(const reattach_info& info);
 
   ~shim_handle();
@@ -190,8 +194,8 @@ class shim_handle {
   result<task_usage> stats() const;
   // New limits for a running task (an in-place update).
   result<> resize(const cgroup_limits& limits);
-  // Kills what is left of the task, removes the cgroup and ends the shim. Call it after the exit status is stored; also ends a task that
-  // still runs. The handle is of no use afterwards.
+  // Kills what is left of the task, removes the cgroup and ends the shim. Call it after the exit status is stored; also
+  // ends a task that still runs. The handle is of no use afterwards.
   result<> shutdown();
 
  private:
@@ -200,8 +204,8 @@ class shim_handle {
   std::unique_ptr<state> state_;
 };
 
-// Writes the supervisor program to <dir>/drover-shim-<hash> (0755, complete or not at all) unless it is there, and returns its path.
-// An old agent's copy stays: its shims still run from it.
+// Writes the supervisor program to <dir>/drover-shim-<hash> (0755, complete or not at all) unless it is there, and
+// returns its path. An old agent's copy stays: its shims still run from it.
 result<std::string> install_shim(const std::string& dir);
 
 }  // namespace drover::exec

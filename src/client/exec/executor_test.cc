@@ -1,8 +1,10 @@
 // Starting, ending, signalling and killing real tasks.
 #include <fcntl.h>
+#include <grp.h>
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <filesystem>
@@ -22,8 +24,8 @@ TEST_F(executor, reports_how_a_task_ended) {
     const char* script;
     int code, signal;
   };
-  const row rows[] = {{"true", 0, 0}, {"false", 1, 0}, {"exit 42", 42, 0}, {"exit 255", 255, 0}, {"kill -9 $$", 0, 9},
-                      {"kill -TERM $$", 0, 15}, {"kill -SEGV $$", 0, 11}};
+  const row rows[] = {{"true", 0, 0},       {"false", 1, 0},          {"exit 42", 42, 0},      {"exit 255", 255, 0},
+                      {"kill -9 $$", 0, 9}, {"kill -TERM $$", 0, 15}, {"kill -SEGV $$", 0, 11}};
   for (const auto& r : rows) {
     auto status = run(shell("task", r.script));
     EXPECT_EQ(status.code, r.code) << r.script;
@@ -66,7 +68,8 @@ TEST_F(executor, says_exactly_why_a_command_cannot_run) {
       {path("bin/plain"), errc::permission_denied, "not executable (permission denied)"},
       {path("bin"), errc::permission_denied, "Is a directory"},
       {path("bin/noformat"), errc::permission_denied, "not a program"},
-      {path("bin/nointerpreter"), errc::not_found, "what its first line (or the program's loader) names does not exist"},
+      {path("bin/nointerpreter"), errc::not_found,
+       "what its first line (or the program's loader) names does not exist"},
       {"", errc::invalid, "command is missing"},
   };
   for (const auto& r : rows) {
@@ -105,8 +108,11 @@ TEST_F(executor, looks_for_a_relative_command_in_the_task_then_in_path) {
   std::ofstream(path("task/local/bin/deep")) << "#!/bin/sh\necho deep $0\n";
   ::chmod(path("task/local/hello").c_str(), 0755);
   ::chmod(path("task/local/bin/deep").c_str(), 0755);
-  for (const auto& [command, output] : std::map<std::string, std::string>{
-           {"hello", "local\n"}, {"local/hello", "local\n"}, {"bin/deep", "deep " + path("task/local/bin/deep") + "\n"}, {"id", ""}}) {
+  for (const auto& [command, output] :
+       std::map<std::string, std::string>{{"hello", "local\n"},
+                                          {"local/hello", "local\n"},
+                                          {"bin/deep", "deep " + path("task/local/bin/deep") + "\n"},
+                                          {"id", ""}}) {
     auto s = spec("task", command);
     s.search_dirs = {path("task/local"), path("task")};
     std::filesystem::remove(path("logs/task.stdout.0"));
@@ -117,7 +123,8 @@ TEST_F(executor, looks_for_a_relative_command_in_the_task_then_in_path) {
 
 TEST_F(executor, runs_as_another_user_with_limits) {
   ::chmod(path("").c_str(), 0755);
-  auto s = shell("task", "id -un; id -G; ulimit -n; cat /proc/self/oom_score_adj; echo $(grep CapEff /proc/self/status)");
+  auto s =
+      shell("task", "id -un; id -G; ulimit -n; cat /proc/self/oom_score_adj; echo $(grep CapEff /proc/self/status)");
   s.user = "nobody";
   s.rlimits = {{RLIMIT_NOFILE, 77, 88}};
   s.oom_score_adj = 123;
@@ -141,8 +148,38 @@ TEST_F(executor, gives_added_capabilities_to_a_user_and_takes_the_rest_from_root
   EXPECT_EQ(log("root", "stdout"), wanted);
 }
 
+TEST_F(executor, works_without_root) {
+  ::chmod(dir_.c_str(), 0777);
+  auto s = shell("task", "id -u; exit 6");
+  for (const auto& dir : {s.control_dir, s.logs.dir, path("task")}) ::chmod(dir.c_str(), 0777);
+  pid_t agent = ::fork();
+  if (agent == 0) {
+    if (::setgroups(0, nullptr) != 0 || ::setresgid(65534, 65534, 65534) != 0 || ::setresuid(65534, 65534, 65534) != 0)
+      ::_exit(1);
+    auto refused = s;
+    refused.user = "root";
+    if (shim_handle::start(refused)) ::_exit(2);
+    refused = s;
+    refused.isolation = isolation_spec{};
+    if (auto start = shim_handle::start(refused);
+        start || start.error().text().find("runs as root") == std::string::npos)
+      ::_exit(3);
+    auto first = shim_handle::start(s);
+    if (!first) ::_exit(4);
+    auto handle = shim_handle::attach((*first)->info());
+    if (!handle) ::_exit(5);
+    auto e = (*handle)->wait_event(patience);
+    ::_exit(e && e->exit.code == 6 && (*handle)->task_pid() > 1 && (*handle)->shutdown() ? 0 : 7);
+  }
+  int status = -1;
+  ASSERT_EQ(::waitpid(agent, &status, 0), agent);
+  EXPECT_EQ(status, 0);
+  EXPECT_EQ(log("task", "stdout"), "65534\n");
+}
+
 TEST_F(executor, delivers_signals) {
-  auto handle = start(shell("task", "trap 'echo got; exit 7' USR1; echo ready; while :; do sleep 1000 & wait $!; done"));
+  auto handle =
+      start(shell("task", "trap 'echo got; exit 7' USR1; echo ready; while :; do sleep 1000 & wait $!; done"));
   ASSERT_TRUE(handle);
   wait_log("task", "stdout", "ready");
   ASSERT_OK(handle->signal(SIGUSR1));
@@ -158,7 +195,8 @@ TEST_F(executor, delivers_signals) {
 }
 
 // Descendants that have left the session, the process group and their parent.
-constexpr const char* escaping = "setsid sh -c 'sh -c \"echo \\$\\$ > escaped; exec sleep 1000\" & exit' & wait; echo ready; sleep 1000";
+constexpr const char* escaping =
+    "setsid sh -c 'sh -c \"echo \\$\\$ > escaped; exec sleep 1000\" & exit' & wait; echo ready; sleep 1000";
 
 TEST_F(executor, kills_descendants_that_have_double_forked) {
   for (bool with_group : {false, true}) {

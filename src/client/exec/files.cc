@@ -63,7 +63,8 @@ result<> write_file_atomically(const std::string& path, std::string_view content
   if (written && ::fchmod(fd.get(), mode) < 0) written = fail(system_error(errno, "chmod " + temporary));
   // A file that is still open for writing cannot be executed.
   fd.reset();
-  if (written && ::rename(temporary.c_str(), path.c_str()) < 0) written = fail(system_error(errno, "rename to " + path));
+  if (written && ::rename(temporary.c_str(), path.c_str()) < 0)
+    written = fail(system_error(errno, "rename to " + path));
   if (!written) ::unlink(temporary.c_str());
   return written;
 }

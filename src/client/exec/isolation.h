@@ -30,7 +30,8 @@ struct isolation_spec {
   std::string root;
   // Host path -> path below the root; mounted read-only, not copied. Missing host paths are left out.
   std::map<std::string, std::string> chroot_env;
-  // After chroot_env, in this order: the shared alloc dir, host volumes ... What is mounted below `root` on the host is seen anyway.
+  // After chroot_env, in this order: the shared alloc dir, host volumes ... What is mounted below `root` on the host is
+  // seen anyway.
   std::vector<mount_spec> mounts;
   std::vector<device_spec> devices;
   // Directories below the root that the task must not see into.
@@ -50,10 +51,10 @@ struct capability_set {
 };
 // What a driver allows when its plugin block says nothing.
 const std::vector<std::string>& default_allowed_capabilities();
-// Names in any case, with or without "CAP_"; "all" in add and drop. Refuses unknown names and what is added but not allowed.
-// `allowed` empty: the defaults. The result is the default set (of those allowed) plus `add` without `drop`.
-result<capability_set> resolve_capabilities(const std::vector<std::string>& allowed, const std::vector<std::string>& add,
-                                            const std::vector<std::string>& drop);
+// Names in any case, with or without "CAP_"; "all" in add and drop. Refuses unknown names and what is added but not
+// allowed. `allowed` empty: the defaults. The result is the default set (of those allowed) plus `add` without `drop`.
+result<capability_set> resolve_capabilities(const std::vector<std::string>& allowed,
+                                            const std::vector<std::string>& add, const std::vector<std::string>& drop);
 
 struct user_ids {
   uint32_t uid = 0;

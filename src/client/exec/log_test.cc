@@ -56,7 +56,8 @@ TEST_F(task_log, a_restart_appends_to_the_highest_file) {
 
 TEST_F(task_log, other_files_in_the_directory_do_not_disturb) {
   auto s = shell("task", "echo hello");
-  for (const char* name : {"task.stdout.x", "task.stdout.", "task.stdout", "task.stdoutt.7", "task2.stdout.9", "task.stderr.5"})
+  for (const char* name :
+       {"task.stdout.x", "task.stdout.", "task.stdout", "task.stdoutt.7", "task2.stdout.9", "task.stderr.5"})
     std::ofstream(path("logs/" + std::string(name))) << "other";
   EXPECT_EQ(run(s).code, 0);
   EXPECT_EQ(log("task", "stdout", 0), "hello\n");
@@ -102,7 +103,7 @@ TEST_F(task_log, a_full_disk_loses_output_with_a_note_and_never_the_task) {
   ASSERT_OK(handle->signal(0));
   EXPECT_EQ(::kill(handle->task_pid(), 0), 0);
   ASSERT_OK(handle->shutdown());
-  EXPECT_EQ(::umount(path("logs").c_str()), 0);
+  EXPECT_EQ(::umount(path("logs").c_str()), 0);  // shutdown() returns when the shim holds no file any more
 }
 
 }  // namespace

@@ -1,4 +1,5 @@
-// Resource usage of a task: from its cgroup where there is one, else summed over its processes in /proc. Blocking reads, any thread.
+// Resource usage of a task: from its cgroup where there is one, else summed over its processes in /proc. Blocking
+// reads, any thread.
 #pragma once
 
 #include <cstdint>

@@ -108,7 +108,8 @@ TEST_F(survival, the_task_ends_with_its_shim_and_is_lost) {
 TEST_F(survival, the_shim_ignores_signals_of_sessions_and_groups) {
   auto handle = start(spec("task", "/bin/sleep", {"1000"}));
   ASSERT_TRUE(handle);
-  for (int number : {SIGHUP, SIGTERM, SIGINT, SIGQUIT, SIGPIPE, SIGUSR1}) ASSERT_EQ(::kill(handle->info().shim_pid, number), 0);
+  for (int number : {SIGHUP, SIGTERM, SIGINT, SIGQUIT, SIGPIPE, SIGUSR1})
+    ASSERT_EQ(::kill(handle->info().shim_pid, number), 0);
   ASSERT_OK(handle->signal(0));
   EXPECT_NE(::getsid(handle->info().shim_pid), ::getsid(0));
   ASSERT_OK(handle->shutdown());
@@ -233,8 +234,9 @@ class redis_client {
 TEST_F(survival, redis_keeps_its_connections_under_both_drivers) {
   for (bool isolated : {false, true}) {
     std::string task = isolated ? "exec" : "raw";
-    auto s = spec(task, "redis-server", {"--port", "0", "--unixsocket", isolated ? "/tmp/redis.sock" : path(task + "/tmp/redis.sock"),
-                                         "--save", "", "--dir", isolated ? "/tmp" : path(task + "/tmp")});
+    auto s = spec(task, "redis-server",
+                  {"--port", "0", "--unixsocket", isolated ? "/tmp/redis.sock" : path(task + "/tmp/redis.sock"),
+                   "--save", "", "--dir", isolated ? "/tmp" : path(task + "/tmp")});
     std::filesystem::create_directories(path(task + "/tmp"));
     ::chmod(path(task + "/tmp").c_str(), 01777);
     if (isolated) {
