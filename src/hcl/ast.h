@@ -1,6 +1,6 @@
 // The parsed form of HCL2. Trees are immutable after parsing and may be read from any thread.
-// A body (and every body inside it) holds its source file; an expression's ranges are valid while some body of its file lives.
-// Height is bounded (limits.h), so recursion over a tree is safe.
+// A body (and every body inside it) holds its source file; an expression's ranges are valid while some body of its file
+// lives. Height is bounded (limits.h), so recursion over a tree is safe.
 #pragma once
 
 #include <memory>
@@ -14,7 +14,18 @@
 namespace drover::hcl {
 
 enum class expression_kind : uint8_t {
-  literal, template_text, template_for, variable, traversal, call, tuple, object, for_each, conditional, unary, binary,
+  literal,
+  template_text,
+  template_for,
+  variable,
+  traversal,
+  call,
+  tuple,
+  object,
+  for_each,
+  conditional,
+  unary,
+  binary,
 };
 
 struct expression {
@@ -36,8 +47,8 @@ struct literal_expression : expression {
   value constant;
 };
 
-// "a${b}c": the parts' texts joined. A single interpolation and nothing else (`wraps`) is the value itself, whatever its type.
-// A %{ if } is a conditional_expression among the parts.
+// "a${b}c": the parts' texts joined. A single interpolation and nothing else (`wraps`) is the value itself, whatever
+// its type. A %{ if } is a conditional_expression among the parts.
 struct template_expression : expression {
   explicit template_expression(range r) : expression(expression_kind::template_text, r) {}
   std::vector<expression_ptr> parts;
@@ -118,7 +129,19 @@ struct unary_expression : expression {
 };
 
 enum class binary_operator : uint8_t {
-  logical_or, logical_and, equal, not_equal, less, less_equal, greater, greater_equal, add, subtract, multiply, divide, modulo,
+  logical_or,
+  logical_and,
+  equal,
+  not_equal,
+  less,
+  less_equal,
+  greater,
+  greater_equal,
+  add,
+  subtract,
+  multiply,
+  divide,
+  modulo,
 };
 std::string_view text_of(binary_operator op);
 struct binary_expression : expression {
@@ -146,8 +169,8 @@ struct block_label {
 
 struct block;
 
-// The inside of a file or block. In JSON syntax whether a property is an attribute or a block is for the reader to say (hcl/decode.h), so such a body
-// only holds its objects.
+// The inside of a file or block. In JSON syntax whether a property is an attribute or a block is for the reader to say
+// (hcl/decode.h), so such a body only holds its objects.
 struct body {
   source_ptr file;
   range where;      // between the braces, or the whole file
@@ -171,7 +194,8 @@ struct block {
   range header;
 };
 
-// A name that an expression refers to: `var.count[0]` is {"var", "count"}. Names that the expression binds itself (for) are left out.
+// A name that an expression refers to: `var.count[0]` is {"var", "count"}. Names that the expression binds itself (for)
+// are left out.
 struct reference {
   std::string root;
   std::string attribute;  // empty when the first step is no plain name

@@ -1,5 +1,5 @@
-// Reads a body against what its owner expects: ask for each argument and block by name, then finish(), which complains about the rest
-// with "did you mean". Both syntaxes and dynamic blocks look alike. Every problem carries its place.
+// Reads a body against what its owner expects: ask for each argument and block by name, then finish(), which complains
+// about the rest with "did you mean". Both syntaxes and dynamic blocks look alike. Every problem carries its place.
 //
 //   decoder d(file.root, context, problems);
 //   for (const auto& group : d.blocks("group", 1)) {
@@ -29,7 +29,9 @@ namespace drover::hcl {
 class decoder {
  public:
   decoder(body_ptr content, context_ptr context, diagnostics& problems);
-  decoder(const block_instance& b, diagnostics& problems) : decoder(b.content, b.context, problems) { header_ = b.header; }
+  decoder(const block_instance& b, diagnostics& problems) : decoder(b.content, b.context, problems) {
+    header_ = b.header;
+  }
   decoder(const decoder&) = delete;
 
   const eval_context& context() const { return *context_; }
@@ -46,8 +48,8 @@ class decoder {
   // An argument or block of that name is there.
   bool has(std::string_view name) const;
 
-  // Arguments, evaluated and converted as the language does ("5" is a number, 5 is a string). Nothing if it is not there, null or wrong;
-  // the latter was added to the problems.
+  // Arguments, evaluated and converted as the language does ("5" is a number, 5 is a string). Nothing if it is not
+  // there, null or wrong; the latter was added to the problems.
   std::optional<value> get(std::string_view name);
   std::optional<std::string> text(std::string_view name);
   std::optional<int64_t> integer(std::string_view name);
@@ -57,7 +59,8 @@ class decoder {
   std::optional<drover::duration> duration(std::string_view name);
   std::optional<std::vector<std::string>> texts(std::string_view name);
 
-  // A map as argument or as block: `env = { A = "1" }`, `env { A = "1" }`, and in JSON also a list of objects. In the order written.
+  // A map as argument or as block: `env = { A = "1" }`, `env { A = "1" }`, and in JSON also a list of objects. In the
+  // order written.
   std::optional<value::object> map(std::string_view name);
   using text_pairs = std::vector<std::pair<std::string, std::string>>;
   std::optional<text_pairs> text_map(std::string_view name);
@@ -95,12 +98,13 @@ class decoder {
   diagnostics& problems_;
   range header_;
   std::vector<body_property> json_;
-  std::deque<attribute> json_attributes_;  // what find() made of JSON properties
+  std::deque<attribute> json_attributes_;         // what find() made of JSON properties
   std::set<std::string, std::less<>> arguments_;  // names that were asked for
   std::set<std::string, std::less<>> block_types_;
 };
 
-// A body of no known form as an object: arguments by name; blocks of one type as a list of objects, below an object by label where they have labels.
+// A body of no known form as an object: arguments by name; blocks of one type as a list of objects, below an object by
+// label where they have labels.
 std::optional<value> to_value(const block_instance& b, diagnostics& problems);
 
 }  // namespace drover::hcl

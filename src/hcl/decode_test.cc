@@ -134,22 +134,30 @@ TEST(decode, messages_name_the_place_and_a_remedy) {
     std::string text, message;
   };
   for (const row& r : std::vector<row>{
-           {"group \"g\" {\n  cuont = 1\n}", "f:2,3-8: Unsupported argument; An argument named \"cuont\" is not expected here. Did you mean \"count\"?"},
-           {"group \"g\" {\n  servcie {}\n}", "f:2,3-10: Unsupported block type; Blocks of type \"servcie\" are not expected here. Did you mean \"service\"?"},
+           {"group \"g\" {\n  cuont = 1\n}",
+            "f:2,3-8: Unsupported argument; An argument named \"cuont\" is not expected here. Did you mean \"count\"?"},
+           {"group \"g\" {\n  servcie {}\n}",
+            "f:2,3-10: Unsupported block type; Blocks of type \"servcie\" are not expected here. Did you mean "
+            "\"service\"?"},
            {"group \"g\" {\n  service = 1\n}", "Did you mean to define a block of type \"service\"?"},
            {"group \"g\" {\n  count {}\n}", "Did you mean to define argument \"count\"? If so, use the equals sign"},
            {"group {}", "f:1,1-6: Missing name for group"},
            {"group \"a\" \"b\" {}", "f:1,11-14: Extraneous label for group"},
-           {"group \"g\" {\n  count = \"x\"\n}", "f:2,11-14: Incorrect attribute value type; Inappropriate value for attribute \"count\": a number is required, but this is the text \"x\"."},
+           {"group \"g\" {\n  count = \"x\"\n}",
+            "f:2,11-14: Incorrect attribute value type; Inappropriate value for attribute \"count\": a number is "
+            "required, but this is the text \"x\"."},
            {"group \"g\" {\n  count = 1.5\n}", "a whole number is required, but this is 1.5"},
            {"group \"g\" {\n  delay = \"5 minutes\"\n}", "\"30s\""},
-           {"group \"g\" {\n  limits {}\n  limits {}\n}", "f:3,3-9: Duplicate limits block; Only one \"limits\" block is allowed here. The first is at line 2."},
+           {"group \"g\" {\n  limits {}\n  limits {}\n}",
+            "f:3,3-9: Duplicate limits block; Only one \"limits\" block is allowed here. The first is at line 2."},
            {"group \"g\" {\n  count = NOMAD_X\n}", "known only when the task runs"},
            {"group \"g\" {\n  \"count\" = 1\n}", "must not be quoted"},
            {"group \"g\" {\n  meta {\n    x {}\n  }\n}", "Unexpected block"},
            {"group \"g\" {\n  meta = [1]\n}", "a map is required"},
-           {"group \"g\" {\n  dynamic \"service\" {\n  }\n}", "Missing required argument; The argument \"for_each\" is required"},
-           {"group \"g\" {\n  dynamic \"service\" {\n  for_each = 5\ncontent {}\n}\n}", "for_each needs a list or a map"},
+           {"group \"g\" {\n  dynamic \"service\" {\n  }\n}",
+            "Missing required argument; The argument \"for_each\" is required"},
+           {"group \"g\" {\n  dynamic \"service\" {\n  for_each = 5\ncontent {}\n}\n}",
+            "for_each needs a list or a map"},
            {"group \"g\" {\n  dynamic \"servcie\" {\n  for_each = []\ncontent {}\n}\n}", "Did you mean \"service\"?"},
        }) {
     SCOPED_TRACE(r.text);
@@ -159,7 +167,9 @@ TEST(decode, messages_name_the_place_and_a_remedy) {
   }
   diagnostics problems;
   show(parse_json("f", R"({"group": {"g": {"cuont": 1}}})"), problems);
-  EXPECT_NE(problems.lines().find("No argument or block type is named \"cuont\". Did you mean \"count\"?"), std::string::npos) << problems.lines();
+  EXPECT_NE(problems.lines().find("No argument or block type is named \"cuont\". Did you mean \"count\"?"),
+            std::string::npos)
+      << problems.lines();
 }
 
 TEST(decode, a_dynamic_block_takes_labels_and_nests) {
@@ -177,7 +187,8 @@ dynamic "group" {
 })");
   diagnostics problems;
   EXPECT_EQ(show(file, problems),
-            "group g-x count=1 delay=0s shut=false\n  service x1 port=0\n  service x2 port=0\ngroup g-y count=1 delay=0s shut=false\n");
+            "group g-x count=1 delay=0s shut=false\n  service x1 port=0\n  service x2 port=0\ngroup g-y count=1 "
+            "delay=0s shut=false\n");
   EXPECT_FALSE(problems.has_errors()) << problems.lines();
 }
 
@@ -220,7 +231,8 @@ TEST(diagnostic, a_page_shows_the_line_and_marks_the_place) {
             "Error: Unsupported argument\n\n  on job.hcl line 2:\n   2: \tdrivr = \"raw_exec\"\n      \t^^^^^\n\n"
             "An argument named \"drivr\" is not expected here. Did you mean \"driver\"?\n");
   EXPECT_EQ(problems.to_error().message(),
-            "job.hcl:2,2-7: Unsupported argument; An argument named \"drivr\" is not expected here. Did you mean \"driver\"?");
+            "job.hcl:2,2-7: Unsupported argument; An argument named \"drivr\" is not expected here. Did you mean "
+            "\"driver\"?");
 }
 
 }  // namespace

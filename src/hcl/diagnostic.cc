@@ -25,8 +25,9 @@ std::string sentence(const diagnostic& d) {
 std::string diagnostic::text() const {
   std::string out;
   if (!file.empty()) {
-    out = start.line == end.line ? fmt::format("{}:{},{}-{}: ", file, start.line, start.column, end.column)
-                                 : fmt::format("{}:{},{}-{},{}: ", file, start.line, start.column, end.line, end.column);
+    out = start.line == end.line
+              ? fmt::format("{}:{},{}-{}: ", file, start.line, start.column, end.column)
+              : fmt::format("{}:{},{}-{},{}: ", file, start.line, start.column, end.line, end.column);
   }
   out += summary;
   if (std::string rest = sentence(*this); !rest.empty()) out += "; " + rest;
@@ -83,7 +84,9 @@ void diagnostics::append(const diagnostics& other) {
   for (const auto& d : other) add(d);
 }
 
-bool diagnostics::full() const { return errors_ >= errors_max; }
+bool diagnostics::full() const {
+  return errors_ >= errors_max;
+}
 
 std::string diagnostics::text() const {
   auto first = std::ranges::find(items_, severity::error, &diagnostic::severity);

@@ -1,4 +1,5 @@
-// What is wrong with a configuration, where, and what would be right. Values: self-contained, safe to copy and to move between threads.
+// What is wrong with a configuration, where, and what would be right. Values: self-contained, safe to copy and to move
+// between threads.
 #pragma once
 
 #include <fmt/format.h>

@@ -1,4 +1,5 @@
-// Blocks as decoding sees them: each with the context in which its inside is evaluated, dynamic blocks replaced by what they make:
+// Blocks as decoding sees them: each with the context in which its inside is evaluated, dynamic blocks replaced by what
+// they make:
 //
 //   dynamic "service" { for_each = [...]  iterator = s  labels = [...]  content { name = s.value } }
 #pragma once

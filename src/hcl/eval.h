@@ -1,5 +1,5 @@
-// Expressions -> values. Evaluation is pure but for the context's function_environment; a context is built by one thread and may then be
-// read by many. Work, memory and depth of one evaluation are bounded (limits.h).
+// Expressions -> values. Evaluation is pure but for the context's function_environment; a context is built by one
+// thread and may then be read by many. Work, memory and depth of one evaluation are bounded (limits.h).
 #pragma once
 
 #include <map>

@@ -23,7 +23,8 @@ class evaluator {
   maybe object(const object_expression& e, const eval_context& c);
   maybe for_each(const for_expression& e, const eval_context& c);
   maybe conditional(const conditional_expression& e, const eval_context& c);
-  // Calls use(key, item) for each element, in the language's order; stops when it returns false, and then returns false.
+  // Calls use(key, item) for each element, in the language's order; stops when it returns false, and then returns
+  // false.
   template <class Use>
   bool iterate(const expression& collection, const eval_context& c, Use use);
   bool for_item(const for_expression& e, const eval_context& scope, object_builder& members, value::list& elements);

@@ -15,8 +15,8 @@
 
 namespace drover::hcl {
 
-// What a function may ask of the world. Without a callback the functions that need it say that they are not available here
-// (a server that parses a job for someone reads no files).
+// What a function may ask of the world. Without a callback the functions that need it say that they are not available
+// here (a server that parses a job for someone reads no files).
 struct function_environment {
   std::function<result<std::string>(std::string_view path)> read_file;
   std::function<result<bool>(std::string_view path)> file_exists;
@@ -37,11 +37,13 @@ struct function {
   // Arguments of that kind may follow, any number.
   std::optional<parameter> more;
   result<value> (*call)(arguments, const function_environment&);
+  // Null may stand for a parameter of any kind and among those that follow.
   bool takes_null = false;
 };
 
 const function* find_function(std::string_view name);
-// Every function, the ones that work on expressions (try, can, convert, templatefile) too. For suggestions and documentation.
+// Every function, the ones that work on expressions (try, can, convert, templatefile) too. For suggestions and
+// documentation.
 std::vector<std::string> function_names();
 
 // Converts the arguments to the kinds that the function wants, checks their number and calls it.

@@ -16,11 +16,14 @@ struct owning_template_expression : template_expression {
   owning_template_expression(range r, source_ptr s) : template_expression(r), owned(std::move(s)) {}
   source_ptr owned;
 };
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
+bool is_digit(char c) {
+  return c >= '0' && c <= '9';
+}
 }  // namespace
 
 void json_parser::skip_blanks() {
-  while (at_ < text_.size() && (text_[at_] == ' ' || text_[at_] == '\t' || text_[at_] == '\n' || text_[at_] == '\r')) ++at_;
+  while (at_ < text_.size() && (text_[at_] == ' ' || text_[at_] == '\t' || text_[at_] == '\n' || text_[at_] == '\r'))
+    ++at_;
 }
 
 std::string json_parser::here() const {
@@ -48,13 +51,19 @@ expression_ptr json_parser::parse() {
 
 expression_ptr json_parser::parse_value(int depth) {
   skip_blanks();
-  if (depth > nesting_max) return fail(at_, fmt::format("Objects and arrays nest more than {} levels deep here.", nesting_max));
+  if (depth > nesting_max)
+    return fail(at_, fmt::format("Objects and arrays nest more than {} levels deep here.", nesting_max));
   switch (peek()) {
-    case '{': return parse_object(depth);
-    case '[': return parse_array(depth);
-    case '"': return parse_string_expression();
-    case '-': return parse_number();
-    default: break;
+    case '{':
+      return parse_object(depth);
+    case '[':
+      return parse_array(depth);
+    case '"':
+      return parse_string_expression();
+    case '-':
+      return parse_number();
+    default:
+      break;
   }
   if (is_digit(peek())) return parse_number();
   if (std::isalpha(static_cast<unsigned char>(peek()))) return parse_word();
@@ -73,12 +82,14 @@ expression_ptr json_parser::parse_object(int depth) {
   }
   for (;;) {
     skip_blanks();
-    if (peek() != '"') return fail(at_, fmt::format("Expected a property name between double quotes, but {} was found.", here()));
+    if (peek() != '"')
+      return fail(at_, fmt::format("Expected a property name between double quotes, but {} was found.", here()));
     object_item item;
     item.key = parse_string_expression();
     if (item.key == nullptr) return nullptr;
     skip_blanks();
-    if (peek() != ':') return fail(at_, fmt::format("Expected a colon after the property name, but {} was found.", here()));
+    if (peek() != ':')
+      return fail(at_, fmt::format("Expected a colon after the property name, but {} was found.", here()));
     ++at_;
     item.item = parse_value(depth + 1);
     if (item.item == nullptr) return nullptr;
@@ -86,10 +97,12 @@ expression_ptr json_parser::parse_object(int depth) {
     out->items.push_back(std::move(item));
     skip_blanks();
     if (peek() == '}') break;
-    if (peek() != ',') return fail(at_, fmt::format("Expected a comma or the closing brace of the object, but {} was found.", here()));
+    if (peek() != ',')
+      return fail(at_, fmt::format("Expected a comma or the closing brace of the object, but {} was found.", here()));
     ++at_;
     skip_blanks();
-    if (peek() == '}') return fail(at_ - 1, "JSON does not permit a comma after the last property of an object.", "Remove the comma.");
+    if (peek() == '}')
+      return fail(at_ - 1, "JSON does not permit a comma after the last property of an object.", "Remove the comma.");
   }
   ++at_;
   out->where = from(begin);
@@ -112,10 +125,12 @@ expression_ptr json_parser::parse_array(int depth) {
     out->elements.push_back(std::move(element));
     skip_blanks();
     if (peek() == ']') break;
-    if (peek() != ',') return fail(at_, fmt::format("Expected a comma or the closing bracket of the array, but {} was found.", here()));
+    if (peek() != ',')
+      return fail(at_, fmt::format("Expected a comma or the closing bracket of the array, but {} was found.", here()));
     ++at_;
     skip_blanks();
-    if (peek() == ']') return fail(at_ - 1, "JSON does not permit a comma after the last element of an array.", "Remove the comma.");
+    if (peek() == ']')
+      return fail(at_ - 1, "JSON does not permit a comma after the last element of an array.", "Remove the comma.");
   }
   ++at_;
   out->where = from(begin);
@@ -154,14 +169,16 @@ expression_ptr json_parser::parse_word() {
   if (word == "true") return std::make_shared<literal_expression>(from(begin), value(true));
   if (word == "false") return std::make_shared<literal_expression>(from(begin), value(false));
   if (word == "null") return std::make_shared<literal_expression>(from(begin), value());
-  return fail(begin, fmt::format("The word {} is no JSON value.", quoted(word)), "Text is written between double quotes.");
+  return fail(begin, fmt::format("The word {} is no JSON value.", quoted(word)),
+              "Text is written between double quotes.");
 }
 
 expression_ptr json_parser::parse_string_expression() {
   uint32_t begin = at_;
   std::string text;
   if (!parse_string(text)) return nullptr;
-  bool is_template = strings_ == json_strings::are_templates && (text.find("${") != std::string::npos || text.find("%{") != std::string::npos);
+  bool is_template = strings_ == json_strings::are_templates &&
+                     (text.find("${") != std::string::npos || text.find("%{") != std::string::npos);
   if (is_template) return parse_template_text(begin, std::move(text));
   return std::make_shared<literal_expression>(from(begin), value(std::move(text)));
 }
@@ -169,11 +186,13 @@ expression_ptr json_parser::parse_string_expression() {
 expression_ptr json_parser::parse_template_text(uint32_t begin, std::string text) {
   range whole = from(begin);
   // Without escapes the text stands in the file as it is, and so do the places in it.
-  if (text.size() + 2 == whole.end - whole.begin) return native_parser(file_, problems_).parse_template_region(begin + 1, at_ - 1);
+  if (text.size() + 2 == whole.end - whole.begin)
+    return native_parser(file_, problems_).parse_template_region(begin + 1, at_ - 1);
   auto spelled = std::make_shared<const source_file>(std::move(text), file_, whole);
   auto e = native_parser(spelled, problems_).parse_only_template();
   if (e == nullptr) return nullptr;
-  if (e->kind == expression_kind::literal) return std::make_shared<literal_expression>(whole, as<literal_expression>(*e).constant);
+  if (e->kind == expression_kind::literal)
+    return std::make_shared<literal_expression>(whole, as<literal_expression>(*e).constant);
   auto out = std::make_shared<owning_template_expression>(whole, spelled);
   out->parts = as<template_expression>(*e).parts;
   out->wraps = as<template_expression>(*e).wraps;
@@ -185,7 +204,8 @@ bool json_parser::parse_string(std::string& out) {
   uint32_t begin = at_++;
   for (;;) {
     size_t end = at_;
-    while (end < text_.size() && text_[end] != '"' && text_[end] != '\\' && static_cast<uint8_t>(text_[end]) >= 0x20) ++end;
+    while (end < text_.size() && text_[end] != '"' && text_[end] != '\\' && static_cast<uint8_t>(text_[end]) >= 0x20)
+      ++end;
     out.append(text_, at_, end - at_);
     at_ = static_cast<uint32_t>(end);
     char c = peek();
@@ -204,13 +224,28 @@ bool json_parser::parse_escape(std::string& out) {
   char c = at_ + 1 < text_.size() ? text_[at_ + 1] : '\0';
   at_ += 2;
   switch (c) {
-    case '"': case '\\': case '/': out += c; return true;
-    case 'b': out += '\b'; return true;
-    case 'f': out += '\f'; return true;
-    case 'n': out += '\n'; return true;
-    case 'r': out += '\r'; return true;
-    case 't': out += '\t'; return true;
-    case 'u': break;
+    case '"':
+    case '\\':
+    case '/':
+      out += c;
+      return true;
+    case 'b':
+      out += '\b';
+      return true;
+    case 'f':
+      out += '\f';
+      return true;
+    case 'n':
+      out += '\n';
+      return true;
+    case 'r':
+      out += '\r';
+      return true;
+    case 't':
+      out += '\t';
+      return true;
+    case 'u':
+      break;
     default:
       at_ = std::min(at_, static_cast<uint32_t>(text_.size()));
       fail(begin, "This is no JSON escape sequence.", "Write \\\\ for one backslash.");
@@ -252,7 +287,8 @@ void collect_json_objects(body& out, const expression_ptr& e, diagnostics& probl
       if (element->kind == expression_kind::object)
         out.json_objects.push_back(element);
       else
-        problems.error(element->where, "Incorrect JSON value type", "A JSON object is required here, whose properties are arguments and blocks.");
+        problems.error(element->where, "Incorrect JSON value type",
+                       "A JSON object is required here, whose properties are arguments and blocks.");
     }
     return;
   }
@@ -262,7 +298,8 @@ void collect_json_objects(body& out, const expression_ptr& e, diagnostics& probl
 
 value json_to_value(const expression& e) {
   switch (e.kind) {
-    case expression_kind::literal: return as<literal_expression>(e).constant;
+    case expression_kind::literal:
+      return as<literal_expression>(e).constant;
     case expression_kind::tuple: {
       value::list out;
       for (const auto& element : as<tuple_expression>(e).elements) out.push_back(json_to_value(*element));
@@ -284,7 +321,8 @@ value json_to_value(const expression& e) {
       for (auto& [name, v] : entries) out.append(std::move(name), std::move(v));
       return out;
     }
-    default: return {};
+    default:
+      return {};
   }
 }
 

@@ -1,5 +1,5 @@
-// JSON text -> expressions: an object is an object_expression, a string may be a template. parser.h and jsondecode() are what others use.
-// One object parses one text once. A function that returns a null pointer has reported why.
+// JSON text -> expressions: an object is an object_expression, a string may be a template. parser.h and jsondecode()
+// are what others use. One object parses one text once. A function that returns a null pointer has reported why.
 #pragma once
 
 #include "hcl/ast.h"

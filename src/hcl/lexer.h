@@ -1,5 +1,6 @@
-// Turns source text into tokens, on demand. Quoted strings and heredocs are given as their opening only: the parser reads their inside
-// as a template, because an interpolation inside may hold any expression. Single-threaded; borrows the text.
+// Turns source text into tokens, on demand. Quoted strings and heredocs are given as their opening only: the parser
+// reads their inside as a template, because an interpolation inside may hold any expression. Single-threaded; borrows
+// the text.
 #pragma once
 
 #include <string>
@@ -10,10 +11,39 @@
 namespace drover::hcl {
 
 enum class token_kind : uint8_t {
-  end, newline, identifier, number, quote, heredoc,  // quote: the " alone; heredoc: "<<EOT" or "<<-EOT" with the rest of its line
-  brace_open, brace_close, bracket_open, bracket_close, paren_open, paren_close,
-  comma, dot, colon, question, assign, arrow, ellipsis, star, slash, percent, plus, minus,
-  equal, not_equal, less, less_equal, greater, greater_equal, logical_and, logical_or, logical_not,
+  end,
+  newline,
+  identifier,
+  number,
+  quote,
+  heredoc,  // quote: the " alone; heredoc: "<<EOT" or "<<-EOT" with the rest of its line
+  brace_open,
+  brace_close,
+  bracket_open,
+  bracket_close,
+  paren_open,
+  paren_close,
+  comma,
+  dot,
+  colon,
+  question,
+  assign,
+  arrow,
+  ellipsis,
+  star,
+  slash,
+  percent,
+  plus,
+  minus,
+  equal,
+  not_equal,
+  less,
+  less_equal,
+  greater,
+  greater_equal,
+  logical_and,
+  logical_or,
+  logical_not,
   template_end_trim,  // "~}", which ends a template sequence
   invalid,
 };

@@ -17,7 +17,8 @@ inline constexpr size_t errors_max = 20;
 // How much of a source line a diagnostic quotes.
 inline constexpr size_t quoted_line_bytes_max = 240;
 
-// One evaluation of one expression: nodes visited, bytes of the values it makes on the way, and the size of any string or collection.
+// One evaluation of one expression: nodes visited, bytes of the values it makes on the way, and the size of any string
+// or collection.
 inline constexpr uint64_t evaluation_steps_max = 5'000'000;
 inline constexpr size_t evaluation_bytes_max = size_t{256} << 20;
 inline constexpr size_t string_bytes_max = size_t{64} << 20;

@@ -13,7 +13,8 @@ expression_ptr native_parser::parse_only_expression() {
   if (e == nullptr) return nullptr;
   if (peek().kind != token_kind::end)
     return fail(range_of(peek()), "Extra characters after expression",
-                fmt::format("The expression is complete, but {} follows it.", lexer_.describe(peek())), hint_for(peek()));
+                fmt::format("The expression is complete, but {} follows it.", lexer_.describe(peek())),
+                hint_for(peek()));
   return e;
 }
 
@@ -40,12 +41,18 @@ struct binary_row {
   int precedence;
 };
 constexpr binary_row binary_table[] = {
-    {token_kind::logical_or, binary_operator::logical_or, 1},   {token_kind::logical_and, binary_operator::logical_and, 2},
-    {token_kind::equal, binary_operator::equal, 3},             {token_kind::not_equal, binary_operator::not_equal, 3},
-    {token_kind::less, binary_operator::less, 4},               {token_kind::less_equal, binary_operator::less_equal, 4},
-    {token_kind::greater, binary_operator::greater, 4},         {token_kind::greater_equal, binary_operator::greater_equal, 4},
-    {token_kind::plus, binary_operator::add, 5},                {token_kind::minus, binary_operator::subtract, 5},
-    {token_kind::star, binary_operator::multiply, 6},           {token_kind::slash, binary_operator::divide, 6},
+    {token_kind::logical_or, binary_operator::logical_or, 1},
+    {token_kind::logical_and, binary_operator::logical_and, 2},
+    {token_kind::equal, binary_operator::equal, 3},
+    {token_kind::not_equal, binary_operator::not_equal, 3},
+    {token_kind::less, binary_operator::less, 4},
+    {token_kind::less_equal, binary_operator::less_equal, 4},
+    {token_kind::greater, binary_operator::greater, 4},
+    {token_kind::greater_equal, binary_operator::greater_equal, 4},
+    {token_kind::plus, binary_operator::add, 5},
+    {token_kind::minus, binary_operator::subtract, 5},
+    {token_kind::star, binary_operator::multiply, 6},
+    {token_kind::slash, binary_operator::divide, 6},
     {token_kind::percent, binary_operator::modulo, 6},
 };
 
@@ -70,7 +77,8 @@ expression_ptr native_parser::parse_binary(int precedence_min) {
     out->right = std::move(right);
     adopt(*out, out->left), adopt(*out, out->right);
     if (out->height > expression_height_max)
-      return fail(range_of(op), "Expression too long", fmt::format("More than {} operators are chained in one expression.", expression_height_max));
+      return fail(range_of(op), "Expression too long",
+                  fmt::format("More than {} operators are chained in one expression.", expression_height_max));
     left = std::move(out);
   }
 }
@@ -83,7 +91,8 @@ expression_ptr native_parser::parse_unary() {
   if (!level.ok()) return nullptr;
   auto operand = parse_unary();
   if (operand == nullptr) return nullptr;
-  auto out = std::make_shared<unary_expression>(from(t.begin), t.kind == token_kind::minus ? unary_operator::negate : unary_operator::logical_not);
+  auto out = std::make_shared<unary_expression>(
+      from(t.begin), t.kind == token_kind::minus ? unary_operator::negate : unary_operator::logical_not);
   out->operand = std::move(operand);
   adopt(*out, out->operand);
   return out;
@@ -162,14 +171,22 @@ bool native_parser::parse_bracket_step(traversal_expression& t) {
 
 expression_ptr native_parser::parse_primary() {
   switch (peek().kind) {
-    case token_kind::number: return parse_number();
-    case token_kind::identifier: return parse_name();
-    case token_kind::quote: return parse_quoted();
-    case token_kind::heredoc: return parse_heredoc();
-    case token_kind::paren_open: return parse_parentheses();
-    case token_kind::bracket_open: return parse_brackets();
-    case token_kind::brace_open: return parse_braces();
-    default: return unexpected("a value");
+    case token_kind::number:
+      return parse_number();
+    case token_kind::identifier:
+      return parse_name();
+    case token_kind::quote:
+      return parse_quoted();
+    case token_kind::heredoc:
+      return parse_heredoc();
+    case token_kind::paren_open:
+      return parse_parentheses();
+    case token_kind::bracket_open:
+      return parse_brackets();
+    case token_kind::brace_open:
+      return parse_braces();
+    default:
+      return unexpected("a value");
   }
 }
 
@@ -189,8 +206,10 @@ expression_ptr native_parser::parse_number() {
   if (auto* d = v.as_double(); d != nullptr && !std::isfinite(*d))
     return fail(range_of(t), "Invalid number literal", "The number is too large.");
   if (const token& next = peek(); next.kind == token_kind::identifier && next.begin == t.end)
-    return fail(range_of(next), "Invalid number literal", fmt::format("A number cannot be followed by {}.", lexer_.describe(next)),
-                fmt::format("A size or duration is a string: {}.", quoted(std::string(lexer_.text(t)) + std::string(lexer_.text(next)))));
+    return fail(range_of(next), "Invalid number literal",
+                fmt::format("A number cannot be followed by {}.", lexer_.describe(next)),
+                fmt::format("A size or duration is a string: {}.",
+                            quoted(std::string(lexer_.text(t)) + std::string(lexer_.text(next)))));
   return std::make_shared<literal_expression>(range_of(t), std::move(v));
 }
 
@@ -300,8 +319,9 @@ bool native_parser::parse_object_item(object_expression& o, uint32_t open) {
   if (item.key == nullptr) return false;
   if (!accept(token_kind::assign) && !accept(token_kind::colon)) {
     fail(range_of(peek()), "Missing attribute value",
-         fmt::format("Each key of the object that starts {} is followed by \"=\" or \":\" and a value, but {} was found.", place_of(open),
-                     lexer_.describe(peek())));
+         fmt::format(
+             "Each key of the object that starts {} is followed by \"=\" or \":\" and a value, but {} was found.",
+             place_of(open), lexer_.describe(peek())));
     return false;
   }
   item.item = parse_expression();
@@ -325,7 +345,8 @@ expression_ptr native_parser::parse_object_key() {
   if (key == nullptr || key->in_parentheses) return key;
   if (key->kind == expression_kind::variable)
     return std::make_shared<literal_expression>(key->where, value(as<variable_expression>(*key).name));
-  if (key->kind == expression_kind::traversal && as<traversal_expression>(*key).source->kind == expression_kind::variable)
+  if (key->kind == expression_kind::traversal &&
+      as<traversal_expression>(*key).source->kind == expression_kind::variable)
     return fail(key->where, "Ambiguous attribute key",
                 "A key that starts with a name could be meant as text or as a reference.",
                 "Put it between quotes for the text, or in parentheses for what it refers to.");
@@ -343,7 +364,8 @@ bool native_parser::parse_for_names(std::string& key, std::string& item) {
     key = std::move(item);
     if (!name(item)) return false;
   }
-  if (peek().kind != token_kind::identifier || lexer_.text(peek()) != "in") return unexpected("\"in\" and the collection of the \"for\""), false;
+  if (peek().kind != token_kind::identifier || lexer_.text(peek()) != "in")
+    return unexpected("\"in\" and the collection of the \"for\""), false;
   take();
   return true;
 }
@@ -355,7 +377,8 @@ expression_ptr native_parser::parse_for(const token& open, bool makes_object) {
   auto out = std::make_shared<for_expression>(range_of(open));
   if (!parse_for_names(out->key_name, out->value_name)) return nullptr;
   if ((out->collection = parse_expression()) == nullptr) return nullptr;
-  if (!expect(token_kind::colon, "\":\" and what each element becomes", open.begin, "\"for\" expression")) return nullptr;
+  if (!expect(token_kind::colon, "\":\" and what each element becomes", open.begin, "\"for\" expression"))
+    return nullptr;
   if ((out->item = parse_expression()) == nullptr) return nullptr;
   if (makes_object) {
     out->key = std::move(out->item);

@@ -54,7 +54,8 @@ std::string native_parser::place_of(uint32_t at) const {
   return fmt::format("at line {}, column {}", p.line, p.column);
 }
 
-std::nullptr_t native_parser::fail(const range& where, std::string summary, std::string detail, std::string suggestion) {
+std::nullptr_t native_parser::fail(const range& where, std::string summary, std::string detail,
+                                   std::string suggestion) {
   problems_.error(where, std::move(summary), std::move(detail), std::move(suggestion));
   return nullptr;
 }
@@ -123,7 +124,8 @@ bool native_parser::parse_item(body_state& state) {
     if (!parse_plain_string(name)) return false;
     token whole{token_kind::quote, first.begin, last_end_};
     if (peek().kind != token_kind::assign) {
-      fail(range_of(whole), "Invalid block definition", "A block's type is written without quotes, and an argument's name is followed by \"=\".");
+      fail(range_of(whole), "Invalid block definition",
+           "A block's type is written without quotes, and an argument's name is followed by \"=\".");
       return false;
     }
     return parse_attribute(state, whole, std::move(name), true);
@@ -142,18 +144,22 @@ bool native_parser::parse_item(body_state& state) {
   }
   take();
   switch (peek().kind) {
-    case token_kind::assign: return parse_attribute(state, first, std::string(lexer_.text(first)), false);
+    case token_kind::assign:
+      return parse_attribute(state, first, std::string(lexer_.text(first)), false);
     case token_kind::identifier:
     case token_kind::quote:
-    case token_kind::brace_open: return parse_block(state, first);
+    case token_kind::brace_open:
+      return parse_block(state, first);
     case token_kind::colon:
-      fail(range_of(peek()), "Invalid argument definition", fmt::format("The name {} is followed by a colon.", quoted(lexer_.text(first))),
+      fail(range_of(peek()), "Invalid argument definition",
+           fmt::format("The name {} is followed by a colon.", quoted(lexer_.text(first))),
            "Set an argument with an equals sign.");
       return false;
     default:
       fail(range_of(peek()), "Invalid argument or block",
-           fmt::format("After the name {} comes \"=\" and a value, or the labels and \"{{\" of a block, but {} was found.",
-                       quoted(lexer_.text(first)), lexer_.describe(peek())));
+           fmt::format(
+               "After the name {} comes \"=\" and a value, or the labels and \"{{\" of a block, but {} was found.",
+               quoted(lexer_.text(first)), lexer_.describe(peek())));
       return false;
   }
 }
@@ -170,7 +176,8 @@ bool native_parser::parse_attribute(body_state& state, const token& name, std::s
     const attribute* first = state.out.find_attribute(text);
     ENSURE(first != nullptr, "a name that was seen is among the attributes");
     fail(a.name_range, "Attribute redefined",
-         fmt::format("The argument {} was already set {}. Each argument may be set only once.", quoted(text), place_of(first->name_range.begin)));
+         fmt::format("The argument {} was already set {}. Each argument may be set only once.", quoted(text),
+                     place_of(first->name_range.begin)));
     return true;  // read to its end: nothing to skip
   }
   a.name = std::move(text);
@@ -185,8 +192,8 @@ bool native_parser::end_of_attribute(body_state& state) {
   bool only = state.out.attributes.empty() && state.out.blocks.empty();
   if (t.kind == token_kind::brace_close && !state.top && state.one_line && only) return true;
   if (state.one_line && !state.top)
-    fail(range_of(t), "Invalid single-argument block definition",
-         "A block on one line holds at most one argument.", "Put each argument on a line of its own.");
+    fail(range_of(t), "Invalid single-argument block definition", "A block on one line holds at most one argument.",
+         "Put each argument on a line of its own.");
   else
     fail(range_of(t), "Missing newline after argument",
          fmt::format("An argument ends with its line, but {} was found after it.", lexer_.describe(t)),
@@ -225,9 +232,10 @@ bool native_parser::parse_label(block& b) {
     take();
     label.text = lexer_.text(t);
   } else {
-    fail(range_of(t), "Invalid block definition",
-         fmt::format("A block's type is followed by quoted labels and \"{{\", but {} was found.", lexer_.describe(t)),
-         t.kind == token_kind::assign ? "The equals sign sets an argument, whose name is one word without quotes." : "");
+    fail(
+        range_of(t), "Invalid block definition",
+        fmt::format("A block's type is followed by quoted labels and \"{{\", but {} was found.", lexer_.describe(t)),
+        t.kind == token_kind::assign ? "The equals sign sets an argument, whose name is one word without quotes." : "");
     return false;
   }
   label.where = from(t.begin);
@@ -239,7 +247,8 @@ bool native_parser::parse_label(block& b) {
 uint32_t native_parser::skip_one(uint32_t at) const {
   std::string_view rest = file_->text().substr(at);
   if (rest[0] == '"') return skip_string(at);
-  if (rest[0] == '#' || rest.starts_with("//")) return at + static_cast<uint32_t>(std::min(rest.find('\n'), rest.size()));
+  if (rest[0] == '#' || rest.starts_with("//"))
+    return at + static_cast<uint32_t>(std::min(rest.find('\n'), rest.size()));
   if (rest.starts_with("<<")) return skip_heredoc(lexer_.read(at));
   return at + 1;
 }
@@ -252,8 +261,8 @@ bool native_parser::starts_item(uint32_t at) const {
   return next == token_kind::assign || next == token_kind::brace_open || next == token_kind::quote;
 }
 
-// Moves to the end of the line on which the item that began at `item_begin` ends, as far as brackets tell, or to the brace that closes the body.
-// A list or parenthesis that lacks its end is taken to end before the next argument.
+// Moves to the end of the line on which the item that began at `item_begin` ends, as far as brackets tell, or to the
+// brace that closes the body. A list or parenthesis that lacks its end is taken to end before the next argument.
 void native_parser::recover(uint32_t item_begin) {
   std::string_view text = file_->text();
   uint32_t reached = last_end_;

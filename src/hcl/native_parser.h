@@ -102,8 +102,8 @@ class native_parser {
   token ahead_;
   bool have_ahead_ = false;
   bool newlines_matter_ = true;
-  uint32_t at_ = 0;        // where the next token is read
-  uint32_t last_end_ = 0;  // end of the last token taken
+  uint32_t at_ = 0;              // where the next token is read
+  uint32_t last_end_ = 0;        // end of the last token taken
   uint32_t limit_ = UINT32_MAX;  // end of the region (a heredoc's inside) that is being read
   int depth_ = 0;
 };
@@ -142,10 +142,10 @@ struct native_parser::template_piece {
   kind_type kind = kind_type::text;
   range where;
   std::string text;
-  bool starts_line = false;      // a text that begins at the start of a line of a heredoc
-  bool trims_before = false;     // ~ after the opening
-  bool trims_after = false;      // ~ before the closing
-  expression_ptr expr;           // what is interpolated; the condition; the collection
+  bool starts_line = false;   // a text that begins at the start of a line of a heredoc
+  bool trims_before = false;  // ~ after the opening
+  bool trims_after = false;   // ~ before the closing
+  expression_ptr expr;        // what is interpolated; the condition; the collection
   std::string key_name, value_name;
 };
 

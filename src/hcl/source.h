@@ -1,6 +1,6 @@
-// A source text with a name, and places in it. A range points into its source_file and is valid while that lives (a parsed body holds it);
-// a diagnostic copies what it needs and outlives everything.
-// Immutable after construction; safe to share between threads (the line index is built once, when a position is first asked for).
+// A source text with a name, and places in it. A range points into its source_file and is valid while that lives (a
+// parsed body holds it); a diagnostic copies what it needs and outlives everything. Immutable after construction; safe
+// to share between threads (the line index is built once, when a position is first asked for).
 #pragma once
 
 #include <cstdint>
@@ -30,12 +30,15 @@ struct range {
   std::string_view text() const;
 };
 // From the start of `a` to the end of `b`.
-inline range span(const range& a, const range& b) { return {a.file, a.begin, b.end}; }
+inline range span(const range& a, const range& b) {
+  return {a.file, a.begin, b.end};
+}
 
 class source_file {
  public:
   source_file(std::string name, std::string text) : name_(std::move(name)), text_(std::move(text)) {}
-  // A text that stands in `origin_file` in another spelling, as a JSON string with escapes does: messages point at all of `origin`.
+  // A text that stands in `origin_file` in another spelling, as a JSON string with escapes does: messages point at all
+  // of `origin`.
   source_file(std::string text, source_ptr origin_file, range origin)
       : name_(origin_file->name()), text_(std::move(text)), origin_file_(std::move(origin_file)), origin_(origin) {}
   // Null if this text is itself what was read.

@@ -1,4 +1,5 @@
-// Type constraints ("list(string)", object({ a = optional(number, 1) })) and the conversion of values to them. Pure functions; values.
+// Type constraints ("list(string)", object({ a = optional(number, 1) })) and the conversion of values to them. Pure
+// functions; values.
 #pragma once
 
 #include <optional>

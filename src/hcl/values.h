@@ -1,4 +1,5 @@
-// What the language does with dynamic values: conversions between primitive types, ordered iteration, size. Pure functions.
+// What the language does with dynamic values: conversions between primitive types, ordered iteration, size. Pure
+// functions.
 #pragma once
 
 #include <optional>

@@ -8,7 +8,9 @@
 namespace drover::hcl {
 namespace {
 
-std::unexpected<error> no_files() { return fail(errc::invalid, "it is not available here: no files may be read"); }
+std::unexpected<error> no_files() {
+  return fail(errc::invalid, "it is not available here: no files may be read");
+}
 
 // "~" and "~/x" with the home directory in place of the tilde.
 result<std::string> expand_home(const std::string& path, const function_environment& environment) {
@@ -26,7 +28,8 @@ result<std::string> read(arguments a, const function_environment& environment) {
 
 result<value> file(arguments a, const function_environment& environment) {
   TRY_ASSIGN(std::string data, read(a, environment));
-  if (!is_valid_utf8(data)) return fail(errc::invalid, "{} is not UTF-8 text; filebase64() reads any file", quoted(text_at(a, 0)));
+  if (!is_valid_utf8(data))
+    return fail(errc::invalid, "{} is not UTF-8 text; filebase64() reads any file", quoted(text_at(a, 0)));
   return value(std::move(data));
 }
 
@@ -104,7 +107,8 @@ bool matches_part(std::string_view pattern, std::string_view text) {
       mark = t;
       continue;
     }
-    if (p < pattern.size()) step = pattern[p] == '[' ? matches_class(text[t]) : pattern[p] == '?' || pattern[p] == text[t];
+    if (p < pattern.size())
+      step = pattern[p] == '[' ? matches_class(text[t]) : pattern[p] == '?' || pattern[p] == text[t];
     if (step > 0) {
       p += step;
       ++t;
@@ -119,7 +123,8 @@ bool matches_part(std::string_view pattern, std::string_view text) {
   return p == pattern.size();
 }
 
-// "**" is any number of directories. Row i of the table: which prefixes of the path the first i parts of the pattern match.
+// "**" is any number of directories. Row i of the table: which prefixes of the path the first i parts of the pattern
+// match.
 bool matches_path(const std::vector<std::string_view>& pattern, const std::vector<std::string_view>& path) {
   std::vector<char> row(path.size() + 1, 0);
   row[0] = 1;
@@ -150,7 +155,8 @@ result<std::vector<std::string>> expand_braces(const std::string& pattern) {
     out.erase(out.begin() + static_cast<ptrdiff_t>(i));
     for (auto choice : split(std::string_view(whole).substr(open + 1, close - open - 1), ','))
       out.push_back(whole.substr(0, open) + std::string(choice) + whole.substr(close + 1));
-    if (out.size() > patterns_max) return fail(errc::invalid, "the pattern stands for more than {} patterns", patterns_max);
+    if (out.size() > patterns_max)
+      return fail(errc::invalid, "the pattern stands for more than {} patterns", patterns_max);
   }
   return out;
 }
@@ -163,7 +169,8 @@ result<value> fileset(arguments a, const function_environment& environment) {
   value::list out;
   for (const auto& name : files) {
     auto parts = split(name, '/');
-    if (std::ranges::any_of(patterns, [&](const std::string& p) { return matches_path(split(p, '/'), parts); })) out.emplace_back(name);
+    if (std::ranges::any_of(patterns, [&](const std::string& p) { return matches_path(split(p, '/'), parts); }))
+      out.emplace_back(name);
   }
   return value(to_set(std::move(out)));
 }
@@ -173,14 +180,10 @@ result<value> fileset(arguments a, const function_environment& environment) {
 std::span<const function> file_functions() {
   using enum parameter;
   static const function table[] = {
-      {"abspath", {string}, {}, abspath},
-      {"basename", {string}, {}, basename},
-      {"dirname", {string}, {}, dirname},
-      {"file", {string}, {}, file},
-      {"filebase64", {string}, {}, filebase64},
-      {"fileexists", {string}, {}, fileexists},
-      {"fileset", {string, string}, {}, fileset},
-      {"pathexpand", {string}, {}, pathexpand},
+      {"abspath", {string}, {}, abspath},         {"basename", {string}, {}, basename},
+      {"dirname", {string}, {}, dirname},         {"file", {string}, {}, file},
+      {"filebase64", {string}, {}, filebase64},   {"fileexists", {string}, {}, fileexists},
+      {"fileset", {string, string}, {}, fileset}, {"pathexpand", {string}, {}, pathexpand},
   };
   return table;
 }

@@ -12,6 +12,15 @@ struct zoned_time {
   civil_time civil() const { return to_civil(at + minutes(offset_minutes)); }
 };
 
+// Instants near the ends of the range may leave it in their own zone.
+result<zoned_time> checked(zoned_time t) {
+  int64_t local = 0;
+  if (t.at.is_zero() || __builtin_add_overflow(t.at.ns, minutes(t.offset_minutes).ns, &local) ||
+      local == timestamp::zero_value)
+    return fail(errc::invalid, "the time is out of range; years 1678 to 2261 are known");
+  return t;
+}
+
 result<zoned_time> parse_time(const std::string& text) {
   auto at = parse_rfc3339(text);
   if (!at) return fail(errc::invalid, "{} is no RFC 3339 timestamp such as \"2026-01-02T15:04:05Z\"", quoted(text));
@@ -21,7 +30,7 @@ result<zoned_time> parse_time(const std::string& text) {
     out.offset_minutes = std::stoi(text.substr(n - 5, 2)) * 60 + std::stoi(text.substr(n - 2, 2));
     if (text[n - 6] == '-') out.offset_minutes = -out.offset_minutes;
   }
-  return out;
+  return checked(out);
 }
 
 std::string offset_text(int minutes, bool colon) {
@@ -35,9 +44,11 @@ std::string to_text(const zoned_time& t) {
                      t.offset_minutes == 0 ? "Z" : offset_text(t.offset_minutes, true));
 }
 
-constexpr std::array<std::string_view, 12> month_names = {"January", "February", "March",     "April",   "May",      "June",
-                                                          "July",    "August",   "September", "October", "November", "December"};
-constexpr std::array<std::string_view, 7> day_names = {"Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"};
+constexpr std::array<std::string_view, 12> month_names = {"January",   "February", "March",    "April",
+                                                          "May",       "June",     "July",     "August",
+                                                          "September", "October",  "November", "December"};
+constexpr std::array<std::string_view, 7> day_names = {"Sunday",   "Monday", "Tuesday", "Wednesday",
+                                                       "Thursday", "Friday", "Saturday"};
 
 // What a run of one letter stands for; nothing if it stands for nothing.
 std::optional<std::string> time_part(std::string_view run, const zoned_time& t) {
@@ -97,7 +108,8 @@ result<value> formatdate(arguments a, const function_environment&) {
       size_t end = std::min(pattern.find_first_not_of(c, i), pattern.size());
       auto part = time_part(std::string_view(pattern).substr(i, end - i), t);
       if (!part)
-        return fail(errc::invalid, "the date format has no verb {}; put literal text between single quotes", quoted(pattern.substr(i, end - i)));
+        return fail(errc::invalid, "the date format has no verb {}; put literal text between single quotes",
+                    quoted(pattern.substr(i, end - i)));
       out += *part;
       i = end;
     } else {
@@ -112,8 +124,8 @@ result<value> timeadd(arguments a, const function_environment&) {
   TRY_ASSIGN(auto t, parse_time(text_at(a, 0)));
   TRY_ASSIGN(auto d, parse_duration(text_at(a, 1)));
   int64_t sum = 0;
-  if (t.at.is_zero() || __builtin_add_overflow(t.at.ns, d.ns, &sum)) return fail(errc::invalid, "the resulting time is out of range");
-  t.at = drover::timestamp(sum);
+  if (__builtin_add_overflow(t.at.ns, d.ns, &sum)) return fail(errc::invalid, "the resulting time is out of range");
+  TRY_ASSIGN(t, checked({drover::timestamp(sum), t.offset_minutes}));
   return value(to_text(t));
 }
 
