@@ -1,0 +1,266 @@
+#include "client/client.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "base/text.h"
+#include "client/client_state.h"
+#include "client/fingerprint/fingerprint.h"
+#include "client/gc.h"
+#include "client/limits.h"
+#include "client/node_identity.h"
+#include "client/system.h"
+#include "codec/json.h"
+
+extern char** environ;
+
+namespace drover::client {
+
+namespace {
+std::map<std::string, std::string> visible_host_env(const client_options& o) {
+  std::map<std::string, std::string> out;
+  std::vector<std::string> hidden = default_env_denylist();
+  for (const char* key : {"env.denylist", "env.blacklist"})
+    if (auto it = o.options.find(key); it != o.options.end()) {
+      hidden.clear();
+      for (auto name : split(it->second, ',')) hidden.emplace_back(trim(name));
+    }
+  for (char** e = environ; e && *e; ++e) {
+    std::string_view entry = *e;
+    auto equals = entry.find('=');
+    if (equals == std::string_view::npos) continue;
+    auto key = std::string(entry.substr(0, equals));
+    if (std::find(hidden.begin(), hidden.end(), key) == hidden.end()) out[key] = entry.substr(equals + 1);
+  }
+  return out;
+}
+
+bool server_terminal(const schema::allocation& a) { return a.desired_status == "stop" || a.desired_status == "evict"; }
+bool client_terminal(const schema::allocation& a) {
+  return a.client_status == "complete" || a.client_status == "failed" || a.client_status == "lost";
+}
+bool runnable(const schema::allocation& a) {
+  if (!a.job) return false;
+  return std::any_of(a.job->task_groups.begin(), a.job->task_groups.end(), [&](auto& g) { return g.name == a.task_group && !g.tasks.empty(); });
+}
+}  // namespace
+
+client::state::state(client_options o, rpc::channel& s, net::loop& l)
+    : options(std::move(o)),
+      servers(s),
+      loop(l),
+      logger("client"),
+      pool(l, limits::blocking_threads),
+      state_dir(options.state_dir.empty() ? options.data_dir + "/client" : options.state_dir),
+      alloc_root(options.alloc_dir.empty() ? options.data_dir + "/alloc" : options.alloc_dir),
+      control_root(state_dir + "/shim"),
+      scope(l, logger) {}
+
+result<> client::state::open() {
+  if (options.data_dir.empty() || options.data_dir[0] != '/')
+    return fail(errc::invalid, "data_dir of the client must be an absolute path, not \"{}\"", options.data_dir);
+  for (auto& dir : {state_dir, control_root})
+    if (auto made = make_directories(dir, 0700); !made) return wrap(made.error(), "preparing the node agent's state directory");
+  if (auto made = make_directories(alloc_root, 0711); !made) return wrap(made.error(), "preparing the allocation directory");
+  TRY_ASSIGN(db, state_db::open(state_dir + "/state.db"));
+  TRY(make_shim_services());
+  drivers = std::make_unique<driver_registry>(options, *shims);
+  TRY(make_node());
+  make_runner_context();
+  return restore();
+}
+
+result<> client::state::make_shim_services() {
+  auto path = exec::install_shim(state_dir);
+  if (!path) return wrap(path.error(), "installing the task supervisor");
+  shims.emplace(shim_services{.loop = loop, .pool = pool, .shim_path = *path, .cgroups = exec::cgroup_manager::detect(options.cgroup_parent)});
+  if (shims->cgroups.mode() == exec::cgroup_mode::none)
+    logger.warn("tasks run without control groups", {{"reason", shims->cgroups.reason()}});
+  return {};
+}
+
+result<> client::state::make_node() {
+  TRY_ASSIGN(auto identity, load_identity(state_dir));
+  if (auto stored = db->fact("dynamic_meta"); stored && *stored) TRY(codec::from_json(**stored, schema::slot(dynamic_meta)));
+  auto node = std::make_shared<schema::node>();
+  node->id = identity.id;
+  node->secret_id = identity.secret_id;
+  node->datacenter = options.datacenter;
+  node->node_class = options.node_class;
+  node->node_pool = options.node_pool;
+  node->status = "initializing";
+  node->http_addr = options.http_address;
+  node->tls_enabled = options.tls_enabled;
+  node->node_max_allocs = options.node_max_allocs;
+  node->host_networks = options.host_networks;
+  node->host_volumes = options.host_volumes;
+  node->meta = options.meta;
+  for (auto& [key, text] : dynamic_meta) {
+    if (text) node->meta[key] = *text;
+    else node->meta.erase(key);
+  }
+  node->node_resources.emplace();
+  fingerprint::run_all({.options = options, .drivers = *drivers, .cgroups = shims->cgroups, .alloc_dir = alloc_root, .now = wall_now()}, *node);
+  link = std::make_unique<node_link>(servers, options.region, std::move(node), logger);
+  pusher = std::make_unique<status_pusher>(servers, *link, options.region, logger);
+  watcher = std::make_unique<alloc_watcher>(servers, *link, *db, options.region, logger);
+  return {};
+}
+
+void client::state::make_runner_context() {
+  context.emplace(runner_context{.loop = loop,
+                                 .pool = pool,
+                                 .options = options,
+                                 .db = *db,
+                                 .drivers = *drivers,
+                                 .servers = servers,
+                                 .alloc_root = alloc_root,
+                                 .control_root = control_root,
+                                 .cgroup_parent = shims->cgroups.parent(),
+                                 .logger = logger,
+                                 .host_env = visible_host_env(options),
+                                 .node = [this] { return link->node(); },
+                                 .changed =
+                                     [this](alloc_runner& runner, bool urgent) {
+                                       pusher->push(runner.report(), urgent);
+                                       if (runner.tasks_done()) garbage.notify_all();
+                                     },
+                                 .find =
+                                     [this](const std::string& id) {
+                                       auto it = runners.find(id);
+                                       return it == runners.end() ? nullptr : it->second.get();
+                                     }});
+  watcher->known = [this] { return known(); };
+  watcher->apply = [this](alloc_changes changes) { apply(std::move(changes)); };
+  link->on_failure = [this] { check_disconnect(); };
+}
+
+result<> client::state::restore() {
+  TRY_ASSIGN(auto stored, db->load());
+  for (auto& alloc : stored) {
+    auto record = alloc.record;
+    if (!runnable(*record)) return fail(errc::corrupt, "allocation {} in {} has no job", record->id, state_dir + "/state.db");
+    add_runner(std::move(record), std::move(alloc));
+  }
+  return {};
+}
+
+void client::state::add_runner(schema::ref<schema::allocation> alloc, std::optional<stored_alloc> stored) {
+  auto id = alloc->id;
+  runners[id] = std::make_unique<alloc_runner>(*context, std::move(alloc), std::move(stored));
+}
+
+std::map<std::string, uint64_t> client::state::known() const {
+  auto out = ignored;
+  for (auto& [id, runner] : leaving) out[id] = runner->alloc()->alloc_modify_index;
+  for (auto& [id, runner] : runners) out[id] = runner->alloc()->alloc_modify_index;
+  return out;
+}
+
+void client::state::apply(alloc_changes changes) {
+  for (auto& id : changes.removed) {
+    ignored.erase(id);
+    scope.spawn(&state::remove_runner, this, id);
+  }
+  for (auto& alloc : changes.pulled) {
+    if (auto it = runners.find(alloc->id); it != runners.end()) {
+      if (alloc->job) it->second->update(alloc);
+      continue;
+    }
+    if (leaving.contains(alloc->id)) continue;
+    if (ignored.contains(alloc->id) || server_terminal(*alloc) || client_terminal(*alloc)) {
+      ignored[alloc->id] = alloc->alloc_modify_index;
+      continue;
+    }
+    if (!runnable(*alloc)) {
+      logger.error("an allocation came without its job", {{"alloc_id", alloc->id}});
+      continue;
+    }
+    add_runner(alloc, std::nullopt);
+    runners[alloc->id]->start();
+  }
+  garbage.notify_all();
+}
+
+net::awaitable<void> client::state::remove_runner(std::string id) {
+  auto it = runners.find(id);
+  if (it == runners.end()) co_return;
+  auto& runner = *(leaving[id] = std::move(it->second));
+  runners.erase(it);
+  auto gone = co_await runner.destroy();
+  if (!gone) logger.error("cannot remove an allocation", {{"alloc_id", id}, {"error", gone.error().text()}});
+  leaving.erase(id);
+}
+
+// Groups that ask for it are stopped when the servers were out of reach for so long.
+void client::state::check_disconnect() {
+  if (link->last_contact() == net::time_point::min()) return;
+  auto away = net::now() - link->last_contact();
+  for (auto& [id, runner] : runners) {
+    auto& group = runner->group();
+    auto limit = group.stop_after_client_disconnect;
+    if (group.disconnect && group.disconnect->stop_on_client_after) limit = group.disconnect->stop_on_client_after;
+    if (!limit || limit->ns <= 0 || away < std::chrono::nanoseconds(limit->ns) || runner->tasks_done()) continue;
+    logger.info("stopping an allocation: no contact to the servers", {{"alloc_id", id}});
+    runner->kill_tasks();
+  }
+}
+
+// ---- client ----
+
+client::client(std::unique_ptr<state> s) : state_(std::move(s)) {}
+client::~client() = default;
+
+result<std::unique_ptr<client>> client::create(client_options options, rpc::channel& servers, net::loop& loop) {
+  auto s = std::make_unique<state>(std::move(options), servers, loop);
+  TRY(s->open());
+  s->methods = std::make_unique<endpoints>(*s);
+  return std::unique_ptr<client>(new client(std::move(s)));
+}
+
+void client::start() {
+  auto& s = *state_;
+  for (auto& [id, runner] : s.runners) runner->start();
+  s.scope.spawn(&node_link::run, s.link.get());
+  s.scope.spawn(&node_link::send_events, s.link.get());
+  s.scope.spawn(&alloc_watcher::run, s.watcher.get());
+  s.scope.spawn(&status_pusher::run, s.pusher.get());
+  s.scope.spawn(&state::collect_garbage_regularly, &s);
+}
+
+net::awaitable<void> client::stop() {
+  auto& s = *state_;
+  co_await net::keep_going();
+  if (s.options.dev_mode)
+    for (auto& [id, runner] : s.runners) runner->kill_tasks();
+  if (s.options.dev_mode)
+    for (auto& [id, runner] : s.runners) co_await runner->kill_and_wait();
+  co_await s.scope.stop();
+  co_await s.pusher->flush();
+  for (auto& [id, runner] : s.runners) co_await runner->stop();
+  for (auto& [id, runner] : s.leaving) co_await runner->stop();
+}
+
+void client::register_methods(rpc::method_table& table) { state_->methods->add_to(table); }
+const std::string& client::node_id() const { return state_->link->node()->id; }
+const std::string& client::secret_id() const { return state_->link->node()->secret_id; }
+schema::ref<schema::node> client::node() const { return state_->link->node(); }
+net::awaitable<void> client::wait_ready() { co_await state_->link->ready().wait(); }
+
+alloc_runner* client::find(const std::string& id) const {
+  auto it = state_->runners.find(id);
+  return it == state_->runners.end() ? nullptr : it->second.get();
+}
+
+std::vector<alloc_runner*> client::runners() const {
+  std::vector<alloc_runner*> out;
+  for (auto& [id, runner] : state_->runners) out.push_back(runner.get());
+  return out;
+}
+
+size_t client::running_allocations() const {
+  return static_cast<size_t>(std::count_if(state_->runners.begin(), state_->runners.end(), [](auto& r) { return !r.second->tasks_done(); }));
+}
+
+}  // namespace drover::client

@@ -1,0 +1,57 @@
+// The node agent: keeps this machine registered with the servers and runs the allocations they place here.
+//
+// Talks to servers only through the rpc::channel it is given. Thread rule: made, used and destroyed on the loop. Lifecycle: create() reads
+// the disk and the machine (milliseconds), start() begins, stop() must have returned before it is destroyed. Tasks run on after stop(),
+// also when the process is killed; the next agent with the same data directory finds them again. In dev mode stop() ends them.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "client/options.h"
+#include "net/loop.h"
+#include "rpc/channel.h"
+#include "schema/node.h"
+
+namespace drover::client {
+
+class alloc_runner;
+class task_driver;
+
+class client {
+ public:
+  // Fails with a sentence when the data directory cannot be used.
+  static result<std::unique_ptr<client>> create(client_options options, rpc::channel& servers, net::loop& loop);
+  ~client();
+  client(const client&) = delete;
+  client& operator=(const client&) = delete;
+
+  void start();
+  net::awaitable<void> stop();
+  // Adds the methods that servers and the HTTP API call on a node: Allocations.*, FileSystem.*, ClientStats.*, NodeMeta.* (streams.h says
+  // what the streams carry). The table must not be used after this object is gone.
+  void register_methods(rpc::method_table& table);
+
+  const std::string& node_id() const;
+  const std::string& secret_id() const;
+  // The record as last registered.
+  schema::ref<schema::node> node() const;
+  // Returns when the servers know this node as ready.
+  net::awaitable<void> wait_ready();
+  // Null: not on this node. Valid until the next await.
+  alloc_runner* find(const std::string& alloc_id) const;
+  std::vector<alloc_runner*> runners() const;
+  // How this agent stands, for `agent-info` and tests.
+  size_t running_allocations() const;
+
+  // Inside: see client_state.h.
+  struct state;
+
+ private:
+  explicit client(std::unique_ptr<state> s);
+  std::unique_ptr<state> state_;
+};
+
+}  // namespace drover::client

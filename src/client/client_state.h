@@ -1,0 +1,68 @@
+// The inside of client: shared by client.cc and the endpoint/ files only.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "client/alloc_runner.h"
+#include "client/alloc_watcher.h"
+#include "client/client.h"
+#include "client/driver/registry.h"
+#include "client/host_stats.h"
+#include "client/endpoint/endpoint.h"
+#include "client/node_link.h"
+#include "client/runner_context.h"
+#include "client/state_db.h"
+#include "client/status_pusher.h"
+#include "net/blocking.h"
+#include "net/task_scope.h"
+
+namespace drover::client {
+
+struct client::state {
+  state(client_options o, rpc::channel& servers, net::loop& l);
+
+  result<> open();
+  result<> make_shim_services();
+  result<> make_node();
+  void make_runner_context();
+  result<> restore();
+
+  void apply(alloc_changes changes);
+  void add_runner(schema::ref<schema::allocation> alloc, std::optional<stored_alloc> stored);
+  net::awaitable<void> remove_runner(std::string id);
+  std::map<std::string, uint64_t> known() const;
+  void check_disconnect();
+
+  net::awaitable<void> collect_garbage_regularly();
+  // Removes the oldest ended allocations while there are too many or the disk is too full; all of them when `all`.
+  net::awaitable<void> collect_garbage(bool all);
+
+  client_options options;
+  rpc::channel& servers;
+  net::loop& loop;
+  log::logger logger;
+  net::blocking_pool pool;
+  std::string state_dir, alloc_root, control_root;
+  std::unique_ptr<state_db> db;
+  std::optional<shim_services> shims;
+  std::unique_ptr<driver_registry> drivers;
+  std::map<std::string, std::optional<std::string>> dynamic_meta;
+  std::unique_ptr<node_link> link;
+  std::unique_ptr<status_pusher> pusher;
+  std::unique_ptr<alloc_watcher> watcher;
+  std::optional<runner_context> context;
+  std::map<std::string, std::unique_ptr<alloc_runner>> runners;
+  // Being destroyed: not to be started again meanwhile.
+  std::map<std::string, std::unique_ptr<alloc_runner>> leaving;
+  // Known to the servers, but of no concern here any more (ended before we saw them, or collected), by their modify index.
+  std::map<std::string, uint64_t> ignored;
+  std::unique_ptr<endpoints> methods;
+  host_stats_reader host_stats;
+  net::event garbage;
+  net::task_scope scope;
+};
+
+}  // namespace drover::client

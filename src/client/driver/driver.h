@@ -1,0 +1,109 @@
+// What a task driver is to the node agent: start a task, find it again after a restart, and control it while it runs.
+//
+// Thread rule: all calls on the loop; a driver moves slow work to the blocking pool itself. A handle is owned by one task runner.
+// Destroying a handle leaves the task running (the agent may restart); kill() ends it; destroy() forgets it after its end was stored.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "base/result.h"
+#include "base/value.h"
+#include "client/alloc_dir.h"
+#include "client/exec/stats.h"
+#include "client/options.h"
+#include "client/task_env.h"
+#include "net/blocking.h"
+#include "net/loop.h"
+#include "schema/alloc.h"
+#include "schema/job.h"
+#include "schema/node.h"
+
+namespace drover::client {
+
+using net::awaitable;
+
+struct task_exit {
+  int64_t code = 0;
+  int64_t signal = 0;
+  bool oom_killed = false;
+  // Why it is not known how the task ended, or what the driver has to say.
+  std::string message;
+  bool ok() const { return code == 0 && signal == 0 && message.empty(); }
+};
+
+// All that a driver learns about a task; config is interpolated.
+struct task_spec {
+  std::string alloc_id, task_name, job_id;
+  value config;
+  std::map<std::string, std::string> env;
+  std::string user;
+  drover::client::task_dir dir;
+  std::string shared_alloc_dir, log_dir;
+  schema::log_config logs;
+  schema::allocated_task_resources resources;
+  // Private to the agent, one per task, survives restarts.
+  std::string control_dir;
+};
+
+// A process inside the task, for `alloc exec`.
+class exec_process {
+ public:
+  struct chunk {
+    bool is_stderr = false;
+    std::string data;  // empty: that stream has ended
+  };
+  virtual ~exec_process() = default;
+  // Nothing more when both streams have ended.
+  virtual awaitable<result<std::optional<chunk>>> read() = 0;
+  virtual awaitable<result<>> write(std::string data) = 0;
+  virtual void close_stdin() = 0;
+  virtual result<> resize(uint16_t rows, uint16_t columns) = 0;
+  // After read() gave nothing, or at any time: waits for the end.
+  virtual awaitable<result<int>> wait() = 0;
+};
+
+struct exec_options {
+  std::vector<std::string> command;
+  std::map<std::string, std::string> env;
+  bool tty = false;
+};
+
+class task_handle {
+ public:
+  virtual ~task_handle() = default;
+  // What recover() needs; changes never.
+  virtual std::string serialise() const = 0;
+  // Returns when the task has ended, at once if it has. One caller.
+  virtual awaitable<task_exit> wait() = 0;
+  virtual awaitable<result<>> signal(int number) = 0;
+  // Ends everything of the task at once; wait() returns soon after.
+  virtual awaitable<result<>> kill() = 0;
+  // Forgets a task whose end was stored and frees what it held.
+  virtual awaitable<void> destroy() = 0;
+  virtual awaitable<result<exec::task_usage>> usage() = 0;
+  virtual awaitable<result<std::unique_ptr<exec_process>>> exec(exec_options options) = 0;
+  // New limits for a running task (in-place update).
+  virtual awaitable<result<>> resize(schema::allocated_task_resources resources) = 0;
+};
+
+// errc::unavailable from start() is worth another try; everything else is final ("Error was unrecoverable").
+class task_driver {
+ public:
+  virtual ~task_driver() = default;
+  virtual std::string name() const = 0;
+  // What the node says about this driver. Fast: no commands are run.
+  virtual schema::driver_info fingerprint() const = 0;
+  // Does the task see its directory as "/"?
+  virtual bool has_own_root() const = 0;
+  // Checks an interpolated configuration: "command is missing ...".
+  virtual result<> validate(const value& config) const = 0;
+  virtual awaitable<result<std::unique_ptr<task_handle>>> start(task_spec spec) = 0;
+  // not_found: the task is gone, and how it ended is not known. A task that ended meanwhile gives a handle whose wait() returns at once.
+  virtual awaitable<result<std::unique_ptr<task_handle>>> recover(task_spec spec, std::string stored) = 0;
+};
+
+}  // namespace drover::client

@@ -1,0 +1,23 @@
+// raw_exec: runs a command on the host without isolation.
+#pragma once
+
+#include "client/driver/shim_task.h"
+
+namespace drover::client {
+
+class raw_exec_driver : public task_driver {
+ public:
+  raw_exec_driver(shim_services& services, bool enabled) : services_(services), enabled_(enabled) {}
+  std::string name() const override { return "raw_exec"; }
+  schema::driver_info fingerprint() const override;
+  bool has_own_root() const override { return false; }
+  result<> validate(const value& config) const override;
+  awaitable<result<std::unique_ptr<task_handle>>> start(task_spec spec) override;
+  awaitable<result<std::unique_ptr<task_handle>>> recover(task_spec spec, std::string stored) override;
+
+ private:
+  shim_services& services_;
+  bool enabled_;
+};
+
+}  // namespace drover::client

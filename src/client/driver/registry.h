@@ -1,0 +1,27 @@
+// The drivers of this node by name, chosen by the agent's configuration. Loop thread; immutable after create().
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+
+#include "client/driver/shim_task.h"
+#include "client/options.h"
+
+namespace drover::client {
+
+class driver_registry {
+ public:
+  driver_registry(const client_options& options, shim_services& services);
+  // Null: no such driver here.
+  task_driver* find(const std::string& name) const;
+  // One entry a driver, also for those that this release knows and does not find here.
+  std::map<std::string, schema::driver_info> fingerprint(timestamp now) const;
+  // For tests and plugins.
+  void add(std::unique_ptr<task_driver> driver);
+
+ private:
+  std::map<std::string, std::unique_ptr<task_driver>> drivers_;
+};
+
+}  // namespace drover::client

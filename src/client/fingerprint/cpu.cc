@@ -1,0 +1,57 @@
+#include <sched.h>
+#include <unistd.h>
+
+#include <cmath>
+
+#include "base/text.h"
+#include "client/fingerprint/fingerprint.h"
+#include "client/system.h"
+
+namespace drover::client::fingerprint {
+
+namespace {
+struct cpu_info {
+  std::string model;
+  double mhz = 0;
+  int cores = 0;
+};
+
+cpu_info read_cpu_info() {
+  cpu_info out;
+  auto text = read_file("/proc/cpuinfo", 16 << 20).value_or("");
+  for (auto line : split(text, '\n')) {
+    auto colon = line.find(':');
+    if (colon == std::string_view::npos) continue;
+    auto key = trim(line.substr(0, colon));
+    auto found = trim(line.substr(colon + 1));
+    if (key == "processor") ++out.cores;
+    else if (key == "model name" && out.model.empty()) out.model = found;
+    else if (key == "cpu MHz") out.mhz = std::max(out.mhz, parse_double(found).value_or(0));
+  }
+  // What the cores can do beats what one of them does just now.
+  if (auto khz = parse_double(read_line("/sys/devices/system/cpu/cpu0/cpufreq/cpuinfo_max_freq"))) out.mhz = *khz / 1000;
+  return out;
+}
+}  // namespace
+
+void cpu(const context& c, schema::node& node) {
+  auto info = read_cpu_info();
+  if (info.cores == 0) info.cores = std::max(1, static_cast<int>(::sysconf(_SC_NPROCESSORS_ONLN)));
+  // Some virtual machines do not say: a modest guess is better than none.
+  auto mhz = static_cast<int64_t>(std::floor(info.mhz > 0 ? info.mhz : 1000));
+  auto total = c.options.cpu_total_compute > 0 ? c.options.cpu_total_compute : mhz * info.cores;
+  auto& a = node.attributes;
+  if (!info.model.empty()) a["cpu.modelname"] = info.model;
+  a["cpu.frequency"] = std::to_string(mhz);
+  a["cpu.numcores"] = std::to_string(info.cores);
+  a["cpu.reservablecores"] = std::to_string(info.cores);
+  a["cpu.totalcompute"] = std::to_string(total);
+  a["cpu.usablecompute"] = std::to_string(std::max<int64_t>(0, total - c.options.reserved.cpu));
+  a["numa.node.count"] = "1";
+  auto& r = node.node_resources->cpu;
+  r.cpu_shares = total;
+  r.total_cpu_cores = static_cast<uint16_t>(info.cores);
+  for (int i = 0; i < info.cores; ++i) r.reservable_cpu_cores.push_back(static_cast<uint16_t>(i));
+}
+
+}  // namespace drover::client::fingerprint

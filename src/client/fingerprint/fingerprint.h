@@ -1,0 +1,34 @@
+// What this machine is: each function adds its attributes and resources to the node record. Only files of /proc, /sys and /etc and system
+// calls are used, so that all of them together take a few milliseconds. Blocking; once at start, on the loop.
+#pragma once
+
+#include "client/driver/registry.h"
+#include "client/options.h"
+#include "schema/node.h"
+
+namespace drover::client::fingerprint {
+
+struct context {
+  const client_options& options;
+  const driver_registry& drivers;
+  const exec::cgroup_manager& cgroups;
+  std::string alloc_dir;
+  timestamp now;
+};
+
+void arch(const context&, schema::node&);
+void cgroup(const context&, schema::node&);
+void cpu(const context&, schema::node&);
+void drivers(const context&, schema::node&);
+void host(const context&, schema::node&);
+void memory(const context&, schema::node&);
+void network(const context&, schema::node&);
+void release(const context&, schema::node&);
+void reserved(const context&, schema::node&);
+void signal(const context&, schema::node&);
+void storage(const context&, schema::node&);
+
+// All of the above, in the order that their results need; honours fingerprint.allowlist and fingerprint.denylist.
+void run_all(const context&, schema::node&);
+
+}  // namespace drover::client::fingerprint

@@ -1,0 +1,66 @@
+// Everything the agent tells its node part: plain values, as decoded from the client block and the flags. Read-only after create().
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "base/time.h"
+#include "base/value.h"
+#include "schema/node.h"
+
+namespace drover::client {
+
+struct reserved_options {
+  int64_t cpu = 0;        // MHz
+  int64_t memory_mb = 0;
+  int64_t disk_mb = 0;
+  std::string ports;      // "22,80,8500-8600"
+};
+
+struct gc_options {
+  duration interval = minutes(1);
+  double disk_usage_threshold = 80;   // percent
+  double inode_usage_threshold = 70;  // percent
+  size_t max_allocs = 50;
+  size_t parallel_destroys = 2;
+};
+
+struct client_options {
+  // Required, absolute. state_dir empty: DATA/client; alloc_dir empty: DATA/alloc.
+  std::string data_dir, state_dir, alloc_dir;
+  std::string region = "global", datacenter = "dc1";
+  // Empty: the host's name.
+  std::string node_name;
+  std::string node_class, node_pool = "default";
+  std::map<std::string, std::string> meta;
+  // Legacy client.options.
+  std::map<std::string, std::string> options;
+  reserved_options reserved;
+  // host:port where people reach this agent's HTTP API.
+  std::string http_address;
+  bool tls_enabled = false;
+
+  // Empty: that of the default route, or loopback in dev mode.
+  std::string network_interface;
+  int64_t network_speed = 0;      // Mbit/s, 0: measured
+  int64_t cpu_total_compute = 0;  // MHz, 0: measured
+  int64_t memory_total_mb = 0, disk_total_mb = 0;
+  int64_t min_dynamic_port = 20000, max_dynamic_port = 32000;
+  std::map<std::string, schema::client_host_network_config> host_networks;
+  std::map<std::string, schema::client_host_volume_config> host_volumes;
+  std::map<std::string, std::string> chroot_env;
+  std::string cgroup_parent;
+  duration max_kill_timeout = seconds(30);
+  int64_t node_max_allocs = 0;
+  bool disable_remote_exec = false;
+  bool service_discovery = true;
+  // Plugin blocks by driver name: {"raw_exec": {"enabled": true}}.
+  std::map<std::string, value> drivers;
+  gc_options gc;
+
+  // `agent -dev`: loopback network, raw_exec on, tasks are killed when the agent stops cleanly.
+  bool dev_mode = false;
+};
+
+}  // namespace drover::client

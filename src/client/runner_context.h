@@ -1,0 +1,40 @@
+// What every runner of this node shares. Owned by the client, outlives all runners. Loop thread.
+#pragma once
+
+#include <functional>
+#include <string>
+
+#include "base/log.h"
+#include "client/driver/registry.h"
+#include "client/options.h"
+#include "client/state_db.h"
+#include "net/blocking.h"
+#include "net/loop.h"
+#include "rpc/channel.h"
+
+namespace drover::client {
+
+class alloc_runner;
+
+struct runner_context {
+  net::loop& loop;
+  net::blocking_pool& pool;
+  const client_options& options;
+  state_db& db;
+  driver_registry& drivers;
+  rpc::channel& servers;
+  // Where allocation directories and the shims' control directories are.
+  std::string alloc_root, control_root;
+  std::string cgroup_parent;
+  log::logger logger;
+  // The agent's environment without what tasks must not see.
+  std::map<std::string, std::string> host_env;
+  // The node record as registered.
+  std::function<schema::ref<schema::node>()> node;
+  // An allocation's client status or states changed. `urgent`: its status or health did, not only its events.
+  std::function<void(alloc_runner&, bool urgent)> changed;
+  // Null when there is no such allocation on this node.
+  std::function<alloc_runner*(const std::string&)> find;
+};
+
+}  // namespace drover::client

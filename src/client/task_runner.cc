@@ -1,0 +1,420 @@
+#include "client/task_runner.h"
+
+#include <algorithm>
+#include <csignal>
+
+#include "base/text.h"
+#include "client/limits.h"
+#include "client/system.h"
+#include "client/task_event.h"
+
+namespace drover::client {
+
+namespace {
+bool is_final(errc code) {
+  return code == errc::invalid || code == errc::unsupported || code == errc::permission_denied || code == errc::not_found ||
+         code == errc::too_large;
+}
+
+schema::restart_policy policy_of(const task_owner& owner, const schema::task& task) {
+  if (task.restart_policy) return *task.restart_policy;
+  if (owner.group().restart_policy) return *owner.group().restart_policy;
+  return default_restart_policy(owner.alloc()->job->type);
+}
+
+bool finishes(const task_owner& owner, const schema::task& task) {
+  auto stage = stage_of(task);
+  if (is_sidecar(stage)) return false;
+  if (ends_on_success(stage)) return true;
+  auto& type = owner.alloc()->job->type;
+  return type == "batch" || type == "sysbatch";
+}
+
+const schema::task& find_task(const schema::task_group& group, const std::string& name) {
+  auto it = std::find_if(group.tasks.begin(), group.tasks.end(), [&](auto& t) { return t.name == name; });
+  ENSURE(it != group.tasks.end(), "an allocation keeps its tasks while it lives");
+  return *it;
+}
+}  // namespace
+
+task_runner::task_runner(runner_context& node, task_owner& owner, std::string name)
+    : node_(node),
+      owner_(owner),
+      name_(std::move(name)),
+      logger_(node.logger.named("task_runner")),
+      driver_(node.drivers.find(task().driver)),
+      tracker_(policy_of(owner, task()), finishes(owner, task())),
+      hooks_(make_task_hooks()),
+      scope_(node.loop, logger_),
+      hook_scope_(node.loop, logger_) {
+  stored_.state.state = "pending";
+  exited_.set();
+}
+
+task_runner::~task_runner() = default;
+
+const schema::task& task_runner::task() const { return find_task(owner_.group(), name_); }
+
+void task_runner::restore(stored_task stored) { stored_ = std::move(stored); }
+
+void task_runner::start() {
+  if (dead()) {
+    // The agent went away between the end of the task and the end of its supervisor.
+    if (!stored_.handle.empty() && driver_) scope_.spawn(&task_runner::release, this);
+    return;
+  }
+  if (stored_.state.events.empty()) events::append(stored_.state, events::received(wall_now()));
+  save();
+  scope_.spawn(&task_runner::run, this);
+}
+
+awaitable<void> task_runner::stop() {
+  co_await scope_.stop();
+  co_await hook_scope_.stop();
+}
+
+void task_runner::save() {
+  auto saved = node_.db.put_task(owner_.alloc()->id, name_, stored_);
+  if (!saved) logger_.error("cannot store the state of a task", {{"alloc_id", owner_.alloc()->id}, {"task", name_}, {"error", saved.error().text()}});
+}
+
+void task_runner::changed() {
+  save();
+  owner_.task_changed(name_);
+}
+
+void task_runner::add_event(schema::task_event e) {
+  events::append(stored_.state, std::move(e));
+  changed();
+}
+
+void task_runner::set_state(std::string state, std::optional<schema::task_event> e) {
+  auto& s = stored_.state;
+  if (state == "running" && s.state != "running") s.started_at = wall_now();
+  if (state == "dead" && s.state != "dead") s.finished_at = wall_now();
+  s.state = std::move(state);
+  if (e) events::append(s, std::move(*e));
+  changed();
+}
+
+void task_runner::fail_setup(schema::task_event why) { set_state("dead", events::failing(std::move(why))); }
+
+void task_runner::update() { tracker_.set_policy(policy_of(owner_, task())); }
+
+// ---- life ----
+
+awaitable<void> task_runner::run() {
+  if (stored_.state.state == "running") co_await reattach();
+  else co_await release();
+  if (!handle_ && !kill_requested_ && !co_await wait_turn()) {
+    co_await finish();
+    co_return;
+  }
+  while (!kill_requested_) {
+    auto outcome = co_await run_once();
+    if (kill_requested_) break;
+    if (restart_requested_) outcome = run_outcome::restart_requested;
+    restart_requested_ = false;
+    auto decision = tracker_.decide(outcome, wall_now(), random_unit());
+    if (!co_await follow(std::move(decision))) break;
+  }
+  co_await finish();
+}
+
+// False: it will never be this task's turn.
+awaitable<bool> task_runner::wait_turn() {
+  // The owner notifies after every change of a state; kill() does too.
+  for (;;) {
+    if (kill_requested_) co_return false;
+    auto states = owner_.states();
+    if (may_start(owner_.group(), states, task())) co_return true;
+    if (turn_lost(owner_.group(), states, task())) co_return false;
+    co_await owner_.states_changed().wait();
+  }
+}
+
+// Ends the supervisor of a task whose end is stored. Until that is done the handle stays on disk, so that a later agent can do it.
+awaitable<void> task_runner::release() {
+  if (stored_.handle.empty() || !driver_) co_return;
+  co_await net::keep_going();
+  if (!ended_) {
+    auto found = co_await driver_->recover(make_spec(), stored_.handle);
+    if (found) ended_ = std::move(*found);
+  }
+  if (ended_) co_await ended_->destroy();
+  ended_.reset();
+  stored_.handle.clear();
+  save();
+  co_await boost::asio::this_coro::throw_if_cancelled(true);
+}
+
+awaitable<void> task_runner::reattach() {
+  if (!driver_ || stored_.handle.empty()) co_return;
+  auto found = co_await driver_->recover(make_spec(), stored_.handle);
+  if (found) {
+    handle_ = std::move(*found);
+    exited_.reset();
+    logger_.info("task found again", {{"alloc_id", owner_.alloc()->id}, {"task", name_}});
+    co_return;
+  }
+  logger_.warn("task not found again", {{"alloc_id", owner_.alloc()->id}, {"task", name_}, {"error", found.error().text()}});
+  stored_.handle.clear();
+  set_state("pending", events::terminated(wall_now(), {.code = 0, .signal = 0, .oom_killed = false, .message = found.error().text()}));
+}
+
+awaitable<run_outcome> task_runner::run_once() {
+  if (!handle_) {
+    if (auto failed = co_await prepare()) co_return *failed;
+    if (kill_requested_) co_return run_outcome::exited_failed;
+    if (auto failed = co_await launch()) co_return *failed;
+  }
+  auto handle = handle_;
+  auto exit = co_await handle->wait();
+  exited_.set();
+  ended_ = std::move(handle);
+  handle_.reset();
+  add_event(events::terminated(wall_now(), {exit.code, exit.signal, exit.oom_killed, exit.message}));
+  co_return exit.ok() ? run_outcome::exited_ok : run_outcome::exited_failed;
+}
+
+// Shared, because a cancelled hook may outlive the coroutine that waits for it.
+struct task_runner::hook_run {
+  task_hook_context context;
+  result<> outcome = fail(errc::cancelled, "stopped");
+};
+
+awaitable<void> task_runner::run_hook(task_hook* hook, std::shared_ptr<hook_run> run) {
+  struct notifier {
+    net::event& e;
+    ~notifier() { e.set(); }
+  } at_end{hook_done_};
+  run->outcome = co_await hook->prestart(run->context);
+}
+
+result<> task_runner::check_hook_outcome(task_hook& hook, task_hook_context& context, const result<>& outcome) {
+  if (outcome) {
+    if (hook.once()) stored_.hooks[std::string(hook.name())] = "done";
+    return {};
+  }
+  auto e = context.failure ? *context.failure
+                           : events::hook_failed(wall_now(), fmt::format("{}: {}", hook.name(), outcome.error().text()));
+  add_event(std::move(e));
+  return fail(outcome.error());
+}
+
+awaitable<std::optional<run_outcome>> task_runner::prepare() {
+  if (!driver_) {
+    add_event(events::driver_failure(wall_now(), fmt::format("this node has no driver \"{}\"", task().driver)));
+    co_return run_outcome::start_failed_for_good;
+  }
+  for (auto& hook : hooks_) {
+    if (hook->once() && stored_.hooks.contains(std::string(hook->name()))) continue;
+    auto run = std::make_shared<hook_run>(hook_run{.context = hook_context()});
+    hook_done_.reset();
+    hook_scope_.spawn(&task_runner::run_hook, this, hook.get(), run);
+    co_await hook_done_.wait();
+    if (kill_requested_) co_return std::nullopt;
+    if (auto checked = check_hook_outcome(*hook, run->context, run->outcome); !checked)
+      co_return is_final(checked.error().code()) ? run_outcome::start_failed_for_good : run_outcome::start_failed;
+  }
+  co_return std::nullopt;
+}
+
+awaitable<std::optional<run_outcome>> task_runner::launch() {
+  auto spec = make_spec();
+  if (auto made = make_directories(spec.control_dir, 0700); !made) {
+    add_event(events::driver_failure(wall_now(), made.error().text()));
+    co_return run_outcome::start_failed;
+  }
+  // Not cancellable half-way: the agent that stops now still learns how to find the task again.
+  co_await net::keep_going();
+  auto handle = co_await driver_->start(std::move(spec));
+  if (handle) started(std::move(*handle));
+  co_await boost::asio::this_coro::throw_if_cancelled(true);
+  if (handle) co_return std::nullopt;
+  add_event(events::driver_failure(wall_now(), handle.error().text()));
+  co_return handle.error().code() == errc::unavailable ? run_outcome::start_failed : run_outcome::start_failed_for_good;
+}
+
+void task_runner::started(std::shared_ptr<task_handle> handle) {
+  handle_ = std::move(handle);
+  exited_.reset();
+  stats_.reset();
+  stored_.handle = handle_->serialise();
+  set_state("running", events::started(wall_now()));
+  // Asked for while the driver was starting it.
+  if (kill_requested_ || restart_requested_) scope_.spawn(&task_runner::stop_handle, this, handle_);
+}
+
+awaitable<bool> task_runner::follow(restart_decision decision) {
+  switch (decision.step) {
+    case next_step::done:
+      co_return false;
+    case next_step::fail:
+      events::append(stored_.state, events::failing(events::not_restarting(wall_now(), decision.reason)));
+      co_return false;
+    case next_step::restart:
+      break;
+  }
+  ++stored_.state.restarts;
+  stored_.state.last_restart = wall_now();
+  set_state("pending", events::restarting(wall_now(), decision.delay, decision.reason));
+  auto until = net::after(decision.delay);
+  co_await release();
+  while (!kill_requested_ && !restart_requested_)
+    if (!co_await wake_.wait(until)) break;
+  restart_requested_ = false;
+  co_return !kill_requested_;
+}
+
+awaitable<void> task_runner::finish() {
+  if (kill_requested_) set_state("dead", events::killed(wall_now()));
+  else set_state("dead", std::nullopt);
+  co_await release();
+}
+
+// ---- requests ----
+
+void task_runner::kill(std::optional<schema::task_event> why, bool no_shutdown_delay) {
+  if (dead() || kill_requested_) return;
+  kill_requested_ = true;
+  wake_.notify_all();
+  hook_scope_.cancel();
+  owner_.states_changed().notify_all();
+  scope_.spawn(&task_runner::kill_running, this, std::move(why), no_shutdown_delay);
+}
+
+awaitable<void> task_runner::kill_running(std::optional<schema::task_event> why, bool no_shutdown_delay) {
+  if (why) events::append(stored_.state, std::move(*why));
+  auto handle = handle_;
+  auto delay = task().shutdown_delay;
+  if (handle && delay.ns > 0) {
+    if (no_shutdown_delay) {
+      add_event(events::skipping_shutdown_delay(wall_now()));
+    } else {
+      add_event(events::waiting_for_shutdown_delay(wall_now(), delay));
+      co_await exited_.wait(net::after(delay));
+    }
+  }
+  if (dead()) co_return;
+  add_event(events::killing(wall_now(), kill_timeout()));
+  if (handle) co_await stop_handle(std::move(handle));
+}
+
+awaitable<void> task_runner::stop_handle(std::shared_ptr<task_handle> handle) {
+  auto signalled = co_await handle->signal(kill_signal());
+  if (signalled && co_await exited_.wait(net::after(kill_timeout()))) co_return;
+  auto pause = limits::kill_retry;
+  for (int attempt = 0; attempt < limits::kill_attempts && !exited_.is_set(); ++attempt) {
+    auto killed = co_await handle->kill();
+    if (killed) break;
+    if (killed.error().code() == errc::not_found) break;
+    logger_.error("cannot kill a task", {{"alloc_id", owner_.alloc()->id}, {"task", name_}, {"error", killed.error().text()}});
+    co_await exited_.wait(net::after(pause));
+    pause = pause * 2;
+  }
+}
+
+result<> task_runner::restart(std::string reason) {
+  if (dead() || kill_requested_) return fail(errc::not_found, "Task not running");
+  if (!handle_ && stored_.state.state != "pending") return fail(errc::not_found, "Task not running");
+  if (restart_requested_) return {};
+  restart_requested_ = true;
+  add_event(events::restart_signaled(wall_now(), std::move(reason)));
+  wake_.notify_all();
+  if (handle_) scope_.spawn(&task_runner::stop_handle, this, handle_);
+  return {};
+}
+
+awaitable<result<>> task_runner::signal(int number, std::string reason) {
+  auto handle = handle_;
+  if (!handle) co_return fail(errc::not_found, "Task not running");
+  add_event(events::signaling(wall_now(), exec::signal_name(number), std::move(reason)));
+  co_return co_await handle->signal(number);
+}
+
+awaitable<result<std::unique_ptr<exec_process>>> task_runner::exec(std::vector<std::string> command, bool tty) {
+  auto handle = handle_;
+  if (!handle) co_return fail(errc::not_found, "task \"{}\" is not running", name_);
+  exec_options options{.command = std::move(command), .env = build_env().all(), .tty = tty};
+  if (tty) options.env.try_emplace("TERM", "xterm");
+  co_return co_await handle->exec(std::move(options));
+}
+
+awaitable<result<schema::task_resource_usage>> task_runner::usage() {
+  auto handle = handle_;
+  if (!handle) co_return fail(errc::not_found, "Task not running");
+  auto read = co_await handle->usage();
+  if (!read) co_return fail(read.error());
+  auto node = node_.node();
+  auto mhz = node->attributes.find("cpu.frequency");
+  co_return stats_.add(*read, mhz == node->attributes.end() ? 1000 : parse_double(mhz->second).value_or(1000));
+}
+
+// ---- what a driver and a hook get ----
+
+task_env task_runner::build_env() const {
+  auto alloc = owner_.alloc();
+  auto node = node_.node();
+  auto dir = owner_.dir().task(name_);
+  task_env_input in;
+  in.alloc = alloc.get();
+  in.group = &owner_.group();
+  in.task = &task();
+  in.node = node.get();
+  in.region = node_.options.region;
+  in.cgroup_parent = node_.cgroup_parent;
+  if (driver_ && driver_->has_own_root()) in.paths = {"/alloc", "/local", "/secrets"};
+  else in.paths = {owner_.dir().shared(), dir.local, dir.secrets};
+  in.host = node_.host_env;
+  in.hooks = hook_env_;
+  in.templates = template_env_;
+  return task_env::build(in);
+}
+
+task_hook_context task_runner::hook_context() {
+  return {.node = node_,
+          .alloc = owner_.alloc(),
+          .group = owner_.group(),
+          .task = task(),
+          .dir = owner_.dir(),
+          .driver = *driver_,
+          .emit = [this](schema::task_event e) { add_event(std::move(e)); },
+          .env = [this] { return build_env(); },
+          .hook_env = hook_env_,
+          .template_env = template_env_,
+          .failure = std::nullopt};
+}
+
+task_spec task_runner::make_spec() {
+  auto alloc = owner_.alloc();
+  auto env = build_env();
+  task_spec spec;
+  spec.alloc_id = alloc->id;
+  spec.task_name = name_;
+  spec.job_id = alloc->job_id;
+  value::object config;
+  for (auto& [key, v] : task().config) config.set(key, env.replace_value(v));
+  spec.config = value(std::move(config));
+  spec.env = env.all();
+  spec.user = env.replace(task().user);
+  spec.dir = owner_.dir().task(name_);
+  spec.shared_alloc_dir = owner_.dir().shared();
+  spec.log_dir = owner_.dir().logs();
+  if (task().log_config) spec.logs = *task().log_config;
+  if (alloc->allocated_resources)
+    if (auto it = alloc->allocated_resources->tasks.find(name_); it != alloc->allocated_resources->tasks.end())
+      spec.resources = it->second;
+  spec.control_dir = node_.control_root + "/" + alloc->id + "/" + name_;
+  return spec;
+}
+
+int task_runner::kill_signal() const {
+  if (!task().kill_signal.empty())
+    if (auto number = exec::parse_signal(task().kill_signal)) return *number;
+  return SIGINT;
+}
+
+duration task_runner::kill_timeout() const { return std::min(task().kill_timeout, node_.options.max_kill_timeout); }
+
+}  // namespace drover::client

@@ -1,0 +1,134 @@
+// Servers in memory, for tests of the node agent: they register it, give it allocations and remember what it reports.
+// Loop thread; header-only and used by tests alone.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "net/event.h"
+#include "rpc/local.h"
+#include "schema/alloc_rpc.h"
+#include "schema/node_rpc.h"
+
+namespace drover::client::testing {
+
+class fake_servers {
+ public:
+  explicit fake_servers(net::loop& l) : channel(l, table_) { add_methods(); }
+
+  rpc::local_channel& servers() { return channel; }
+
+  void place(schema::allocation alloc) {
+    alloc.modify_index = alloc.alloc_modify_index = ++index;
+    if (alloc.create_index == 0) alloc.create_index = index;
+    allocs[alloc.id] = std::make_shared<const schema::allocation>(std::move(alloc));
+    changed.notify_all();
+  }
+  void stop(const std::string& id) {
+    auto alloc = *allocs[id];
+    alloc.desired_status = "stop";
+    place(std::move(alloc));
+  }
+  void remove(const std::string& id) {
+    allocs.erase(id);
+    ++index;
+    changed.notify_all();
+  }
+  // As if the server had been restarted and had not read its log yet.
+  void forget_everything() {
+    allocs.clear();
+    index = 1;
+    changed.notify_all();
+  }
+
+  using predicate = std::function<bool(const schema::allocation&)>;
+  // The first report of that allocation for which it holds, from the newest on.
+  net::awaitable<schema::ref<schema::allocation>> reported(std::string id, predicate holds) {
+    for (;;) {
+      if (auto it = reports.find(id); it != reports.end() && holds(*it->second)) co_return it->second;
+      co_await updated.wait();
+    }
+  }
+  net::awaitable<schema::ref<schema::allocation>> reported_status(std::string id, std::string status) {
+    co_return co_await reported(id, [status](const schema::allocation& a) { return a.client_status == status; });
+  }
+
+  uint64_t index = 10;
+  bool refuse = false;
+  int registrations = 0, heartbeats = 0, update_calls = 0, alloc_queries = 0;
+  schema::ref<schema::node> node;
+  std::map<std::string, schema::ref<schema::allocation>> allocs;
+  std::map<std::string, schema::ref<schema::allocation>> reports;
+  // Every status of every allocation in order: "ID:running".
+  std::vector<std::string> statuses;
+  net::event changed, updated, queried;
+
+ private:
+  template <class T>
+  using answer = net::awaitable<result<T>>;
+
+  answer<schema::node_update_response> register_node(schema::node_register_request request) {
+    ++registrations;
+    if (refuse) co_return fail(errc::unavailable, "No cluster leader");
+    node = request.node;
+    co_return schema::node_update_response{};
+  }
+  answer<schema::node_update_response> heartbeat(schema::node_update_status_request) {
+    if (refuse) co_return fail(errc::unavailable, "No cluster leader");
+    ++heartbeats;
+    schema::node_update_response out;
+    out.heartbeat_ttl = seconds(10);
+    co_return out;
+  }
+  answer<schema::node_client_allocs_response> client_allocs(schema::node_specific_request request) {
+    ++alloc_queries;
+    queried.notify_all();
+    auto until = net::after(request.max_query_time);
+    while (index <= request.min_query_index)
+      if (!co_await changed.wait(until)) break;
+    schema::node_client_allocs_response out;
+    out.index = index;
+    for (auto& [id, alloc] : allocs) out.allocs[id] = alloc->alloc_modify_index;
+    co_return out;
+  }
+  answer<schema::allocs_get_response> get_allocs(schema::allocs_get_request request) {
+    schema::allocs_get_response out;
+    for (auto& id : request.alloc_ids)
+      if (auto it = allocs.find(id); it != allocs.end()) out.allocs.push_back(it->second);
+    co_return out;
+  }
+  answer<schema::generic_response> update_alloc(schema::alloc_update_request request) {
+    ++update_calls;
+    for (auto& report : request.alloc) {
+      reports[report->id] = report;
+      auto entry = report->id + ":" + report->client_status;
+      if (statuses.empty() || statuses.back() != entry) statuses.push_back(entry);
+    }
+    updated.notify_all();
+    co_return schema::generic_response{};
+  }
+  answer<schema::emit_node_events_response> emit(schema::emit_node_events_request) { co_return schema::emit_node_events_response{}; }
+
+  void add_methods() {
+    using context = rpc::call_context;
+    table_.add<schema::node_register_request, schema::node_update_response>(
+        "Node.Register", [this](context, schema::node_register_request r) { return register_node(std::move(r)); });
+    table_.add<schema::node_update_status_request, schema::node_update_response>(
+        "Node.UpdateStatus", [this](context, schema::node_update_status_request r) { return heartbeat(std::move(r)); });
+    table_.add<schema::node_specific_request, schema::node_client_allocs_response>(
+        "Node.GetClientAllocs", [this](context, schema::node_specific_request r) { return client_allocs(std::move(r)); });
+    table_.add<schema::allocs_get_request, schema::allocs_get_response>(
+        "Alloc.GetAllocs", [this](context, schema::allocs_get_request r) { return get_allocs(std::move(r)); });
+    table_.add<schema::alloc_update_request, schema::generic_response>(
+        "Node.UpdateAlloc", [this](context, schema::alloc_update_request r) { return update_alloc(std::move(r)); });
+    table_.add<schema::emit_node_events_request, schema::emit_node_events_response>(
+        "Node.EmitEvents", [this](context, schema::emit_node_events_request r) { return emit(std::move(r)); });
+  }
+
+  rpc::method_table table_;
+  rpc::local_channel channel;
+};
+
+}  // namespace drover::client::testing
