@@ -146,6 +146,7 @@ class world {
         }
     for (const auto& update : plan.deployment_updates)
       change_deployment(job_id, [&](auto& d) {
+        if (d.id != update.deployment_id) return;  // an earlier one
         d.status = update.status;
         d.status_description = update.status_description;
       });
