@@ -278,6 +278,8 @@ void canonicalize(schema::task_group& group, const schema::job& job,
     fill(group.disconnect->replace, std::optional(true));
     fill(group.disconnect->reconcile, "best_score");
   }
+  // Clients before Nomad 1.7 send an empty one with every group.
+  if (group.consul.has_value() && codec::is_empty(schema::view(*group.consul))) group.consul.reset();
   if (group.consul.has_value()) fill(group.consul->cluster, "default");
   if (group.scaling.has_value()) canonicalize(*group.scaling, job, group);
   for (auto& [name, volume] : group.volumes) {

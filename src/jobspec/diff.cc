@@ -22,6 +22,8 @@ constexpr std::string_view added = "Added";
 constexpr std::string_view deleted = "Deleted";
 constexpr std::string_view edited = "Edited";
 constexpr std::string_view unchanged = "None";
+constexpr std::string_view dynamic_port = "Dynamic Port";
+constexpr std::string_view static_port = "Static Port";
 
 // What a record is called in a difference, where that is not its own name.
 constexpr std::pair<std::string_view, std::string_view> object_names[] = {
@@ -66,7 +68,7 @@ bool is_skipped(const type_info& type, const field_info& field) {
 }
 
 std::string object_name(const type_info& type, const field_info& field) {
-  if (type.name == "Port") return field.name == "dynamic_ports" ? "Dynamic Port" : "Static Port";
+  if (type.name == "Port") return std::string(field.name == "dynamic_ports" ? dynamic_port : static_port);
   for (const auto& [record, name] : object_names)
     if (record == type.name) return std::string(name);
   return std::string(type.name);
@@ -206,6 +208,8 @@ class object_differ {
     diff.type = change_type(before, after);
     diff.name = std::move(name);
     diff.fields = field_diffs(flatten(type, before), flatten(type, after), contextual_);
+    // The scheduler chooses it.
+    if (diff.name == dynamic_port) std::erase_if(diff.fields, [](const auto& f) { return f.name == "Value"; });
     diff.objects = objects(type, before, after);
     // A record in place (no pointer) that says nothing on one side was not there.
     bool changes = std::ranges::any_of(diff.fields, [](const auto& f) { return f.type != unchanged; }) || !diff.objects.empty();

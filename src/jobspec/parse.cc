@@ -1,5 +1,8 @@
 #include "jobspec/parse.h"
 
+#include <algorithm>
+#include <tuple>
+
 #include "base/text.h"
 #include "codec/json.h"
 #include "hcl/decode.h"
@@ -26,6 +29,16 @@ hcl::context_ptr context_of(hcl::decoder& root, const parse_options& options, hc
   // A missing variable would only be reported again wherever it is used.
   if (!problems.has_errors()) set("local", resolve_locals(locals, context, problems));
   return context;
+}
+
+// Blocks are read by kind; people read from the top.
+hcl::diagnostics in_order(const hcl::diagnostics& problems) {
+  std::vector<const hcl::diagnostic*> sorted;
+  for (const auto& problem : problems) sorted.push_back(&problem);
+  std::ranges::sort(sorted, {}, [](const auto* p) { return std::tie(p->file, p->start.byte, p->summary, p->detail); });
+  hcl::diagnostics out;
+  for (const auto* problem : sorted) out.add(*problem);
+  return out;
 }
 
 void read_job(hcl::decoder& root, const hcl::context_ptr& context, parse_outcome& out) {
@@ -60,6 +73,7 @@ parse_outcome parse(source_text file, const parse_options& options) {
   hcl::decoder root(parsed.root, std::make_shared<hcl::eval_context>(), out.problems);
   auto context = context_of(root, options, out.problems);
   read_job(root, context, out);
+  out.problems = in_order(out.problems);
   return out;
 }
 
@@ -68,8 +82,11 @@ result<schema::job> parse_api_json(std::string_view text) {
   const auto* object = tree.as_object();
   if (object == nullptr) return fail(errc::invalid, "the job is {}; an object is needed: {{\"Job\": {{...}}}}", tree.kind());
   const value* inner = &tree;
-  for (const auto& [key, member] : *object)
-    if (equals_ignoring_case(key, "job") && member.as_object() != nullptr) inner = &member;
+  for (const auto& [key, member] : *object) {
+    if (!equals_ignoring_case(key, "job")) continue;
+    if (member.as_object() == nullptr) return fail(errc::invalid, "\"Job\" is {}; an object is needed", member.kind());
+    inner = &member;
+  }
   schema::job job;
   TRY(codec::from_value(*inner, schema::slot(job)));
   return job;

@@ -41,7 +41,10 @@ TEST(parse, json_syntax_is_the_same_job) {
     job "j" {
       datacenters = ["a"]
       meta { k = local.l }
-      constraint { attribute = "${attr.a}"  value = "b" }
+      constraint {
+        attribute = "${attr.a}"
+        value     = "b"
+      }
       constraint { distinct_hosts = true }
       group "g" {
         count = 2
@@ -53,7 +56,10 @@ TEST(parse, json_syntax_is_the_same_job) {
             args = ["${NOMAD_PORT_http}"]
           }
           env { A = "1" }
-          template { destination = "d"  data = "x" }
+          template {
+            destination = "d"
+            data        = "x"
+          }
         }
         task "u" { driver = "exec" }
       }
@@ -88,23 +94,42 @@ TEST(parse, job_survives_api_json) {
   }
   EXPECT_FALSE(parse_api_json("[]").has_value());
   EXPECT_FALSE(parse_api_json("null").has_value());
+  EXPECT_FALSE(parse_api_json("{\"Job\": null}").has_value());
   EXPECT_FALSE(parse_api_json("{\"Job\": {\"Priority\": \"x\"}}").has_value());
+}
+
+TEST(parse, api_json_with_nulls_has_defaults) {
+  auto job = parse_api_json(R"({"Job": {"ID": "x", "Type": null, "Priority": null, "Namespace": null, "Update": null,
+    "TaskGroups": [{"Name": "g", "Count": null, "Tasks": [{"Name": "t", "Driver": "exec", "KillTimeout": null, "LogConfig": null}]}]}})");
+  ASSERT_TRUE(job.has_value()) << job.error().text();
+  canonicalize(*job);
+  EXPECT_EQ(job->task_groups.at(0).count, 1);
+  EXPECT_EQ(job->priority, 50);
+  EXPECT_EQ(job->type, "service");
+  EXPECT_EQ(multi_error(validate(*job).errors), "");
 }
 
 TEST(parse, shorthands) {
   auto job = parsed(R"(job "j" {
     vault { role = "outer" }
-    secret "s" { provider = "nomad"  path = "p" }
+    secret "s" {
+      provider = "nomad"
+      path     = "p"
+    }
     task "lone" { driver = "exec" }
     group "g" {
       vault { role = "group" }
       scaling { max = 5 }
       count = 3
-      task "a" { vault { role = "own" } }
-      task "b" { secret "mine" { provider = "x"  path = "y" } }
+      task "a" {
+        vault { role = "own" }
+      }
+      task "b" {
+        secret "mine" { provider = "x" }
+      }
     }
     group "h" {
-      scaling { min = 2  max = 4 }
+      scaling { min = 2 }
       task "c" {}
     }
   })");
@@ -210,7 +235,7 @@ TEST(variables, undeclared) {
   options.variables = {{"txt", "x"}};
   EXPECT_EQ(problems(std::string(with_variables), options),
             "Undefined variable; A value for \"txt\" was given (-var), but no variable of that name is declared in the job file. "
-            "Did you mean \"text\"?\n");
+            "Did you mean \"text\"?");
   options.strict = false;
   auto out = parse({"a", std::string(with_variables)}, options);
   EXPECT_TRUE(out.job.has_value());

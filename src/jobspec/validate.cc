@@ -1,6 +1,5 @@
 #include "jobspec/validate.h"
 
-#include <cstring>
 #include <map>
 #include <set>
 
@@ -34,9 +33,9 @@ bool is_name(std::string_view text, std::string_view more, size_t length_max) {
   return true;
 }
 
-bool escapes(std::string_view path) {
+bool escapes(std::string_view path, int levels_up) {
   // An interpolated start (${NOMAD_TASK_DIR}/x) is judged on the node, where it is known.
-  int depth = 0;
+  int depth = levels_up;
   size_t at = 0;
   while (at <= path.size()) {
     size_t end = std::min(path.find('/', at), path.size());

@@ -33,8 +33,8 @@ problem_list check_identity(const schema::workload_identity& identity, bool is_d
 // validate_service.cc
 problem_list check_service(const schema::service& service, const schema::task_group& group, bool of_group);
 
-// Shared. `text` is no path, or leads out of the directory it is relative to.
-bool escapes(std::string_view path);
+// Whether `path` leads out of the directory that is `levels_up` above the one it is relative to.
+bool escapes(std::string_view path, int levels_up = 0);
 bool has_nul(std::string_view text);
 // Whether [A-Za-z0-9] and the `more` characters are all there is; between 1 and `length_max` characters.
 bool is_name(std::string_view text, std::string_view more, size_t length_max);

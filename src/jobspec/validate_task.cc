@@ -11,6 +11,9 @@ namespace {
 // Directories of an allocation that no task may be called after.
 constexpr std::string_view reserved_names[] = {"alloc", "shared", "tmp"};
 
+// Templates and artifacts may go from the task's directory into the allocation's shared one.
+constexpr int levels_to_allocation = 1;
+
 void check_name(problem_list& out, const std::string& name) {
   if (name.empty()) out.add("Missing task name");
   if (name.contains('/') || name.contains('\\')) out.add("Task name can't include slashes");
@@ -32,7 +35,7 @@ problem_list check_template(const schema::task_template& tmpl) {
   if (tmpl.source_path.empty() && tmpl.embedded_tmpl.empty())
     out.add("Must specify a source path or have an embedded template");
   if (tmpl.dest_path.empty()) out.add("Must specify a destination for the template");
-  else if (escapes(tmpl.dest_path)) out.add("Template destination \"{}\" escapes the allocation directory", tmpl.dest_path);
+  else if (escapes(tmpl.dest_path, levels_to_allocation)) out.add("Template destination \"{}\" escapes the allocation directory", tmpl.dest_path);
   out.one_of("Template change_mode", tmpl.change_mode, {"noop", "restart", "signal", "script"});
   if (tmpl.change_mode == "signal" && tmpl.change_signal.empty())
     out.add("Must specify signal value when change mode is signal");
@@ -57,7 +60,7 @@ problem_list check_artifact(const schema::task_artifact& artifact) {
   problem_list out;
   if (artifact.getter_source.empty()) out.add("Source must be specified");
   out.one_of("Artifact mode", artifact.getter_mode, {"any", "file", "dir"});
-  if (escapes(artifact.relative_dest)) out.add("Artifact destination \"{}\" escapes the allocation directory", artifact.relative_dest);
+  if (escapes(artifact.relative_dest, levels_to_allocation)) out.add("Artifact destination \"{}\" escapes the allocation directory", artifact.relative_dest);
   auto checksum = artifact.getter_options.find("checksum");
   if (checksum == artifact.getter_options.end()) return out;
   auto text = trim(checksum->second);

@@ -68,7 +68,8 @@ void variables::read_default(declaration& d, hcl::decoder& body) {
     return;
   }
   auto v = hcl::evaluate(*given->expr, *plain_, problems_);
-  if (!v.has_value()) return;
+  d.broken = !v.has_value();
+  if (d.broken) return;
   if (!d.has_type) d.type = type_like(*v);
   set(d, std::move(*v), "its default", given->expr->where);
 }
@@ -80,6 +81,7 @@ value variables::resolve() {
   value::object all;
   for (const auto& [name, d] : declared_) {
     if (!d.current.has_value()) {
+      if (d.broken) continue;
       problems_.error(d.where, fmt::format("Unset variable \"{}\"", name), "A variable must be set or have a default value.",
                       fmt::format("Set it with -var {}=..., a -var-file or the environment variable {}{}.", name, environment_prefix, name));
       continue;
@@ -163,8 +165,9 @@ void variables::set(declaration& d, value v, const std::string& source, const hc
     return;
   }
   // What was given is a secret: neither the message of the conversion nor the source line may show it.
+  d.broken = true;
   std::string why = d.sensitive ? "it does not fit" : converted.error().text();
-  problems_.error(d.sensitive ? hcl::range{} : where, fmt::format("Invalid value for variable \"{}\"", d.name),
+  problems_.error(d.sensitive ? d.where : where, fmt::format("Invalid value for variable \"{}\"", d.name),
                   fmt::format("The value from {} is not suitable for type {}: {}.", source, d.type.text(), why));
 }
 
@@ -230,25 +233,35 @@ class local_resolver {
     }
     e.at = state::open;
     ++depth_;
+    auto needed = values_for(name, *e.attribute.expr);
+    --depth_;
+    e.at = state::done;
+    if (!needed.has_value()) return;
+    auto context = std::make_shared<hcl::eval_context>(known_);
+    if (auto done = context->set("local", value(std::move(*needed))); !done) {
+      problems_.error(e.attribute.name_range, "Local value too large", done.error().text());
+      return;
+    }
+    e.result = hcl::evaluate(*e.attribute.expr, *context, problems_);
+  }
+
+  // The locals that an expression names; nothing if one of them has no value, which has been reported then.
+  std::optional<value::object> values_for(const std::string& name, const hcl::expression& e) {
     value::object needed;
     std::set<std::string> seen;
-    for (const auto& reference : hcl::references(*e.attribute.expr)) {
+    bool complete = true;
+    for (const auto& reference : hcl::references(e)) {
       if (reference.root != "local") continue;
       for (auto& [other, of] : entries_) {
         bool wanted = reference.attribute.empty() ? other != name : other == reference.attribute;
         if (!wanted || !seen.insert(other).second) continue;
         visit(other, of);
         if (of.result.has_value()) needed.append(other, *of.result);
+        else complete = false;
       }
     }
-    --depth_;
-    e.at = state::done;
-    auto context = std::make_shared<hcl::eval_context>(known_);
-    if (auto done = context->set("local", value(std::move(needed))); !done) {
-      problems_.error(e.attribute.name_range, "Local value too large", done.error().text());
-      return;
-    }
-    e.result = hcl::evaluate(*e.attribute.expr, *context, problems_);
+    if (!complete) return std::nullopt;
+    return needed;
   }
 
   const hcl::context_ptr& known_;

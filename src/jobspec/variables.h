@@ -26,6 +26,7 @@ class variables {
     hcl::type type;
     bool has_type = false;
     bool sensitive = false;
+    bool broken = false;  // a value was given and refused, which has been reported
     std::optional<value> current;  // default first, then whatever is stronger
     hcl::block_instance block;     // holds the validation blocks
   };
