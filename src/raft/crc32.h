@@ -1,4 +1,5 @@
-// The checksum of libraft's files: CRC-32 with polynomial 0x04c11db7, most significant bit first, start 0, no final inversion.
+// The checksum of libraft's files: CRC-32 with polynomial 0x04c11db7, most significant bit first, start 0, no final
+// inversion.
 #pragma once
 
 #include <array>

@@ -1,9 +1,9 @@
 // The data directory before libraft sees it: made, locked, checked, and tidied after a crash.
 //
-// libraft alone would cut an open segment at the first damaged byte whatever follows, and set a damaged closed segment aside: both lose
-// entries that were acknowledged. So every byte is checked here first. A node writes one batch of entries at a time (raft/disk.h), so a crash can leave
-// only the very last batch incomplete; then some sector of it was never written and still holds zeros (or the file ends there). Anything else is
-// damage and an error.
+// libraft alone would cut an open segment at the first damaged byte whatever follows, and set a damaged closed segment
+// aside: both lose entries that were acknowledged. So every byte is checked here first. A node writes one batch of
+// entries at a time (raft/disk.h), so a crash can leave only the very last batch incomplete; then some sector of it was
+// never written and still holds zeros (or the file ends there). Anything else is damage and an error.
 //
 // Threads: any, one at a time. The lock is held until the object is destroyed.
 #pragma once
@@ -19,7 +19,8 @@ namespace drover::raft {
 
 class directory_lock {
  public:
-  // Makes the directory if it is missing. errc::conflict: another process (or node) holds it; errc::permission_denied, errc::io otherwise.
+  // Makes the directory if it is missing. errc::conflict: another process (or node) holds it; errc::permission_denied,
+  // errc::io otherwise.
   static result<std::unique_ptr<directory_lock>> take(const std::string& directory);
   ~directory_lock();
   directory_lock(const directory_lock&) = delete;
@@ -39,12 +40,13 @@ struct directory_report {
   // What was repaired, in sentences.
   std::vector<std::string> repairs;
 };
-// Checks every stored byte and repairs what a crash may leave: an incomplete last batch is cut off, files that were being written are closed
-// or removed. errc::corrupt: stored entries or snapshots are damaged or missing; nothing was changed then.
+// Checks every stored byte and repairs what a crash may leave: an incomplete last batch is cut off, files that were
+// being written are closed or removed. errc::corrupt: stored entries or snapshots are damaged or missing; nothing was
+// changed then.
 result<directory_report> recover_directory(const std::string& directory);
 
-// Notes in the directory that server `id` keeps a log here. With the note, a directory whose log has vanished is errc::corrupt instead of a first
-// start, and one of another server is errc::invalid.
+// Notes in the directory that server `id` keeps a log here. With the note, a directory whose log has vanished is
+// errc::corrupt instead of a first start, and one of another server is errc::invalid.
 result<> mark_directory(const std::string& directory, uint64_t id);
 result<> check_mark(const std::string& directory, uint64_t id, const directory_report& report);
 

@@ -82,7 +82,8 @@ void disk::submit_waiting() {
   submit(next);
 }
 
-// libraft numbers entries as it receives them, and these calls change the number that comes next: what waits must be received before.
+// libraft numbers entries as it receives them, and these calls change the number that comes next: what waits must be
+// received before.
 void disk::submit_all_waiting() {
   while (!waiting_.empty() && !failure_) {
     request* next = waiting_.front();
@@ -97,7 +98,8 @@ int disk::truncate(raft_io* io, raft_index index) {
   return self.original_.truncate(io, index);
 }
 
-int disk::snapshot_put(raft_io* io, unsigned trailing, raft_io_snapshot_put* req, const raft_snapshot* snapshot, raft_io_snapshot_put_cb cb) {
+int disk::snapshot_put(raft_io* io, unsigned trailing, raft_io_snapshot_put* req, const raft_snapshot* snapshot,
+                       raft_io_snapshot_put_cb cb) {
   disk& self = of(io);
   self.submit_all_waiting();
   self.snapshot_callback_ = cb;

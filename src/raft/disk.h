@@ -1,11 +1,13 @@
 // libraft's disk with two rules of ours around it.
 //
-// One append at a time: later ones wait here until it is on disk. So every write carries one batch of entries, which is what lets a start after a
-// crash tell an unfinished write from damage (raft/directory.h); and entries that wait for their turn gather into larger batches (raft/node.cc).
-// A failed append is not told to libraft, whose cleanup after it is incomplete: the owner closes this instance and opens the directory again.
+// One append at a time: later ones wait here until it is on disk. So every write carries one batch of entries, which is
+// what lets a start after a crash tell an unfinished write from damage (raft/directory.h); and entries that wait for
+// their turn gather into larger batches (raft/node.cc). A failed append is not told to libraft, whose cleanup after it
+// is incomplete: the owner closes this instance and opens the directory again.
 //
-// Threads: the raft thread only. Lifecycle: wrap() after raft_uv_init(); cancel_held() right after raft_close() was called; destroyed after
-// libraft has closed. raft::data of the instance must point to this object: it is how the calls from libraft come here.
+// Threads: the raft thread only. Lifecycle: wrap() after raft_uv_init(); cancel_held() right after raft_close() was
+// called; destroyed after libraft has closed. raft::data of the instance must point to this object: it is how the calls
+// from libraft come here.
 #pragma once
 
 #include <deque>
@@ -49,7 +51,8 @@ class disk {
   static disk& of(raft_io* io) { return *static_cast<disk*>(static_cast<::raft*>(io->data)->data); }
   static int append(raft_io* io, raft_io_append* req, const raft_entry entries[], unsigned n, raft_io_append_cb cb);
   static int truncate(raft_io* io, raft_index index);
-  static int snapshot_put(raft_io* io, unsigned trailing, raft_io_snapshot_put* req, const raft_snapshot* snapshot, raft_io_snapshot_put_cb cb);
+  static int snapshot_put(raft_io* io, unsigned trailing, raft_io_snapshot_put* req, const raft_snapshot* snapshot,
+                          raft_io_snapshot_put_cb cb);
   static void append_done(raft_io_append* req, int status);
   static void snapshot_done(raft_io_snapshot_put* req, int status);
   void submit(request* r);

@@ -1,10 +1,10 @@
 // How our bytes lie inside libraft's entries and snapshots. Pure functions.
 //
-// libraft wants entries whose length is a multiple of 8 and does not know where the payload ends; and it does not check the data of a
-// snapshot. So an entry is [u32 length][u32 zero][payload][1 to 8 bytes of 0x5a, so that
-// the last byte is never zero and a sector that was not written shows], and a snapshot is
-// ["DRVSNAP1"][u64 index][u64 length][u32 checksum of the payload][u32 checksum of these first 28 bytes][payload]. Little endian; libraft's own
-// files carry a checksum over each batch of entries already.
+// libraft wants entries whose length is a multiple of 8 and does not know where the payload ends; and it does not check
+// the data of a snapshot. So an entry is [u32 length][u32 zero][payload][1 to 8 bytes of 0x5a, so that the last byte is
+// never zero and a sector that was not written shows], and a snapshot is
+// ["DRVSNAP1"][u64 index][u64 length][u32 checksum of the payload][u32 checksum of these first 28 bytes][payload].
+// Little endian; libraft's own files carry a checksum over each batch of entries already.
 #pragma once
 
 #include <cstdint>

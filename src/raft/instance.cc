@@ -13,14 +13,19 @@ static constexpr size_t snapshot_bytes_per_ms = 2000;
 
 static int to_libraft(role r) {
   switch (r) {
-    case role::voter: return RAFT_VOTER;
-    case role::standby: return RAFT_STANDBY;
-    case role::spare: return RAFT_SPARE;
+    case role::voter:
+      return RAFT_VOTER;
+    case role::standby:
+      return RAFT_STANDBY;
+    case role::spare:
+      return RAFT_SPARE;
   }
   return RAFT_SPARE;
 }
 
-static role from_libraft(int r) { return r == RAFT_VOTER ? role::voter : r == RAFT_STANDBY ? role::standby : role::spare; }
+static role from_libraft(int r) {
+  return r == RAFT_VOTER ? role::voter : r == RAFT_STANDBY ? role::standby : role::spare;
+}
 
 instance::instance(owner& o, const options& settings, uv_loop_t* loop, stream_bridge& bridge)
     : owner_(o),
@@ -29,13 +34,16 @@ instance::instance(owner& o, const options& settings, uv_loop_t* loop, stream_br
       bridge_(bridge),
       disk_([this](size_t bytes) { appended(bytes); }, [this](result<> r) { snapshot_stored(std::move(r)); }) {}
 
-instance::~instance() { ENSURE(closed_, "libraft still runs"); }
+instance::~instance() {
+  ENSURE(closed_, "libraft still runs");
+}
 
 result<> instance::initialise() {
   bridge_.attach(&transport_);
   if (int status = raft_uv_init(&io_, loop_, settings_.directory.c_str(), &transport_); status != 0) {
     bridge_.detach();
-    return fail(libraft_error(status, fmt::format("cannot open the data directory {}", settings_.directory), io_.errmsg));
+    return fail(
+        libraft_error(status, fmt::format("cannot open the data directory {}", settings_.directory), io_.errmsg));
   }
   // 0.15 has async_work, which asynchronous snapshots need, but does not say so.
   ENSURE(io_.async_work != nullptr, "libraft's disk cannot work in the background");
@@ -79,7 +87,9 @@ result<> instance::bootstrap() {
   }
   if (status == 0) status = raft_bootstrap(&raft_, &configuration);
   raft_configuration_close(&configuration);
-  if (status != 0) return fail(libraft_error(status, fmt::format("cannot write the first configuration to {}", settings_.directory), io_.errmsg));
+  if (status != 0)
+    return fail(libraft_error(status, fmt::format("cannot write the first configuration to {}", settings_.directory),
+                              io_.errmsg));
   return {};
 }
 
@@ -95,7 +105,8 @@ result<> instance::open(bool fresh) {
     }
   }
   if (int status = raft_start(&raft_); status != 0) {
-    error e = libraft_error(status, fmt::format("cannot start from the data directory {}", settings_.directory), raft_.errmsg);
+    error e = libraft_error(status, fmt::format("cannot start from the data directory {}", settings_.directory),
+                            raft_.errmsg);
     close();
     return fail(std::move(e));
   }
@@ -119,12 +130,14 @@ std::optional<error> instance::failure() {
   if (disk_.failure()) return disk_.failure();
   if (raft_.state != RAFT_UNAVAILABLE) return std::nullopt;
   const char* detail = *io_.errmsg != '\0' ? io_.errmsg : raft_.errmsg;
-  return error(errc::io, fmt::format("raft had to stop: {}", *detail != '\0' ? detail : "its term or vote could not be stored"));
+  return error(errc::io,
+               fmt::format("raft had to stop: {}", *detail != '\0' ? detail : "its term or vote could not be stored"));
 }
 
 bool instance::sole_voter() const {
   unsigned voters = 0;
-  for (unsigned i = 0; i < raft_.configuration.n; i++) voters += raft_.configuration.servers[i].role == RAFT_VOTER ? 1 : 0;
+  for (unsigned i = 0; i < raft_.configuration.n; i++)
+    voters += raft_.configuration.servers[i].role == RAFT_VOTER ? 1 : 0;
   return voters == 1;
 }
 
@@ -139,7 +152,9 @@ const raft_entry* instance::log_entry(uint64_t index) const {
   return &log.entries[(log.front + (index - log.offset - 1)) % log.size];
 }
 
-uint64_t instance::last_index() const { return raft_.log.offset + log_entries(); }
+uint64_t instance::last_index() const {
+  return raft_.log.offset + log_entries();
+}
 
 uint64_t instance::term_of(uint64_t index) const {
   if (index == raft_.log.snapshot.last_index) return raft_.log.snapshot.last_term;
@@ -174,7 +189,8 @@ int instance::fsm_apply(raft_fsm* fsm, const raft_buffer* buf, void** result) {
   return self.owner_.apply_entry(index, {static_cast<const char*>(buf->base), buf->len}) ? 0 : RAFT_CORRUPT;
 }
 
-// A follower may refuse a snapshot without a word (it is still busy with an older one); libraft then sends another only after this time.
+// A follower may refuse a snapshot without a word (it is still busy with an older one); libraft then sends another only
+// after this time.
 void instance::note_snapshot_size(size_t bytes) {
   uint64_t ms = static_cast<uint64_t>(settings_.install_snapshot_timeout.ms()) + bytes / snapshot_bytes_per_ms;
   raft_set_install_snapshot_timeout(&raft_, static_cast<unsigned>(std::min<uint64_t>(ms, 3'600'000)));
@@ -223,7 +239,8 @@ int instance::fsm_snapshot_async(raft_fsm* fsm, raft_buffer* bufs[], unsigned* n
   auto data = self.serialiser_();
   self.serialiser_ = nullptr;
   if (data && data->size() > snapshot_bytes_max) {
-    data = fail(errc::too_large, "the state is {} bytes; a snapshot holds at most {}", data->size(), snapshot_bytes_max);
+    data =
+        fail(errc::too_large, "the state is {} bytes; a snapshot holds at most {}", data->size(), snapshot_bytes_max);
   }
   if (!data) {
     self.snapshot_error_ = data.error();

@@ -1,7 +1,9 @@
-// One run of libraft over the data directory: from reading it to closing it. A node has one at a time, and a new one after the disk failed.
+// One run of libraft over the data directory: from reading it to closing it. A node has one at a time, and a new one
+// after the disk failed.
 //
 // Threads: the raft thread only (but the function that freeze() returns runs on a worker thread of libuv).
-// Lifecycle: open(); if that fails or close() was called, wait until closed(), which takes turns of the loop; then destroy.
+// Lifecycle: open(); if that fails or close() was called, wait until closed(), which takes turns of the loop; then
+// destroy.
 #pragma once
 
 #include <functional>

@@ -19,20 +19,24 @@ static errc code_of(int status) {
     case RAFT_INVALID:
     case RAFT_NAMETOOLONG:
       return errc::invalid;
-    case RAFT_NOTFOUND: return errc::not_found;
-    case RAFT_TOOBIG: return errc::too_large;
+    case RAFT_NOTFOUND:
+      return errc::not_found;
+    case RAFT_TOOBIG:
+      return errc::too_large;
     case RAFT_SHUTDOWN:
     case RAFT_CANCELED:
       return errc::cancelled;
     case RAFT_CORRUPT:
     case RAFT_MALFORMED:
       return errc::corrupt;
-    case RAFT_UNAUTHORIZED: return errc::permission_denied;
+    case RAFT_UNAUTHORIZED:
+      return errc::permission_denied;
     case RAFT_IOERR:
     case RAFT_NOSPACE:
     case RAFT_TOOMANY:
       return errc::io;
-    default: return errc::unknown;
+    default:
+      return errc::unknown;
   }
 }
 

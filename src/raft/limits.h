@@ -8,11 +8,12 @@ namespace drover::raft {
 
 // One log entry. Larger ones are refused with errc::too_large before they reach the log.
 inline constexpr size_t entry_bytes_max = size_t{64} << 20;
-// Entries submitted and not yet applied. Past either limit apply() answers errc::unavailable at once: the caller backs off.
+// Entries submitted and not yet applied. Past either limit apply() answers errc::unavailable at once: the caller backs
+// off.
 inline constexpr size_t in_flight_entries_max = 16384;
 inline constexpr size_t in_flight_bytes_max = size_t{256} << 20;
-// What one append carries at most. Smaller than the in-flight limits, so that a long queue is written in several goes and the first of
-// them are answered early.
+// What one append carries at most. Smaller than the in-flight limits, so that a long queue is written in several goes
+// and the first of them are answered early.
 inline constexpr size_t append_entries_max = 1024;
 inline constexpr size_t append_bytes_max = size_t{4} << 20;
 // A snapshot as the state machine wrote it. libraft holds and sends it as one buffer.

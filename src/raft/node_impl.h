@@ -1,7 +1,7 @@
 // The inside of a node: its thread, the queue of what is to be written, and what becomes of it. Private to the room.
 //
-// Threads: post(), stop() and the readers may be called from any thread; everything marked "loop" on the raft thread only.
-// Lifecycle: start() → the thread runs → stop() joins it.
+// Threads: post(), stop() and the readers may be called from any thread; everything marked "loop" on the raft thread
+// only. Lifecycle: start() → the thread runs → stop() joins it.
 #pragma once
 
 #include <atomic>
@@ -26,8 +26,8 @@ class node::impl final : public instance::owner {
   void stop();
 
   void apply(std::string entry, apply_callback done);
-  // Runs `f` on the loop, after everything posted before was handed to libraft and written. It gets an error if there is no running
-  // instance to work on.
+  // Runs `f` on the loop, after everything posted before was handed to libraft and written. It gets an error if there
+  // is no running instance to work on.
   using operation = std::function<void(result<>)>;
   void post(operation f);
   void barrier(callback done);
@@ -84,6 +84,8 @@ class node::impl final : public instance::owner {
   void announce();
   void publish();
   void finish_stop();
+  // Appends a barrier after which libraft takes a snapshot; its index.
+  result<uint64_t> request_snapshot();
   error not_leading() const;
   result<> usable() const;
   bool refuse(size_t bytes, apply_callback& done);
@@ -103,7 +105,12 @@ class node::impl final : public instance::owner {
   std::unique_ptr<instance> instance_;
   std::deque<item> ready_;
   std::list<batch> batches_;
-  std::vector<callback> compactions_;
+  // compact() calls: answered by a snapshot of at least this index.
+  struct compaction {
+    uint64_t index;
+    callback done;
+  };
+  std::vector<compaction> compactions_;
   std::optional<error> trouble_;
   bool halted_ = false;
   bool stopping_ = false;
@@ -118,10 +125,10 @@ class node::impl final : public instance::owner {
   uint64_t closed_appends_ = 0;
 
   mutable std::mutex mutex_;
-  std::vector<item> inbox_;    // guarded by mutex_
-  bool stop_wanted_ = false;   // guarded by mutex_
-  bool stopped_ = false;       // guarded by mutex_
-  raft::stats stats_;          // guarded by mutex_
+  std::vector<item> inbox_;   // guarded by mutex_
+  bool stop_wanted_ = false;  // guarded by mutex_
+  bool stopped_ = false;      // guarded by mutex_
+  raft::stats stats_;         // guarded by mutex_
   std::atomic<bool> is_leader_ = false;
   std::atomic<uint64_t> applied_ = 0;
   std::atomic<uint64_t> in_flight_entries_ = 0;

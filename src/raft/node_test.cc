@@ -185,7 +185,8 @@ TEST(node, large_entries_start_a_snapshot_before_their_number_does) {
   ASSERT_TRUE(n) << text(n);
   for (int i = 0; i < 40; i++) ASSERT_TRUE(apply(**n, std::string(1 << 17, 'z')));
   EXPECT_TRUE(wait([&](callback done) { (*n)->compact(done); }));
-  EXPECT_GE((*n)->stats().snapshots_taken, 3u);
+  // At least one by itself, and the one on demand.
+  EXPECT_GE((*n)->stats().snapshots_taken, 2u);
   uint64_t log_bytes = 0;
   for (const auto& f : std::filesystem::directory_iterator(dir.path())) {
     if (f.path().filename().string().starts_with("0000")) log_bytes += f.file_size();
@@ -272,7 +273,8 @@ TEST(node, one_directory_has_one_node) {
   auto second = node::start(single(dir.path()), other);
   ASSERT_FALSE(second);
   EXPECT_EQ(second.error().code(), errc::conflict);
-  EXPECT_THAT(second.error().text(), ::testing::HasSubstr(fmt::format("is in use by another process (pid {})", getpid())));
+  EXPECT_THAT(second.error().text(),
+              ::testing::HasSubstr(fmt::format("is in use by another process (pid {})", getpid())));
   n->reset();
   EXPECT_TRUE(node::start(single(dir.path()), other));
 }

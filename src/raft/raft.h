@@ -1,20 +1,27 @@
-// Consensus: a replicated, durable log of opaque entries that drives one state_machine. libraft behind one class; one server and many take
-// the same path.
+// Consensus: a replicated, durable log of opaque entries that drives one state_machine. libraft behind one class; one
+// server and many take the same path.
 //
-// Threads: a node runs its own event loop on its own thread ("the raft thread"). Every member function may be called from any thread, but stop()
-// and the destructor not from the raft thread. Every callback is called on the raft thread, exactly once, must not block it, and may call back
-// into the node (but not stop it); a caller with an executor of its own posts there. Once the node has stopped there is no such thread: calls
-// made then are answered errc::cancelled before they return.
-// Lifecycle: start() reads the disk (snapshot, then log) and returns when the node runs; a cluster of one is then already its own leader
-// with everything applied. stop() ends the loop: callbacks still owed get errc::cancelled, then the directory is unlocked. The destructor stops.
+// Threads: a node runs its own event loop on its own thread ("the raft thread"). Every member function may be called
+// from any thread, but stop() and the destructor not from the raft thread. Every callback is called on the raft thread,
+// exactly once, must not block it, and may call back into the node (but not stop it); a caller with an executor of its
+// own posts there. Once the node has stopped there is no such thread: calls made then are answered errc::cancelled
+// before they return. Lifecycle: start() reads the disk (snapshot, then log) and returns when the node runs; a cluster
+// of one is then already its own leader with everything applied. stop() ends the loop: callbacks still owed get
+// errc::cancelled, then the directory is unlocked. The destructor stops.
 //
 // Promises:
-//  - apply() answers success only after the entry is on this disk (fdatasync) and on those of a majority, and was applied here.
-//  - An entry that was answered survives kill -9 and power loss. One that was not may be there or not (errc::unavailable says which error).
-//  - A torn tail that was never acknowledged is cut at start, with a warning. Damage anywhere else is errc::corrupt from start().
-//  - When the disk fails or is full, apply() fails with errc::io and what the disk said, the node stops leading, and tries again every second:
-//    once there is space it reads its log anew and leads again by itself. The state machine keeps its state meanwhile (reads go on).
-//  - A start() that fails says in a sentence what is wrong with the directory: in use, not writable, damaged (file and byte).
+//  - apply() answers success only after the entry is on this disk (fdatasync) and on those of a majority, and was
+//  applied here.
+//  - An entry that was answered survives kill -9 and power loss. One that was not may be there or not
+//  (errc::unavailable says which error).
+//  - A torn tail that was never acknowledged is cut at start, with a warning. Damage anywhere else is errc::corrupt
+//  from start().
+//  - When the disk fails or is full, apply() fails with errc::io and what the disk said, the node stops leading, and
+//  tries again every second:
+//    once there is space it reads its log anew and leads again by itself. The state machine keeps its state meanwhile
+//    (reads go on).
+//  - A start() that fails says in a sentence what is wrong with the directory: in use, not writable, damaged (file and
+//  byte).
 #pragma once
 
 #include <any>
@@ -70,21 +77,22 @@ struct options {
   uint64_t id = 0;
   // host:port, where others reach this server. Told to them; this server itself listens only through `transport`.
   std::string address;
-  // Nothing on disk yet: the cluster's first configuration, the same on every member. Empty: wait until a leader adds this server.
-  // Ignored when the directory holds a log.
+  // Nothing on disk yet: the cluster's first configuration, the same on every member. Empty: wait until a leader adds
+  // this server. Ignored when the directory holds a log.
   std::vector<server> bootstrap;
 
   // Entries since the last snapshot that start the next one, and how many are kept behind it for slow followers.
   uint32_t snapshot_threshold = 8192;
   uint32_t snapshot_trailing = 2048;
-  // The same in bytes, whichever comes first: libraft keeps the log since the last snapshot, and what trails it, in memory.
+  // The same in bytes, whichever comes first: libraft keeps the log since the last snapshot, and what trails it, in
+  // memory.
   uint64_t snapshot_bytes = uint64_t{16} << 20;
   uint64_t snapshot_trailing_bytes = uint64_t{4} << 20;
   // A follower starts an election after 1 to 2 times this without word from the leader.
   duration election_timeout = milliseconds(200);
   duration heartbeat = milliseconds(40);
-  // Between attempts to reach a server, and how long a follower may take to receive a snapshot before it is sent again (longer by itself
-  // for large ones).
+  // Between attempts to reach a server, and how long a follower may take to receive a snapshot before it is sent again
+  // (longer by itself for large ones).
   duration connect_retry = milliseconds(100);
   duration install_snapshot_timeout = seconds(2);
   // Each log file is allocated at this size; entries larger than it still fit.
@@ -92,8 +100,8 @@ struct options {
 
   // Null: none (a server alone).
   std::unique_ptr<raft::transport> transport;
-  // Called on the raft thread whenever `leadership` changes, first before start() returns if it is already known. When `is_self`
-  // becomes true, every entry of earlier terms has been applied here.
+  // Called on the raft thread whenever `leadership` changes, first before start() returns if it is already known. When
+  // `is_self` becomes true, every entry of earlier terms has been applied here.
   std::function<void(const leadership&)> on_leadership_change;
 };
 
@@ -116,7 +124,8 @@ struct stats {
   uint64_t last_snapshot_term = 0;
   uint64_t in_flight_entries = 0;
   uint64_t in_flight_bytes = 0;
-  // Since start: entries applied through apply(), appends that carried them, snapshots taken and restored, refused for a full queue.
+  // Since start: entries applied through apply(), appends that carried them, snapshots taken and restored, refused for
+  // a full queue.
   uint64_t applied_entries = 0;
   uint64_t appends = 0;
   uint64_t snapshots_taken = 0;
@@ -145,14 +154,14 @@ class node {
   node& operator=(const node&) = delete;
 
   // Appends `entry` and calls back when it was applied here. Concurrent calls share one disk write. Errors:
-  //   unavailable  this server is not the leader (nothing was written), leadership was lost meanwhile (the entry may yet be applied), or too much is in flight
-  //   too_large    the entry is above entry_bytes_max, or empty entries: invalid
-  //   io           the disk refused the write
-  //   cancelled    the node stops
-  //   otherwise    what the state machine answered
+  //   unavailable  this server is not the leader (nothing was written), leadership was lost meanwhile (the entry may
+  //   yet be applied), or too much is in flight too_large    the entry is above entry_bytes_max, or empty entries:
+  //   invalid io           the disk refused the write cancelled    the node stops otherwise    what the state machine
+  //   answered
   // Entries of one thread are applied in the order of its calls.
   void apply(std::string entry, apply_callback done);
-  // Calls back when everything committed before has been applied here and this server is still the leader: a linearizable read follows.
+  // Calls back when everything committed before has been applied here and this server is still the leader: a
+  // linearizable read follows.
   void barrier(callback done);
 
   bool is_leader() const;
@@ -166,8 +175,8 @@ class node {
   // Takes a snapshot to disk now and compacts the log behind it, whatever the threshold.
   void compact(callback done);
 
-  // Membership, on the leader; one change at a time (errc::conflict otherwise). A new server is a spare; assign() makes it a voter and calls
-  // back when it has caught up.
+  // Membership, on the leader; one change at a time (errc::conflict otherwise). A new server is a spare; assign() makes
+  // it a voter and calls back when it has caught up.
   void add(uint64_t id, std::string address, callback done);
   void assign(uint64_t id, role r, callback done);
   void remove(uint64_t id, callback done);

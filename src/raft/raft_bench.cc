@@ -1,5 +1,5 @@
-// One server, on the directory given as the only argument: time to lead, time of one entry on an idle server, entries per second with many
-// in flight, memory. Prints one line of JSON.
+// One server, on the directory given as the only argument: time to lead, time of one entry on an idle server, entries
+// per second with many in flight, memory. Prints one line of JSON.
 #include <unistd.h>
 
 #include <algorithm>
@@ -107,16 +107,18 @@ int main(int argc, char** argv) {
   long after = pss_kib();
   raft::node& n = **first;
   double idle_us = median_idle_us(n);
-  double at_1 = applies_per_second(n, 1, 1000), at_16 = applies_per_second(n, 16, 1000), at_256 = applies_per_second(n, 256, 1000),
-         at_4096 = applies_per_second(n, 4096, 1000);
+  double at_1 = applies_per_second(n, 1, 1000), at_16 = applies_per_second(n, 16, 1000),
+         at_256 = applies_per_second(n, 256, 1000), at_4096 = applies_per_second(n, 4096, 1000);
   n.stop();
   start = clock_type::now();
   auto again = raft::node::start(single(directory), machine);
   double again_ms = milliseconds_since(start);
   bool leads = again && (*again)->is_leader();
-  printf("{\"bench\":\"raft\",\"first_start_to_leader_ms\":%.1f,\"restart_to_leader_ms\":%.1f,\"leads\":%s,\"idle_apply_us\":%.0f,\"applies_per_s_1\":%.0f,"
-         "\"applies_per_s_16\":%.0f,\"applies_per_s_256\":%.0f,\"applies_per_s_4096\":%.0f,\"idle_node_pss_kib\":%ld}\n",
-         first_ms, again_ms, leads ? "true" : "false", idle_us, at_1, at_16, at_256, at_4096, after - before);
+  printf(
+      "{\"bench\":\"raft\",\"first_start_to_leader_ms\":%.1f,\"restart_to_leader_ms\":%.1f,\"leads\":%s,\"idle_apply_"
+      "us\":%.0f,\"applies_per_s_1\":%.0f,"
+      "\"applies_per_s_16\":%.0f,\"applies_per_s_256\":%.0f,\"applies_per_s_4096\":%.0f,\"idle_node_pss_kib\":%ld}\n",
+      first_ms, again_ms, leads ? "true" : "false", idle_us, at_1, at_16, at_256, at_4096, after - before);
   again->reset();
   std::filesystem::remove_all(directory);
 }

@@ -1,6 +1,8 @@
 // libraft's log files: [u64 format 1] then batches of entries,
-//   [u32 checksum of the header][u32 checksum of the data][u64 n][n times: u64 term, u8 type, 3 unused, u32 length][data of the n entries]
-// all little endian and multiples of 8 bytes (libraft 0.15, raft/uv.h and its uv_encoding.c). Pure functions over a file's content.
+//   [u32 checksum of the header][u32 checksum of the data][u64 n][n times: u64 term, u8 type, 3 unused, u32
+//   length][data of the n entries]
+// all little endian and multiples of 8 bytes (libraft 0.15, raft/uv.h and its uv_encoding.c). Pure functions over a
+// file's content.
 #pragma once
 
 #include <cstddef>

@@ -1,7 +1,9 @@
-// libraft's side of a transport: hands the sockets that raft::transport delivers to libraft as libuv streams on the raft loop.
+// libraft's side of a transport: hands the sockets that raft::transport delivers to libraft as libuv streams on the
+// raft loop.
 //
-// Threads: transport callbacks may come from any thread; they are passed to the raft loop. Everything else on the raft thread.
-// Lifecycle: start() once for the node's life, attach() for each libraft instance (libraft closes its side itself), stop() at the end.
+// Threads: transport callbacks may come from any thread; they are passed to the raft loop. Everything else on the raft
+// thread. Lifecycle: start() once for the node's life, attach() for each libraft instance (libraft closes its side
+// itself), stop() at the end.
 #pragma once
 
 #include <map>
@@ -35,7 +37,8 @@ class stream_bridge {
   struct mailbox;
   static int init(raft_uv_transport* t, raft_id id, const char* address);
   static int listen(raft_uv_transport* t, raft_uv_accept_cb cb);
-  static int connect(raft_uv_transport* t, raft_uv_connect* req, raft_id id, const char* address, raft_uv_connect_cb cb);
+  static int connect(raft_uv_transport* t, raft_uv_connect* req, raft_id id, const char* address,
+                     raft_uv_connect_cb cb);
   static void close(raft_uv_transport* t, raft_uv_transport_close_cb cb);
   // Null if the socket cannot be used; it is closed then.
   uv_stream_t* open_stream(int fd);

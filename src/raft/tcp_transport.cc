@@ -1,5 +1,5 @@
-// Plain TCP: a thread that listens, connects and exchanges one greeting, ["DRVRAFT1"][u64 id][u64 length of address][address], little endian.
-// After the greeting the socket belongs to raft.
+// Plain TCP: a thread that listens, connects and exchanges one greeting, ["DRVRAFT1"][u64 id][u64 length of
+// address][address], little endian. After the greeting the socket belongs to raft.
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <netinet/in.h>
@@ -36,7 +36,9 @@ struct endpoint {
 result<endpoint> parse_endpoint(const std::string& address) {
   size_t colon = address.rfind(':');
   auto port = colon == std::string::npos ? std::nullopt : parse_uint(std::string_view(address).substr(colon + 1));
-  if (!port || *port > 65535) return fail(errc::invalid, "'{}' is not an address: it must be a numeric host and a port, such as 127.0.0.1:4647", address);
+  if (!port || *port > 65535)
+    return fail(errc::invalid, "'{}' is not an address: it must be a numeric host and a port, such as 127.0.0.1:4647",
+                address);
   std::string host = address.substr(0, colon);
   if (host.size() > 2 && host.front() == '[' && host.back() == ']') host = host.substr(1, host.size() - 2);
   endpoint e;
@@ -66,7 +68,8 @@ class tcp_transport final : public transport {
     if (listener_ < 0) return fail(system_error(errno, "cannot make a socket"));
     int on = 1;
     setsockopt(listener_, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-    if (bind(listener_, reinterpret_cast<sockaddr*>(&local.storage), local.size) != 0 || listen(listener_, SOMAXCONN) != 0) {
+    if (bind(listener_, reinterpret_cast<sockaddr*>(&local.storage), local.size) != 0 ||
+        listen(listener_, SOMAXCONN) != 0) {
       error e = system_error(errno, fmt::format("cannot listen on {}", address));
       close(listener_);
       listener_ = -1;
@@ -147,7 +150,8 @@ class tcp_transport final : public transport {
       for (const incoming& i : incoming_) polled.push_back({i.fd, POLLIN, 0});
       if (poll(polled.data(), polled.size(), -1) < 0 && errno != EINTR) return;
       uint64_t count;
-      if (polled[0].revents != 0) [[maybe_unused]] ssize_t n = read(wake_, &count, sizeof count);
+      if (polled[0].revents != 0) [[maybe_unused]]
+        ssize_t n = read(wake_, &count, sizeof count);
       size_t at = 2;
       outgoing_.remove_if([&](outgoing& o) { return polled[at++].revents != 0 && !go_on(o); });
       incoming_.remove_if([&](incoming& i) { return polled[at++].revents != 0 && !go_on(i); });
@@ -232,6 +236,8 @@ class tcp_transport final : public transport {
 
 }  // namespace
 
-std::unique_ptr<transport> make_tcp_transport() { return std::make_unique<tcp_transport>(); }
+std::unique_ptr<transport> make_tcp_transport() {
+  return std::make_unique<tcp_transport>();
+}
 
 }  // namespace drover::raft

@@ -1,4 +1,5 @@
-// For this room's tests: a state machine that remembers what it was given, temporary directories, and waiting without sleeping.
+// For this room's tests: a state machine that remembers what it was given, temporary directories, and waiting without
+// sleeping.
 #pragma once
 
 #include <gmock/gmock.h>
@@ -110,7 +111,8 @@ inline options single(const std::string& directory) {
 
 template <class T>
 result<T> get(std::future<result<T>>& f) {
-  if (f.wait_for(std::chrono::seconds(30)) != std::future_status::ready) return fail(errc::timeout, "no answer within 30 s");
+  if (f.wait_for(std::chrono::seconds(30)) != std::future_status::ready)
+    return fail(errc::timeout, "no answer within 30 s");
   return f.get();
 }
 

@@ -1,9 +1,9 @@
-// How raft reaches other servers: a seam that hands over connected sockets. Raft speaks its own messages on them; who accepted or
-// connected, over which port, and how a server's id becomes an address, is the transport's business.
+// How raft reaches other servers: a seam that hands over connected sockets. Raft speaks its own messages on them; who
+// accepted or connected, over which port, and how a server's id becomes an address, is the transport's business.
 //
 // Threads: every call may come from the raft thread and must not block it. Callbacks may be called from any thread.
-// Lifecycle: start() once, then connect() any number of times, then stop(). After stop() has returned no callback is called any more,
-// except connect callbacks that are still owed, which get errc::cancelled before stop() returns.
+// Lifecycle: start() once, then connect() any number of times, then stop(). After stop() has returned no callback is
+// called any more, except connect callbacks that are still owed, which get errc::cancelled before stop() returns.
 #pragma once
 
 #include <cstdint>
@@ -29,7 +29,8 @@ class transport {
   virtual result<> start(uint64_t id, const std::string& address, accept_handler accepted) = 0;
 
   using connect_handler = std::function<void(result<connection>)>;
-  // `address` is the one in the cluster's configuration; a transport may know a newer one by `id`. The handler is called exactly once.
+  // `address` is the one in the cluster's configuration; a transport may know a newer one by `id`. The handler is
+  // called exactly once.
   virtual void connect(uint64_t id, const std::string& address, connect_handler done) = 0;
 
   virtual void stop() = 0;
@@ -37,7 +38,8 @@ class transport {
 
 // One server alone: nobody can connect and nobody is reached.
 std::unique_ptr<transport> make_no_transport();
-// Plain TCP without any protection, on `address` as given to start() (numeric IPv4 or bracketed IPv6 host and port): for tests and benchmarks.
+// Plain TCP without any protection, on `address` as given to start() (numeric IPv4 or bracketed IPv6 host and port):
+// for tests and benchmarks.
 std::unique_ptr<transport> make_tcp_transport();
 
 }  // namespace drover::raft
