@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <filesystem>
+#include <fstream>
 
 #include "base/text.h"
 #include "client/exec/exec_fixture.h"
@@ -163,6 +164,48 @@ TEST_F(cgroups, kills_by_the_v1_freezer_too) {
   ASSERT_OK(group.kill());
   EXPECT_TRUE(group.processes().empty());
   ASSERT_OK(handle->shutdown());
+}
+
+// The files of a v2 group, as plain files: what is written to them and read from them, on machines that have no v2
+// controllers.
+TEST_F(cgroups, v2_files_are_written_and_read) {
+  std::filesystem::create_directories(path("group"));
+  auto put = [&](const char* name, const char* content) {
+    std::ofstream(path(std::string("group/") + name)) << content;
+  };
+  for (const char* name : {"cpu.weight", "cpuset.cpus", "memory.max", "memory.low", "memory.swap.max"}) put(name, "");
+  put("cpu.stat", "usage_usec 30\nuser_usec 20\nsystem_usec 10\nnr_periods 9\nnr_throttled 3\nthrottled_usec 4\n");
+  put("memory.stat", "anon 1000\nfile 2000\nkernel 300\nkernel_stack 7\nfile_mapped 400\n");
+  put("memory.current", "3300\n");
+  put("memory.peak", "5000\n");
+  put("memory.swap.current", "50\n");
+  put("memory.events", "low 0\noom 4\noom_kill 2\noom_group_kill 0\n");
+  put("cgroup.procs", "");
+  task_cgroup group;
+  group.mode = cgroup_mode::v2;
+  group.cpu = group.cpuacct = group.cpuset = group.memory = group.unified = path("group");
+  group.dirs = {path("group")};
+  ASSERT_OK(group.apply({.cpu_shares = 2, .memory_mb = 1, .memory_max_mb = 2, .cores = "1-3"}));
+  EXPECT_EQ(read(path("group/cpu.weight")), "1");
+  EXPECT_EQ(read(path("group/memory.max")), "2097152");
+  EXPECT_EQ(read(path("group/memory.low")), "1048576");
+  EXPECT_EQ(read(path("group/memory.swap.max")), "0");
+  EXPECT_EQ(read(path("group/cpuset.cpus")), "1-3");
+  EXPECT_EQ(group.oom_kills(), 2u);
+  auto usage = read_usage(group, 0);
+  ASSERT_OK(usage);
+  EXPECT_EQ(usage->cpu_total_ns, 30'000u);
+  EXPECT_EQ(usage->cpu_user_ns, 20'000u);
+  EXPECT_EQ(usage->cpu_system_ns, 10'000u);
+  EXPECT_EQ(usage->throttled_periods, 3u);
+  EXPECT_EQ(usage->throttled_ns, 4'000u);
+  EXPECT_EQ(usage->rss_bytes, 1000u);
+  EXPECT_EQ(usage->cache_bytes, 2000u);
+  EXPECT_EQ(usage->mapped_file_bytes, 400u);
+  EXPECT_EQ(usage->kernel_usage_bytes, 300u);
+  EXPECT_EQ(usage->usage_bytes, 3300u);
+  EXPECT_EQ(usage->max_usage_bytes, 5000u);
+  EXPECT_EQ(usage->swap_bytes, 50u);
 }
 
 TEST_F(cgroups, refuses_bad_names) {
