@@ -1,0 +1,56 @@
+// Evaluations that could not place everything, kept until something that they need was freed.
+//
+// One a job: a newer one replaces the older, which the leader writes as canceled. An evaluation knows which computed classes cannot help
+// (class_eligibility false); any other class that frees capacity wakes it. One that depends on more than classes ("escaped") wakes on
+// every class. Loop thread only; memory only, rebuilt from the state by a new leader.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "schema/eval.h"
+#include "schema/fwd.h"
+
+namespace drover::server {
+
+using schema::ref;
+
+class blocked_evals {
+ public:
+  // `wake` gives an evaluation back to the broker.
+  explicit blocked_evals(std::function<void(ref<schema::evaluation>)> wake) : wake_(std::move(wake)) {}
+
+  void set_enabled(bool enabled);
+  void block(ref<schema::evaluation> eval);
+  // The job was stopped, or planned without anything missing: nothing of it is blocked any more.
+  void untrack(const std::string& ns, const std::string& job_id);
+  // Capacity of this class was freed or added by the command at `index`.
+  void unblock(const std::string& computed_class, uint64_t index);
+  // A node changed: system jobs that are blocked on this node, and those on no particular node.
+  void unblock_node(const std::string& node_id, uint64_t index);
+  // Evaluations whose plans were refused too often are tried again from time to time.
+  void unblock_failed();
+
+  // Replaced by newer ones; empties the list.
+  std::vector<ref<schema::evaluation>> take_duplicates() { return std::exchange(duplicates_, {}); }
+  bool has_duplicates() const { return !duplicates_.empty(); }
+  size_t size() const { return by_job_.size(); }
+  size_t escaped() const;
+
+ private:
+  static std::string key(const schema::evaluation& eval);
+  // Was something freed after the evaluation looked at the state, which it therefore missed?
+  bool missed_unblock(const schema::evaluation& eval) const;
+  void wake_all(const std::function<bool(const schema::evaluation&)>& which);
+
+  std::function<void(ref<schema::evaluation>)> wake_;
+  bool enabled_ = false;
+  std::unordered_map<std::string, ref<schema::evaluation>> by_job_;
+  // Newest index at which each class freed something.
+  std::unordered_map<std::string, uint64_t> unblocked_at_;
+  std::vector<ref<schema::evaluation>> duplicates_;
+};
+
+}  // namespace drover::server

@@ -1,0 +1,71 @@
+// What the parts of a server share. Made and owned by `server`; every part keeps a reference. Loop thread only, but for what says otherwise.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/log.h"
+#include "env/clock.h"
+#include "env/random.h"
+#include "net/loop.h"
+#include "rpc/channel.h"
+#include "server/options.h"
+#include "state/store.h"
+
+namespace drover::raft {
+class node;
+}
+
+namespace drover::server {
+
+class replicator;
+class eval_broker;
+class blocked_evals;
+class heartbeats;
+class plan_queue;
+class node_connections;
+class alloc_updates;
+class deployments;
+class leader_duties;
+class worker;
+
+struct server_context {
+  net::loop& loop;
+  const env::clock& clock;
+  env::random& random;
+  const server_options& options;
+  log::logger logger{"nomad"};
+
+  state::store& store;
+  raft::node* raft = nullptr;
+  replicator* replicate = nullptr;
+  eval_broker* broker = nullptr;
+  blocked_evals* blocked = nullptr;
+  server::heartbeats* heartbeats = nullptr;
+  plan_queue* plans = nullptr;
+  node_connections* nodes = nullptr;
+  server::alloc_updates* alloc_updates = nullptr;
+  server::deployments* deployments = nullptr;
+  leader_duties* leader = nullptr;
+  std::vector<worker*> workers = {};
+  std::string server_id = {};
+  // The state of the newest commit that the loop has seen; views are kept current against it.
+  state::snapshot followed = {};
+  bool is_leader = false;
+  bool replayed = false;  // the log was applied up to where it stood at start
+
+  // This server's own methods, by name.
+  rpc::channel* channel = nullptr;
+  template <class Response, class Request>
+  net::awaitable<result<Response>> call(std::string method, Request request) {
+    return rpc::call<Response>(*channel, std::move(method), std::move(request));
+  }
+
+  bool has_leader() const { return is_leader; }
+  bool ready_to_serve() const { return replayed; }
+  state::snapshot state() const { return store.current(); }
+  int64_t now_ns() const { return clock.now().ns; }
+};
+
+}  // namespace drover::server

@@ -1,0 +1,163 @@
+// Alloc.* and Eval.* reads, Alloc.Stop, and the answers that client nodes poll.
+#include <algorithm>
+
+#include "schema/alloc_rpc.h"
+#include "schema/job_rpc.h"
+#include "server/endpoint/endpoints.h"
+#include "server/endpoint/stubs.h"
+#include "server/evals.h"
+#include "server/reads.h"
+#include "server/replicator.h"
+
+namespace drover::server {
+namespace {
+
+using state::table;
+
+result<> list_allocs(const read& r, const schema::alloc_list_request& request, schema::alloc_list_response& out) {
+  auto ns = namespace_of(request);
+  r.watch(state::watch_table(table::allocs));
+  bool with_resources = request.fields && request.fields->resources;
+  bool with_task_states = !request.fields || request.fields->task_states;
+  page on(request);
+  r.state.visit_allocs(request.prefix, [&](const ref<schema::allocation>& alloc) {
+    if (ns != "*" && alloc->namespace_ != ns) return true;
+    if (on.takes(alloc->id)) out.allocations.push_back(alloc_stub(*alloc, with_resources, with_task_states));
+    return !on.full();
+  });
+  out.next_token = on.next_token();
+  out.index = r.state.index(table::allocs);
+  return {};
+}
+
+result<> get_alloc(const read& r, const schema::alloc_specific_request& request, schema::single_alloc_response& out) {
+  r.watch(state::watch_alloc(request.alloc_id));
+  out.alloc = r.state.alloc(request.alloc_id);
+  out.index = out.alloc ? out.alloc->modify_index : r.state.index(table::allocs);
+  return {};
+}
+
+result<> get_allocs(const read& r, const schema::allocs_get_request& request, schema::allocs_get_response& out) {
+  constexpr size_t watched_max = 64;
+  if (request.alloc_ids.size() > watched_max) r.watch(state::watch_table(table::allocs));
+  for (const auto& id : request.alloc_ids) {
+    if (request.alloc_ids.size() <= watched_max) r.watch(state::watch_alloc(id));
+    auto alloc = r.state.alloc(id);
+    if (!alloc) continue;
+    out.index = std::max(out.index, alloc->modify_index);
+    out.allocs.push_back(std::move(alloc));
+  }
+  if (out.index == 0) out.index = r.state.index(table::allocs);
+  return {};
+}
+
+result<> alloc_services(const read& r, const schema::alloc_service_registrations_request& request,
+                        schema::alloc_service_registrations_response& out) {
+  r.watch(state::watch_services_of_alloc(request.alloc_id));
+  if (!r.state.alloc(request.alloc_id)) return fail(errc::not_found, "allocation not found");
+  out.services = r.state.services_by_alloc(request.alloc_id);
+  out.index = r.state.index(table::services);
+  return {};
+}
+
+awaitable<result<schema::alloc_stop_response>> stop_alloc(server_context& context, schema::alloc_stop_request request) {
+  auto alloc = context.state().alloc(request.alloc_id);
+  if (!alloc) co_return fail(errc::not_found, "allocation not found");
+  auto eval = new_eval(context, *alloc->job, "alloc-stop");
+  schema::alloc_update_desired_transition_request update;
+  auto& transition = update.allocs[alloc->id];
+  (request.reschedule ? transition.reschedule : transition.migrate) = true;
+  if (request.no_shutdown_delay) transition.no_shutdown_delay = true;
+  update.evals.push_back(std::make_shared<const schema::evaluation>(eval));
+  CO_TRY_ASSIGN(auto index, co_await context.replicate->apply<fsm::command_type::alloc_update_desired_transition>(update));
+  schema::alloc_stop_response out;
+  out.eval_id = eval.id;
+  out.index = index;
+  co_return out;
+}
+
+result<> get_eval(const read& r, const schema::eval_specific_request& request, schema::single_eval_response& out) {
+  r.watch(state::watch_eval(request.eval_id));
+  auto eval = r.state.eval(request.eval_id);
+  out.index = eval ? eval->modify_index : r.state.index(table::evals);
+  if (!eval || !request.include_related) {
+    out.eval = std::move(eval);
+    return {};
+  }
+  auto with_related = std::make_shared<schema::evaluation>(*eval);
+  for (const auto& id : {eval->next_eval, eval->previous_eval, eval->blocked_eval})
+    if (auto related = id.empty() ? nullptr : r.state.eval(id)) with_related->related_evals.push_back(eval_stub(*related));
+  out.eval = std::move(with_related);
+  return {};
+}
+
+result<> list_evals(const read& r, const schema::eval_list_request& request, schema::eval_list_response& out) {
+  auto ns = namespace_of(request);
+  r.watch(state::watch_table(table::evals));
+  page on(request);
+  r.state.visit_evals(request.prefix, [&](const ref<schema::evaluation>& eval) {
+    if (ns != "*" && eval->namespace_ != ns) return true;
+    if (!request.filter_job_id.empty() && eval->job_id != request.filter_job_id) return true;
+    if (!request.filter_eval_status.empty() && eval->status != request.filter_eval_status) return true;
+    if (on.takes(eval->id)) out.evaluations.push_back(eval);
+    return !on.full();
+  });
+  out.next_token = on.next_token();
+  out.index = r.state.index(table::evals);
+  return {};
+}
+
+result<> count_evals(const read& r, const schema::eval_count_request& request, schema::eval_count_response& out) {
+  auto ns = namespace_of(request);
+  r.watch(state::watch_table(table::evals));
+  r.state.visit_evals(request.prefix, [&](const ref<schema::evaluation>& eval) {
+    out.count += ns == "*" || eval->namespace_ == ns;
+    return true;
+  });
+  out.index = r.state.index(table::evals);
+  return {};
+}
+
+result<> eval_allocs(const read& r, const schema::eval_specific_request& request, schema::eval_allocations_response& out) {
+  r.watch(state::watch_allocs_of_eval(request.eval_id));
+  for (const auto& alloc : r.state.allocs_by_eval(request.eval_id)) out.allocations.push_back(alloc_stub(*alloc, false, true));
+  out.index = r.state.index(table::allocs);
+  return {};
+}
+
+awaitable<result<schema::eval_delete_response>> delete_evals(server_context& context, schema::eval_delete_request request) {
+  if (!context.state().scheduler_config()->pause_eval_broker)
+    co_return fail(errc::invalid, "eval broker is enabled; eval broker must be paused to delete evals");
+  if (request.eval_ids.empty()) co_return fail(errc::invalid, "evaluation IDs are required");
+  auto state = context.state();
+  for (const auto& id : request.eval_ids)
+    if (!state.eval(id)) co_return fail(errc::not_found, "eval {} not found", id);
+  schema::eval_reap_request reap;
+  reap.evals = request.eval_ids;
+  reap.user_initiated = true;
+  CO_TRY_ASSIGN(auto index, co_await context.replicate->apply<fsm::command_type::eval_delete>(reap));
+  schema::eval_delete_response out;
+  out.count = static_cast<int64_t>(request.eval_ids.size());
+  out.index = index;
+  co_return out;
+}
+
+}  // namespace
+
+void add_alloc_methods(rpc::method_table& table, server_context& context) {
+  add_read(table, context, "Alloc.List", &list_allocs);
+  add_read(table, context, "Alloc.GetAlloc", &get_alloc);
+  add_read(table, context, "Alloc.GetAllocs", &get_allocs);
+  add_read(table, context, "Alloc.GetServiceRegistrations", &alloc_services);
+  add_write(table, context, "Alloc.Stop", &stop_alloc);
+}
+
+void add_eval_methods(rpc::method_table& table, server_context& context) {
+  add_read(table, context, "Eval.GetEval", &get_eval);
+  add_read(table, context, "Eval.List", &list_evals);
+  add_read(table, context, "Eval.Count", &count_evals);
+  add_read(table, context, "Eval.Allocations", &eval_allocs);
+  add_write(table, context, "Eval.Delete", &delete_evals);
+}
+
+}  // namespace drover::server

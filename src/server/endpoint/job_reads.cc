@@ -1,0 +1,201 @@
+// Job.* methods that only read.
+#include <algorithm>
+
+#include "jobspec/diff.h"
+#include "schema/alloc_rpc.h"
+#include "schema/job_rpc.h"
+#include "server/endpoint/endpoints.h"
+#include "server/endpoint/stubs.h"
+#include "server/reads.h"
+
+namespace drover::server {
+namespace {
+
+using state::table;
+
+result<> get_job(const read& r, const schema::job_specific_request& request, schema::single_job_response& out) {
+  auto ns = namespace_of(request);
+  r.watch(state::watch_job(ns, request.job_id));
+  out.job = r.state.job(ns, request.job_id);
+  out.index = out.job ? out.job->modify_index : r.state.index(table::jobs);
+  return {};
+}
+
+result<> list_jobs(const read& r, const schema::job_list_request& request, schema::job_list_response& out) {
+  auto ns = namespace_of(request);
+  r.watch(state::watch_jobs(ns, request.prefix));
+  r.watch(state::watch_table(table::job_summaries));
+  page on(request);
+  bool with_meta = request.fields && request.fields->meta;
+  r.state.visit_jobs(ns, request.prefix, [&](const ref<schema::job>& job) {
+    if (on.takes(job->namespace_ + "." + job->id)) {
+      auto summary = r.state.job_summary(job->namespace_, job->id);
+      out.jobs.push_back(job_stub(*job, summary.get(), with_meta));
+    }
+    return !on.full();
+  });
+  out.next_token = on.next_token();
+  out.index = r.state.index({table::jobs, table::job_summaries});
+  return {};
+}
+
+result<> get_summary(const read& r, const schema::job_summary_request& request, schema::job_summary_response& out) {
+  auto ns = namespace_of(request);
+  r.watch(state::watch_job_summary(ns, request.job_id));
+  if (auto summary = r.state.job_summary(ns, request.job_id)) {
+    out.job_summary = *summary;
+    out.index = summary->modify_index;
+  } else {
+    out.index = r.state.index(table::job_summaries);
+  }
+  return {};
+}
+
+result<> list_allocations(const read& r, const schema::job_specific_request& request, schema::job_allocations_response& out) {
+  auto ns = namespace_of(request);
+  r.watch(state::watch_allocs_of_job(ns, request.job_id));
+  auto job = r.state.job(ns, request.job_id);
+  for (const auto& alloc : r.state.allocs_by_job(ns, request.job_id)) {
+    // A purged and registered job starts anew; its predecessor's allocations show only on request.
+    if (!request.all && job && alloc->job && alloc->job->create_index != job->create_index) continue;
+    out.allocations.push_back(alloc_stub(*alloc, false, true));
+  }
+  std::ranges::sort(out.allocations, [](const auto& a, const auto& b) { return std::tie(b.create_index, a.name) < std::tie(a.create_index, b.name); });
+  out.index = r.state.index(table::allocs);
+  return {};
+}
+
+result<> list_evaluations(const read& r, const schema::job_specific_request& request, schema::job_evaluations_response& out) {
+  auto ns = namespace_of(request);
+  r.watch(state::watch_evals_of_job(ns, request.job_id));
+  out.evaluations = r.state.evals_by_job(ns, request.job_id);
+  std::ranges::sort(out.evaluations, [](const auto& a, const auto& b) { return std::tie(b->create_index, a->id) < std::tie(a->create_index, b->id); });
+  out.index = r.state.index(table::evals);
+  return {};
+}
+
+result<> list_deployments(const read& r, const schema::job_specific_request& request, schema::deployment_list_response& out) {
+  auto ns = namespace_of(request);
+  r.watch(state::watch_deployments_of_job(ns, request.job_id));
+  out.deployments = r.state.deployments_by_job(ns, request.job_id);
+  if (auto job = r.state.job(ns, request.job_id); job && !request.all)
+    std::erase_if(out.deployments, [&](const auto& d) { return d->job_create_index != job->create_index; });
+  out.index = r.state.index(table::deployments);
+  return {};
+}
+
+result<> latest_deployment(const read& r, const schema::job_specific_request& request, schema::single_deployment_response& out) {
+  auto ns = namespace_of(request);
+  r.watch(state::watch_deployments_of_job(ns, request.job_id));
+  out.deployment = r.state.latest_deployment(ns, request.job_id);
+  out.index = r.state.index(table::deployments);
+  return {};
+}
+
+// Which older version each version is compared with.
+ref<schema::job> diff_base(const std::vector<ref<schema::job>>& versions, size_t i, const schema::job_versions_request& request) {
+  if (request.diff_version) {
+    auto it = std::ranges::find(versions, *request.diff_version, [](const auto& j) { return j->version; });
+    return it == versions.end() ? nullptr : *it;
+  }
+  if (!request.diff_tag_name.empty()) {
+    auto it = std::ranges::find_if(versions, [&](const auto& j) { return j->version_tag && j->version_tag->name == request.diff_tag_name; });
+    return it == versions.end() ? nullptr : *it;
+  }
+  return i + 1 < versions.size() ? versions[i + 1] : nullptr;
+}
+
+result<> get_versions(const read& r, const schema::job_versions_request& request, schema::job_versions_response& out) {
+  auto ns = namespace_of(request);
+  r.watch(state::watch_job_versions(ns, request.job_id));
+  out.versions = r.state.job_versions(ns, request.job_id);
+  if (request.diffs) {
+    for (size_t i = 0; i < out.versions.size(); ++i) {
+      auto base = diff_base(out.versions, i, request);
+      if (base && base != out.versions[i]) out.diffs.push_back(jobspec::diff(base.get(), out.versions[i].get(), true));
+    }
+  }
+  out.index = out.versions.empty() ? r.state.index(table::job_versions) : out.versions.front()->modify_index;
+  return {};
+}
+
+result<> get_submission(const read& r, const schema::job_submission_request& request, schema::job_submission_response& out) {
+  auto ns = namespace_of(request);
+  r.watch(state::watch_table(table::job_submissions));
+  if (auto submission = r.state.job_submission(ns, request.job_id, request.version)) out.submission = *submission;
+  out.index = r.state.index(table::job_submissions);
+  return {};
+}
+
+result<> scale_status(const read& r, const schema::job_scale_status_request& request, schema::job_scale_status_response& out) {
+  auto ns = namespace_of(request);
+  r.watch(state::watch_job(ns, request.job_id));
+  r.watch(state::watch_allocs_of_job(ns, request.job_id));
+  out.index = r.state.index({table::jobs, table::allocs, table::scaling_events});
+  auto job = r.state.job(ns, request.job_id);
+  if (!job) return {};
+  auto& status = out.job_scale_status.emplace();
+  status.job_id = job->id;
+  status.namespace_ = job->namespace_;
+  status.job_create_index = job->create_index;
+  status.job_modify_index = job->modify_index;
+  status.job_stopped = job->stop;
+  for (const auto& group : job->task_groups) status.task_groups[group.name].desired = group.count;
+  for (const auto& alloc : r.state.allocs_by_job(ns, request.job_id)) {
+    auto it = status.task_groups.find(alloc->task_group);
+    if (it == status.task_groups.end() || alloc->desired_status != "run") continue;
+    if (alloc->client_status == "complete" || alloc->client_status == "failed" || alloc->client_status == "lost") continue;
+    ++it->second.placed;
+    it->second.running += alloc->client_status == "running";
+    if (alloc->deployment_status && alloc->deployment_status->healthy)
+      ++(*alloc->deployment_status->healthy ? it->second.healthy : it->second.unhealthy);
+  }
+  if (auto events = state::find<table::scaling_events>(r.state, {.a = ns, .b = request.job_id, .c = {}}))
+    for (const auto& [group, list] : events->scaling_events)
+      if (auto it = status.task_groups.find(group); it != status.task_groups.end()) it->second.events = list;
+  return {};
+}
+
+result<> job_services(const read& r, const schema::job_service_registrations_request& request,
+                      schema::job_service_registrations_response& out) {
+  auto ns = namespace_of(request);
+  r.watch(state::watch_table(table::services));
+  r.state.visit_services(ns, "", [&](const ref<schema::service_registration>& s) {
+    if (s->job_id == request.job_id) out.services.push_back(s);
+    return true;
+  });
+  out.index = r.state.index(table::services);
+  return {};
+}
+
+result<> list_actions(const read& r, const schema::job_action_list_request& request, schema::job_action_list_response& out) {
+  auto ns = namespace_of(request);
+  r.watch(state::watch_job(ns, request.job_id));
+  auto job = r.state.job(ns, request.job_id);
+  if (!job) return fail(errc::not_found, "job not found");
+  for (const auto& group : job->task_groups)
+    for (const auto& task : group.tasks)
+      for (const auto& action : task.actions)
+        out.actions.push_back({.name = action.name, .command = action.command, .args = action.args, .task_name = task.name, .task_group_name = group.name});
+  out.index = job->modify_index;
+  return {};
+}
+
+}  // namespace
+
+void add_job_reads(rpc::method_table& table, server_context& context) {
+  add_read(table, context, "Job.GetJob", &get_job);
+  add_read(table, context, "Job.List", &list_jobs);
+  add_read(table, context, "Job.Summary", &get_summary);
+  add_read(table, context, "Job.Allocations", &list_allocations);
+  add_read(table, context, "Job.Evaluations", &list_evaluations);
+  add_read(table, context, "Job.Deployments", &list_deployments);
+  add_read(table, context, "Job.LatestDeployment", &latest_deployment);
+  add_read(table, context, "Job.GetJobVersions", &get_versions);
+  add_read(table, context, "Job.GetJobSubmission", &get_submission);
+  add_read(table, context, "Job.ScaleStatus", &scale_status);
+  add_read(table, context, "Job.GetServiceRegistrations", &job_services);
+  add_read(table, context, "Job.GetActions", &list_actions);
+}
+
+}  // namespace drover::server

@@ -1,0 +1,123 @@
+// Namespace.* and ServiceRegistration.* methods.
+#include <algorithm>
+#include <set>
+
+#include "schema/alloc_rpc.h"
+#include "schema/operator_rpc.h"
+#include "server/endpoint/endpoints.h"
+#include "server/reads.h"
+#include "server/replicator.h"
+
+namespace drover::server {
+namespace {
+
+using state::table;
+
+result<> list_namespaces(const read& r, const schema::namespace_list_request& request, schema::namespace_list_response& out) {
+  r.watch(state::watch_table(table::namespaces));
+  page on(request);
+  r.state.visit_namespaces(request.prefix, [&](const ref<schema::namespace_definition>& each) {
+    if (on.takes(each->name)) out.namespaces.push_back(each);
+    return !on.full();
+  });
+  out.next_token = on.next_token();
+  out.index = r.state.index(table::namespaces);
+  return {};
+}
+
+result<> get_namespace(const read& r, const schema::namespace_specific_request& request, schema::single_namespace_response& out) {
+  r.watch(state::watch_record(table::namespaces, request.name));
+  out.namespace_ = r.state.namespace_named(request.name);
+  out.index = out.namespace_ ? out.namespace_->modify_index : r.state.index(table::namespaces);
+  return {};
+}
+
+bool is_namespace_name(std::string_view name) {
+  return !name.empty() && name.size() <= 128 && std::ranges::all_of(name, [](unsigned char c) { return std::isalnum(c) || c == '-'; });
+}
+
+awaitable<result<schema::generic_response>> upsert_namespaces(server_context& context, schema::namespace_upsert_request request) {
+  if (request.namespaces.empty()) co_return fail(errc::invalid, "must specify at least one namespace");
+  for (const auto& each : request.namespaces)
+    if (!is_namespace_name(each->name))
+      co_return fail(errc::invalid, "invalid namespace name \"{}\": use 1 to 128 letters, digits and dashes", each->name);
+  request.auth_token.clear();
+  schema::generic_response out;
+  CO_TRY_ASSIGN(out.index, co_await context.replicate->apply<fsm::command_type::namespace_upsert>(request));
+  co_return out;
+}
+
+awaitable<result<schema::generic_response>> delete_namespaces(server_context& context, schema::namespace_delete_request request) {
+  if (request.namespaces.empty()) co_return fail(errc::invalid, "must specify at least one namespace to delete");
+  if (std::ranges::find(request.namespaces, "default") != request.namespaces.end()) co_return fail(errc::invalid, "can not delete default namespace");
+  request.auth_token.clear();
+  schema::generic_response out;
+  CO_TRY_ASSIGN(out.index, co_await context.replicate->apply<fsm::command_type::namespace_delete>(request));
+  co_return out;
+}
+
+result<> list_services(const read& r, const schema::service_registration_list_request& request,
+                       schema::service_registration_list_response& out) {
+  r.watch(state::watch_table(table::services));
+  std::map<std::string, std::map<std::string, std::set<std::string>>> tags;
+  r.state.visit_services(namespace_of(request), request.prefix, [&](const ref<schema::service_registration>& service) {
+    auto& of_service = tags[service->namespace_][service->service_name];
+    of_service.insert(service->tags.begin(), service->tags.end());
+    return true;
+  });
+  for (const auto& [ns, services] : tags) {
+    auto& stub = out.services.emplace_back();
+    stub.namespace_ = ns;
+    for (const auto& [name, all] : services) stub.services.push_back({.service_name = name, .tags = {all.begin(), all.end()}});
+  }
+  out.index = r.state.index(table::services);
+  return {};
+}
+
+result<> get_service(const read& r, const schema::service_registration_by_name_request& request,
+                     schema::service_registration_by_name_response& out) {
+  auto ns = namespace_of(request);
+  r.watch(state::watch_services_named(ns, request.service_name));
+  r.state.visit_services(ns, request.service_name, [&](const ref<schema::service_registration>& service) {
+    if (service->service_name == request.service_name) out.services.push_back(service);
+    return true;
+  });
+  out.index = r.state.index(table::services);
+  return {};
+}
+
+awaitable<result<schema::service_registration_upsert_response>> upsert_services(server_context& context,
+                                                                                schema::service_registration_upsert_request request) {
+  request.auth_token.clear();
+  schema::service_registration_upsert_response out;
+  CO_TRY_ASSIGN(out.index, co_await context.replicate->apply<fsm::command_type::service_upsert>(request));
+  co_return out;
+}
+
+awaitable<result<schema::service_registration_delete_by_id_response>> delete_service(server_context& context,
+                                                                                     schema::service_registration_delete_by_id_request request) {
+  if (request.id.empty()) co_return fail(errc::invalid, "missing service registration ID");
+  request.namespace_ = namespace_of(request);
+  request.auth_token.clear();
+  schema::service_registration_delete_by_id_response out;
+  CO_TRY_ASSIGN(out.index, co_await context.replicate->apply<fsm::command_type::service_delete_by_id>(request));
+  co_return out;
+}
+
+}  // namespace
+
+void add_namespace_methods(rpc::method_table& table, server_context& context) {
+  add_read(table, context, "Namespace.ListNamespaces", &list_namespaces);
+  add_read(table, context, "Namespace.GetNamespace", &get_namespace);
+  add_write(table, context, "Namespace.UpsertNamespaces", &upsert_namespaces);
+  add_write(table, context, "Namespace.DeleteNamespaces", &delete_namespaces);
+}
+
+void add_service_methods(rpc::method_table& table, server_context& context) {
+  add_read(table, context, "ServiceRegistration.List", &list_services);
+  add_read(table, context, "ServiceRegistration.GetService", &get_service);
+  add_write(table, context, "ServiceRegistration.Upsert", &upsert_services);
+  add_write(table, context, "ServiceRegistration.DeleteByID", &delete_service);
+}
+
+}  // namespace drover::server

@@ -1,0 +1,120 @@
+// Node.* and NodePool.* methods that only read, the client's allocation watch among them.
+#include "schema/node_rpc.h"
+#include "server/endpoint/endpoints.h"
+#include "server/endpoint/stubs.h"
+#include "server/reads.h"
+
+namespace drover::server {
+namespace {
+
+using state::table;
+
+result<> list_nodes(const read& r, const schema::node_list_request& request, schema::node_list_response& out) {
+  r.watch(state::watch_table(table::nodes));
+  page on(request);
+  r.state.visit_nodes(request.prefix, [&](const ref<schema::node>& node) {
+    if (on.takes(node->id))
+      out.nodes.push_back(node_stub(*node, request.fields && request.fields->resources, request.fields && request.fields->os));
+    return !on.full();
+  });
+  out.next_token = on.next_token();
+  out.index = r.state.index(table::nodes);
+  return {};
+}
+
+result<> get_node(const read& r, const schema::node_specific_request& request, schema::single_node_response& out) {
+  r.watch(state::watch_node(request.node_id));
+  auto node = r.state.node(request.node_id);
+  out.index = node ? node->modify_index : r.state.index(table::nodes);
+  if (!node) return {};
+  auto shown = std::make_shared<schema::node>(*node);
+  shown->secret_id.clear();
+  shown->drain = node->drain_strategy.has_value();
+  out.node = std::move(shown);
+  return {};
+}
+
+result<> node_allocs(const read& r, const schema::node_specific_request& request, schema::node_allocs_response& out) {
+  r.watch(state::watch_allocs_of_node(request.node_id));
+  out.allocs = r.state.allocs_by_node(request.node_id);
+  out.index = r.state.index(table::allocs);
+  return {};
+}
+
+// What a client asks for in a loop. The secret proves that it is the node.
+result<> client_allocs(const read& r, const schema::node_specific_request& request, schema::node_client_allocs_response& out) {
+  if (request.secret_id.empty()) return fail(errc::invalid, "missing secret ID for node \"{}\"", request.node_id);
+  auto node = r.state.node(request.node_id);
+  if (!node) return fail(errc::not_found, "node not found");
+  if (node->secret_id != request.secret_id) return fail(errc::permission_denied, "Permission denied");
+  r.watch(state::watch_allocs_of_node(request.node_id));
+  r.watch(state::watch_node(request.node_id));
+  r.state.visit_allocs_by_node(request.node_id, [&](const ref<schema::allocation>& alloc) {
+    out.allocs[alloc->id] = alloc->alloc_modify_index;
+    out.index = std::max(out.index, alloc->alloc_modify_index);
+    return true;
+  });
+  // Removals change no allocation's index; the table's does.
+  out.index = std::max(out.index, r.state.index(table::allocs));
+  if (out.index == 0) out.index = 1;
+  return {};
+}
+
+result<> list_pools(const read& r, const schema::node_pool_list_request& request, schema::node_pool_list_response& out) {
+  r.watch(state::watch_table(table::node_pools));
+  page on(request);
+  r.state.visit_node_pools(request.prefix, [&](const ref<schema::node_pool>& pool) {
+    if (on.takes(pool->name)) out.node_pools.push_back(pool);
+    return !on.full();
+  });
+  out.next_token = on.next_token();
+  out.index = r.state.index(table::node_pools);
+  return {};
+}
+
+result<> get_pool(const read& r, const schema::node_pool_specific_request& request, schema::single_node_pool_response& out) {
+  r.watch(state::watch_record(table::node_pools, request.name));
+  out.node_pool = r.state.node_pool(request.name);
+  out.index = out.node_pool ? out.node_pool->modify_index : r.state.index(table::node_pools);
+  return {};
+}
+
+result<> pool_nodes(const read& r, const schema::node_pool_nodes_request& request, schema::node_pool_nodes_response& out) {
+  r.watch(state::watch_table(table::nodes));
+  if (!r.state.node_pool(request.name)) return fail(errc::not_found, "node pool not found");
+  r.state.visit_nodes("", [&](const ref<schema::node>& node) {
+    if (request.name == "all" || node->node_pool == request.name)
+      out.nodes.push_back(node_stub(*node, request.fields && request.fields->resources, request.fields && request.fields->os));
+    return true;
+  });
+  out.index = r.state.index(table::nodes);
+  return {};
+}
+
+result<> pool_jobs(const read& r, const schema::node_pool_jobs_request& request, schema::node_pool_jobs_response& out) {
+  r.watch(state::watch_table(table::jobs));
+  if (!r.state.node_pool(request.name)) return fail(errc::not_found, "node pool not found");
+  r.state.visit_jobs(namespace_of(request), "", [&](const ref<schema::job>& job) {
+    if (job->node_pool != request.name) return true;
+    auto summary = r.state.job_summary(job->namespace_, job->id);
+    out.jobs.push_back(job_stub(*job, summary.get(), request.fields && request.fields->meta));
+    return true;
+  });
+  out.index = r.state.index({table::jobs, table::job_summaries});
+  return {};
+}
+
+}  // namespace
+
+void add_node_reads(rpc::method_table& table, server_context& context) {
+  add_read(table, context, "Node.List", &list_nodes);
+  add_read(table, context, "Node.GetNode", &get_node);
+  add_read(table, context, "Node.GetAllocs", &node_allocs);
+  add_read(table, context, "Node.GetClientAllocs", &client_allocs);
+  add_read(table, context, "NodePool.List", &list_pools);
+  add_read(table, context, "NodePool.GetNodePool", &get_pool);
+  add_read(table, context, "NodePool.ListNodes", &pool_nodes);
+  add_read(table, context, "NodePool.ListJobs", &pool_jobs);
+}
+
+}  // namespace drover::server

@@ -1,0 +1,28 @@
+// The garbage collector: ended evaluations, allocations, jobs, deployments and nodes that are old enough leave the state.
+// The leader's alone; loop thread only. What to collect is a pure function of the state and the time.
+#pragma once
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "net/task_scope.h"
+#include "server/context.h"
+
+namespace drover::server {
+
+struct garbage {
+  std::vector<std::string> evals;
+  std::vector<std::string> allocs;
+  std::vector<std::pair<std::string, std::string>> jobs;  // namespace, id
+  std::vector<std::string> deployments;
+  std::vector<std::string> nodes;
+  bool empty() const { return evals.empty() && allocs.empty() && jobs.empty() && deployments.empty() && nodes.empty(); }
+};
+// With `force` age does not matter, only that a thing has ended.
+garbage find_garbage(const state::snapshot& state, const gc_thresholds& thresholds, timestamp now, bool force);
+
+// Removes it, in a few log entries.
+net::awaitable<result<>> collect(server_context& context, garbage what);
+
+}  // namespace drover::server

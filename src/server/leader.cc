@@ -1,0 +1,244 @@
+#include "server/leader.h"
+
+#include <algorithm>
+
+#include "schema/node_rpc.h"
+#include "schema/operator_rpc.h"
+#include "server/blocked_evals.h"
+#include "server/deployments.h"
+#include "server/eval_broker.h"
+#include "server/gc.h"
+#include "server/heartbeats.h"
+#include "server/plan_queue.h"
+#include "server/replicator.h"
+
+namespace drover::server {
+
+using schema::ref;
+
+namespace {
+
+bool occupies(const schema::allocation& alloc) {
+  return alloc.client_status != "complete" && alloc.client_status != "failed" && alloc.client_status != "lost";
+}
+
+bool takes_work(const schema::node* node) {
+  return node != nullptr && node->status == "ready" && node->scheduling_eligibility == "eligible" && !node->drain_strategy;
+}
+
+}  // namespace
+
+leader_duties::leader_duties(server_context& context) : context_(context), scope_(context.loop, context.logger) {
+  context_.heartbeats->on_missed = [this](std::string node_id) { scope_.spawn(&leader_duties::mark_down, this, std::move(node_id)); };
+  context_.broker->on_failed = [this](ref<schema::evaluation> eval) { scope_.spawn(&leader_duties::fail_eval, this, std::move(eval)); };
+  scope_.spawn(cancel_superseded());
+  scope_.spawn(collect_regularly());
+  scope_.spawn(retry_failed_plans());
+}
+
+void leader_duties::establish() {
+  leading_ = true;
+  context_.logger.info("cluster leadership acquired");
+  auto state = context_.store.current();
+  context_.followed = state;
+  context_.plans->set_enabled(true);
+  context_.blocked->set_enabled(true);
+  apply_scheduler_config(state);
+  restore_evals(state);
+  context_.heartbeats->set_enabled(true);
+  state.visit_nodes("", [&](const ref<schema::node>& node) {
+    if (node->status != "down") context_.heartbeats->give_grace(node->id);
+    return true;
+  });
+  context_.deployments->set_enabled(true);
+  scope_.spawn(write_defaults());
+}
+
+void leader_duties::revoke() {
+  leading_ = false;
+  context_.logger.info("cluster leadership lost");
+  context_.broker->set_enabled(false);
+  context_.blocked->set_enabled(false);
+  context_.plans->set_enabled(false);
+  context_.heartbeats->set_enabled(false);
+  context_.deployments->set_enabled(false);
+}
+
+void leader_duties::apply_scheduler_config(const state::snapshot& state) {
+  bool paused = state.scheduler_config()->pause_eval_broker;
+  if (context_.broker->enabled() == !paused) return;
+  context_.broker->set_enabled(!paused);
+  context_.logger.info("eval broker status modified", {{"paused", paused}});
+}
+
+void leader_duties::restore_evals(const state::snapshot& state) {
+  state.visit_evals("", [&](const ref<schema::evaluation>& eval) {
+    if (eval->status == "pending") context_.broker->enqueue(eval);
+    else if (eval->status == "blocked") context_.blocked->block(eval);
+    return true;
+  });
+}
+
+void leader_duties::note(const fsm::commit_event& event) {
+  for (const auto& change : event.changes) {
+    switch (change.table) {
+      case state::table::evals:
+        if (auto eval = change.after_as<state::table::evals>()) note_eval(eval);
+        break;
+      case state::table::nodes:
+        note_node(change.before_as<state::table::nodes>().get(), change.after_as<state::table::nodes>().get(), event.index);
+        break;
+      case state::table::allocs:
+        note_alloc(change.before_as<state::table::allocs>().get(), change.after_as<state::table::allocs>().get(), event.index);
+        break;
+      case state::table::deployments:
+        if (auto deployment = change.after_as<state::table::deployments>()) context_.deployments->changed(deployment->id);
+        break;
+      case state::table::jobs:
+        if (auto job = change.after_as<state::table::jobs>(); job && job->stop) context_.blocked->untrack(job->namespace_, job->id);
+        break;
+      case state::table::scheduler_config: {
+        bool was_enabled = context_.broker->enabled();
+        apply_scheduler_config(event.state);
+        if (!was_enabled) restore_evals(event.state);
+        break;
+      }
+      default: break;
+    }
+  }
+}
+
+void leader_duties::note_eval(const ref<schema::evaluation>& eval) {
+  if (eval->status == "pending") return context_.broker->enqueue(eval);
+  if (eval->status == "blocked") {
+    context_.blocked->block(eval);
+    if (context_.blocked->has_duplicates()) context_.broker->superseded_event().set();
+    return;
+  }
+  // The job was planned with nothing missing: what was blocked of it has nothing left to do.
+  if (eval->status == "complete" && eval->failed_tg_allocs.empty() && eval->blocked_eval.empty())
+    context_.blocked->untrack(eval->namespace_, eval->job_id);
+}
+
+void leader_duties::note_node(const schema::node* before, const schema::node* after, uint64_t index) {
+  if (after == nullptr || !takes_work(after)) return;
+  bool came = !takes_work(before);
+  bool changed = before != nullptr && before->computed_class != after->computed_class;
+  if (!came && !changed) return;
+  context_.blocked->unblock(after->computed_class, index);
+  context_.blocked->unblock_node(after->id, index);
+}
+
+void leader_duties::note_alloc(const schema::allocation* before, const schema::allocation* after, uint64_t index) {
+  if (after != nullptr && !after->deployment_id.empty()) context_.deployments->changed(after->deployment_id);
+  bool freed = before != nullptr && occupies(*before) && (after == nullptr || !occupies(*after));
+  if (!freed) return;
+  auto node = context_.followed.node(before->node_id);
+  if (!node) return;
+  context_.blocked->unblock(node->computed_class, index);
+  context_.blocked->unblock_node(node->id, index);
+}
+
+// What a new cluster has from its first leader: an id and a scheduler configuration.
+net::awaitable<void> leader_duties::write_defaults() {
+  auto state = context_.store.current();
+  if (state.cluster_id().empty()) {
+    state::cluster_metadata metadata;
+    metadata.cluster_id = context_.random.uuid();
+    metadata.create_time = context_.now_ns();
+    auto written = co_await context_.replicate->apply<fsm::command_type::cluster_metadata>(metadata);
+    if (written) context_.logger.info("established cluster id", {{"cluster_id", metadata.cluster_id}, {"create_time", metadata.create_time}});
+    else context_.logger.warn("the cluster id could not be written", {{"error", written.error().text()}});
+  }
+  if (state.index(state::table::scheduler_config) == 0) {
+    schema::scheduler_set_config_request request;
+    request.config = context_.options.default_scheduler_config;
+    auto written = co_await context_.replicate->apply<fsm::command_type::scheduler_config>(request);
+    if (!written) context_.logger.warn("the scheduler configuration could not be written", {{"error", written.error().text()}});
+  }
+}
+
+net::awaitable<void> leader_duties::mark_down(std::string node_id) {
+  auto node = context_.state().node(node_id);
+  if (!leading_ || !node || node->status == "down") co_return;
+  context_.logger.warn("node TTL expired", {{"node_id", node_id}});
+  schema::node_event event;
+  event.subsystem = "Cluster";
+  event.message = "Node heartbeat missed";
+  event.timestamp = context_.clock.now();
+  schema::node_update_status_request request;
+  request.node_id = node_id;
+  request.status = "down";
+  request.node_event = event;
+  // Through the method, which also writes the evaluations that follow.
+  auto answer = co_await context_.call<schema::node_update_response>("Node.UpdateStatus", std::move(request));
+  if (answer) co_return;
+  context_.logger.error("a lost node could not be marked as down", {{"node_id", node_id}, {"error", answer.error().text()}});
+  context_.heartbeats->give_grace(node_id);
+}
+
+// An evaluation that could not be processed again and again fails, and is tried once more after a while.
+net::awaitable<void> leader_duties::fail_eval(ref<schema::evaluation> eval) {
+  auto failed = std::make_shared<schema::evaluation>(*eval);
+  failed->status = "failed";
+  failed->status_description = fmt::format("evaluation reached delivery limit ({})", context_.options.eval_delivery_limit);
+  auto follow_up = std::make_shared<schema::evaluation>(*eval);
+  follow_up->id = context_.random.uuid();
+  follow_up->triggered_by = "failed-follow-up";
+  follow_up->status = "pending";
+  follow_up->previous_eval = eval->id;
+  auto least = context_.options.eval_failed_follow_up_min, most = context_.options.eval_failed_follow_up_max;
+  follow_up->wait_until = context_.clock.now() + least + duration(static_cast<int64_t>(context_.random.below(static_cast<uint64_t>((most - least).ns) + 1)));
+  follow_up->create_time = follow_up->modify_time = context_.now_ns();
+  failed->next_eval = follow_up->id;
+  failed->modify_time = context_.now_ns();
+  schema::eval_update_request update;
+  update.evals = {failed, follow_up};
+  auto written = co_await context_.replicate->apply<fsm::command_type::eval_update>(update);
+  if (!written) context_.logger.error("a failed evaluation could not be stored", {{"eval_id", eval->id}, {"error", written.error().text()}});
+}
+
+net::awaitable<void> leader_duties::cancel_superseded() {
+  for (;;) {
+    co_await context_.broker->superseded_event().wait();
+    schema::eval_update_request update;
+    auto evals = context_.broker->take_superseded();
+    for (auto& duplicate : context_.blocked->take_duplicates()) evals.push_back(std::move(duplicate));
+    for (const auto& eval : evals) {
+      auto canceled = std::make_shared<schema::evaluation>(*eval);
+      canceled->status = "canceled";
+      canceled->status_description = eval->status == "blocked" ? fmt::format("existing blocked evaluation exists for job \"{}\"", eval->job_id)
+                                                               : "canceled after more recent eval was processed";
+      canceled->modify_time = context_.now_ns();
+      update.evals.push_back(std::move(canceled));
+    }
+    if (update.evals.empty()) continue;
+    auto written = co_await context_.replicate->apply<fsm::command_type::eval_update>(update);
+    if (!written) context_.logger.warn("superseded evaluations could not be stored", {{"error", written.error().text()}});
+  }
+}
+
+net::awaitable<result<>> leader_duties::collect_garbage(bool force) {
+  auto what = find_garbage(context_.state(), context_.options.gc, context_.clock.now(), force);
+  if (what.empty()) co_return result<>{};
+  context_.logger.debug("collecting garbage", {{"evals", what.evals.size()}, {"allocs", what.allocs.size()}, {"jobs", what.jobs.size()},
+                                               {"deployments", what.deployments.size()}, {"nodes", what.nodes.size()}});
+  co_return co_await collect(context_, std::move(what));
+}
+
+net::awaitable<void> leader_duties::collect_regularly() {
+  for (;;) {
+    co_await net::sleep_for(context_.options.gc.interval);
+    if (!leading_) continue;
+    if (auto done = co_await collect_garbage(false); !done) context_.logger.warn("garbage collection failed", {{"error", done.error().text()}});
+  }
+}
+
+net::awaitable<void> leader_duties::retry_failed_plans() {
+  for (;;) {
+    co_await net::sleep_for(minutes(1));
+    if (leading_) context_.blocked->unblock_failed();
+  }
+}
+
+}  // namespace drover::server

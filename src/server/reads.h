@@ -1,0 +1,97 @@
+// Read methods as pure functions of a snapshot, and the loop that makes any of them a blocking query.
+//
+// A read function fills its answer, sets answer.index (what X-Nomad-Index shows) and says what a later change of the answer would touch.
+// add_read() registers it: the method then answers at once, or, when min_query_index is set, as soon as the index has passed it.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "rpc/channel.h"
+#include "schema/common.h"
+#include "server/context.h"
+#include "state/snapshot.h"
+#include "state/store.h"
+
+namespace drover::server {
+
+using net::awaitable;
+using schema::ref;
+
+// What a read looks at: the state, and the keys whose change would change the answer.
+struct read {
+  const state::snapshot& state;
+  std::vector<state::watch_key>& watched;
+  void watch(state::watch_key key) const { watched.push_back(std::move(key)); }
+};
+
+template <class Request, class Response>
+using read_function = result<> (*)(const read&, const Request&, Response&);
+
+// "" means default. "*" is passed on.
+inline std::string_view namespace_of(const schema::query_options& q) { return q.namespace_.empty() ? "default" : std::string_view(q.namespace_); }
+inline std::string namespace_of(const schema::write_request& q) { return q.namespace_.empty() ? "default" : q.namespace_; }
+
+// A page of a list that is visited in key order. next_token is the key of the first element of the next page.
+class page {
+ public:
+  explicit page(const schema::query_options& q) : per_page_(q.per_page), from_(q.next_token) {}
+  // Is this element on the page? Once full() the visit may stop.
+  bool takes(std::string_view key) {
+    if (skipping_ && !from_.empty() && key < from_) return false;
+    skipping_ = false;
+    if (per_page_ > 0 && taken_ == per_page_) {
+      if (next_.empty()) next_ = key;
+      return false;
+    }
+    ++taken_;
+    return true;
+  }
+  bool full() const { return !next_.empty(); }
+  const std::string& next_token() const { return next_; }
+
+ private:
+  int32_t per_page_;
+  std::string from_;
+  std::string next_;
+  int32_t taken_ = 0;
+  bool skipping_ = true;
+};
+
+using erased_read = std::function<result<uint64_t>(const read&)>;
+// Runs `attempt` until it gives an index above options.min_query_index, or the query's time is over (then its last answer stands).
+awaitable<result<>> run_read(server_context& context, schema::query_options options, erased_read attempt);
+
+template <class Request, class Response>
+awaitable<result<Response>> answer_read(server_context& context, read_function<Request, Response> function, Request request) {
+  Response response;
+  auto done = co_await run_read(context, request, [&](const read& r) -> result<uint64_t> {
+    response = Response();
+    TRY(function(r, request, response));
+    return response.index;
+  });
+  if (!done) co_return std::unexpected(std::move(done).error());
+  response.known_leader = context.has_leader();
+  co_return response;
+}
+
+template <class Request, class Response>
+void add_read(rpc::method_table& table, server_context& context, std::string name, read_function<Request, Response> function) {
+  table.add<Request, Response>(std::move(name), [&context, function](rpc::call_context, Request request) {
+    return answer_read<Request, Response>(context, function, std::move(request));
+  });
+}
+
+// Write methods: add_write(table, context, "Job.Register", &register_job) with
+// awaitable<result<Response>> register_job(server_context&, Request).
+template <class Request, class Response>
+void add_write(rpc::method_table& table, server_context& context, std::string name,
+               awaitable<result<Response>> (*function)(server_context&, Request)) {
+  table.add<Request, Response>(std::move(name), [&context, function](rpc::call_context, Request request) {
+    return function(context, std::move(request));
+  });
+}
+
+}  // namespace drover::server

@@ -1,0 +1,41 @@
+// Writes: a command goes into the log and comes back applied. Loop thread; the Raft thread answers through a post.
+#pragma once
+
+#include <any>
+
+#include "base/result.h"
+#include "fsm/commands.h"
+#include "net/loop.h"
+#include "raft/raft.h"
+
+namespace drover::server {
+
+class replicator {
+ public:
+  // Both must outlive every call.
+  replicator(net::loop& l, raft::node& node) : loop_(l), node_(node) {}
+
+  // The index at which the command was applied. Errors: unavailable ("No cluster leader"), too_large, io, and whatever the command itself
+  // refuses (conflict, not_found, invalid). The request is encoded before this returns.
+  template <fsm::command_type C>
+  net::awaitable<result<uint64_t>> apply(const fsm::request_of<C>& request) {
+    return index_of(submit(fsm::encode<C>(request)));
+  }
+  // For the commands that answer whether they did it (compare and set).
+  template <fsm::command_type C>
+  net::awaitable<result<std::pair<uint64_t, bool>>> apply_if(const fsm::request_of<C>& request) {
+    return truth_of(submit(fsm::encode<C>(request)));
+  }
+  // Everything that was committed before has been applied when this returns.
+  net::awaitable<result<>> barrier();
+
+ private:
+  net::awaitable<result<raft::apply_outcome>> submit(std::string entry);
+  static net::awaitable<result<uint64_t>> index_of(net::awaitable<result<raft::apply_outcome>> outcome);
+  static net::awaitable<result<std::pair<uint64_t, bool>>> truth_of(net::awaitable<result<raft::apply_outcome>> outcome);
+
+  net::loop& loop_;
+  raft::node& node_;
+};
+
+}  // namespace drover::server

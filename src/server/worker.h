@@ -1,0 +1,48 @@
+// A scheduling worker: takes an evaluation, runs the scheduler on its own thread, has the plan committed, stores the outcome.
+// Loop thread only; only schedule() itself runs elsewhere, on immutable data.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "net/blocking.h"
+#include "net/task_scope.h"
+#include "sched/scheduler.h"
+#include "server/context.h"
+#include "server/eval_broker.h"
+#include "server/view_follower.h"
+
+namespace drover::server {
+
+class worker {
+ public:
+  worker(server_context& context, std::string id, std::vector<std::string> types);
+
+  void start();
+  void note(const fsm::commit_event& event) { follower_.note(event); }
+  const std::string& id() const { return id_; }
+  const std::vector<std::string>& types() const { return types_; }
+  bool busy() const { return lease_.has_value(); }
+  timestamp started() const { return started_; }
+  net::awaitable<void> stop() { co_await scope_.stop(); }
+
+ private:
+  net::awaitable<void> run();
+  net::awaitable<void> keep_lease();
+  net::awaitable<result<>> process(const eval_lease& lease);
+  net::awaitable<sched::outcome> schedule(const schema::evaluation& eval, uint64_t seed, uint32_t attempt);
+  net::awaitable<result<>> store(const sched::outcome& outcome);
+
+  server_context& context_;
+  log::logger logger_;
+  std::string id_;
+  std::vector<std::string> types_;
+  timestamp started_;
+  std::optional<eval_lease> lease_;
+  view_follower follower_;
+  net::blocking_pool thread_;
+  net::task_scope scope_;
+};
+
+}  // namespace drover::server
