@@ -71,7 +71,8 @@ bool is_absent(const schema::update_strategy& update) {
   return codec::equal(update, schema::update_strategy{}) || codec::equal(update, no_update());
 }
 
-// A stored job says only these two at job level (see the end of canonicalize); its zeros must not reach a group that was added since.
+// A stored job says only these two at job level (see the end of canonicalize); its zeros must not reach a group that
+// was added since.
 schema::update_strategy stored_part(const schema::update_strategy& update) {
   schema::update_strategy part;
   part.stagger = update.stagger;
@@ -88,7 +89,9 @@ void inherit(std::optional<T>& own, const std::optional<T>& from_job, const std:
   if (defaults.has_value()) fill(*own, *defaults);
 }
 
-bool has_reschedule(std::string_view type) { return type != "system" && type != "sysbatch"; }
+bool has_reschedule(std::string_view type) {
+  return type != "system" && type != "sysbatch";
+}
 
 // ${JOB}, ${TASKGROUP}, ${TASK} and ${BASE} are known now; the others are for the node.
 std::string interpolate_name(std::string text, const schema::job& job, const schema::task_group& group,
@@ -145,8 +148,8 @@ void canonicalize(schema::consul_connect& connect) {
 void canonicalize(schema::service& service, const schema::job& job, const schema::task_group& group,
                   std::string_view task) {
   std::string_view shown = task.empty() ? std::string_view("group") : task;
-  fill(service.name, task.empty() ? fmt::format("{}-{}", job.name, group.name)
-                                  : fmt::format("{}-{}-{}", job.name, group.name, task));
+  fill(service.name,
+       task.empty() ? fmt::format("{}-{}", job.name, group.name) : fmt::format("{}-{}-{}", job.name, group.name, task));
   service.name = interpolate_name(std::move(service.name), job, group, shown);
   fill(service.address_mode, "auto");
   fill(service.on_update, "require_healthy");
@@ -163,6 +166,10 @@ void canonicalize(schema::service& service, const schema::job& job, const schema
     fill(service.identity->name, fmt::format("consul-service_{}-{}-{}", shown, service.name, service.port_label));
     fill(service.identity->service_name, service.name);
     canonicalize(*service.identity);
+  }
+  if (service.weights.has_value()) {
+    fill(service.weights->passing, 1);
+    fill(service.weights->warning, 1);
   }
   if (service.connect.has_value()) canonicalize(*service.connect);
   for (auto& check : service.checks) canonicalize(check, service, task);
@@ -224,7 +231,8 @@ void canonicalize(schema::task_csi_plugin_config& plugin) {
 
 void canonicalize(schema::task& task, const schema::job& job, const schema::task_group& group) {
   fill(task.kill_timeout, seconds(5));
-  if (!task.restart_policy.has_value()) task.restart_policy.emplace().render_templates = group.restart_policy->render_templates;
+  if (!task.restart_policy.has_value())
+    task.restart_policy.emplace().render_templates = group.restart_policy->render_templates;
   fill(*task.restart_policy, *group.restart_policy);
   if (!task.resources.has_value()) task.resources.emplace();
   canonicalize(*task.resources);
@@ -264,7 +272,8 @@ void canonicalize_policies(schema::task_group& group, const schema::job& job,
     reschedule = default_reschedule_policy(job.type);
   inherit(group.reschedule_policy, job.reschedule, reschedule);
   std::optional<schema::migrate_strategy> migrate;
-  if (job.type == "service" || group.migrate.has_value() || job.migrate.has_value()) migrate = default_migrate_strategy();
+  if (job.type == "service" || group.migrate.has_value() || job.migrate.has_value())
+    migrate = default_migrate_strategy();
   inherit(group.migrate, job.migrate, migrate);
   if (!group.restart_policy.has_value()) group.restart_policy.emplace();
   fill(*group.restart_policy, default_restart_policy(job.type));

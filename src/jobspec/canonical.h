@@ -1,7 +1,8 @@
-// The one form of a job: every default filled in, policies of the job pushed down to its groups and from there to tasks, empty maps absent.
-// After canonicalize() a group has restart_policy, ephemeral_disk, reschedule_policy (service and batch), update (service; system where the job
-// has one) and migrate (service), each with all members set; a task has restart_policy, resources and log_config. What a person wrote is kept.
-// Idempotent; never fails: what makes no sense is for validate.h to refuse. Pure and thread-safe.
+// The one form of a job: every default filled in, policies of the job pushed down to its groups and from there to
+// tasks, empty maps absent. After canonicalize() a group has restart_policy, ephemeral_disk, reschedule_policy (service
+// and batch), update (service; system where the job has one) and migrate (service), each with all members set; a task
+// has restart_policy, resources and log_config. What a person wrote is kept. Idempotent; never fails: what makes no
+// sense is for validate.h to refuse. Pure and thread-safe.
 #pragma once
 
 #include "schema/job.h"

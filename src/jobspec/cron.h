@@ -1,5 +1,7 @@
-// Cron expressions of periodic jobs: five to seven fields (second minute hour day month weekday year; second and year may be left out) or
-// @hourly, @daily, @weekly, @monthly, @yearly, @annually, @midnight, "@every 1h30m". Works on wall-clock time; the zone is the caller's. Values; pure.
+// Cron expressions of periodic jobs: five to seven fields (second minute hour day month weekday year; second and year
+// may be left out) or
+// @hourly, @daily, @weekly, @monthly, @yearly, @annually, @midnight, "@every 1h30m". Works on wall-clock time; the zone
+// is the caller's. Values; pure.
 #pragma once
 
 #include <cstdint>
@@ -16,7 +18,8 @@ class cron {
  public:
   static result<cron> parse(std::string_view text);
 
-  // The first instant after `after` that matches, both read as wall-clock time; nothing if none does within cron_years_max years.
+  // The first instant after `after` that matches, both read as wall-clock time; nothing if none does within
+  // cron_years_max years.
   std::optional<timestamp> next(timestamp after) const;
 
  private:

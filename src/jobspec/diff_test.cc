@@ -27,10 +27,12 @@ std::string notes(const std::vector<std::string>& annotations) {
   return annotations.empty() ? "" : " (" + join(annotations, ", ") + ")";
 }
 
-void show(std::string& out, size_t indent, const std::vector<schema::field_diff>& fields, const std::vector<schema::object_diff>& objects) {
+void show(std::string& out, size_t indent, const std::vector<schema::field_diff>& fields,
+          const std::vector<schema::object_diff>& objects) {
   std::string blanks(indent, ' ');
   for (const auto& f : fields)
-    out += fmt::format("{}{}{}: \"{}\" => \"{}\"{}\n", blanks, mark(f.type), f.name, f.old, f.new_, notes(f.annotations));
+    out +=
+        fmt::format("{}{}{}: \"{}\" => \"{}\"{}\n", blanks, mark(f.type), f.name, f.old, f.new_, notes(f.annotations));
   for (const auto& o : objects) {
     out += fmt::format("{}{}{}\n", blanks, mark(o.type), o.name);
     show(out, indent + 2, o.fields, o.objects);
@@ -65,8 +67,10 @@ TEST(diff, cases) {
 }
 
 TEST(diff, contextual_adds_what_stays_the_same) {
-  auto before = canonical("job \"j\" {\n group \"g\" {\n task \"t\" {\n driver = \"exec\"\n resources { cpu = 1 }\n}\n}\n}");
-  auto after = canonical("job \"j\" {\n group \"g\" {\n task \"t\" {\n driver = \"exec\"\n resources { cpu = 2 }\n}\n}\n}");
+  auto before =
+      canonical("job \"j\" {\n group \"g\" {\n task \"t\" {\n driver = \"exec\"\n resources { cpu = 1 }\n}\n}\n}");
+  auto after =
+      canonical("job \"j\" {\n group \"g\" {\n task \"t\" {\n driver = \"exec\"\n resources { cpu = 2 }\n}\n}\n}");
   auto plain = diff(&*before, &*after);
   EXPECT_EQ(plain.task_groups.at(0).tasks.at(0).objects.at(0).fields.size(), 1u);
   auto contextual = diff(&*before, &*after, true);
@@ -101,9 +105,11 @@ void expect_contains(const value& actual, const value& expected, const std::stri
   } else if (const auto* list = expected.as_list()) {
     ASSERT_NE(actual.as_list(), nullptr) << path;
     ASSERT_EQ(actual.as_list()->size(), list->size()) << path;
-    for (size_t i = 0; i < list->size(); ++i) expect_contains((*actual.as_list())[i], (*list)[i], fmt::format("{}[{}]", path, i));
+    for (size_t i = 0; i < list->size(); ++i)
+      expect_contains((*actual.as_list())[i], (*list)[i], fmt::format("{}[{}]", path, i));
   } else {
-    EXPECT_TRUE(actual == expected) << path << ": " << codec::value_to_json(actual) << " instead of " << codec::value_to_json(expected);
+    EXPECT_TRUE(actual == expected) << path << ": " << codec::value_to_json(actual) << " instead of "
+                                    << codec::value_to_json(expected);
   }
 }
 
@@ -179,7 +185,8 @@ struct type_row {
 class defaults_of : public ::testing::TestWithParam<type_row> {};
 TEST_P(defaults_of, type) {
   const auto& row = GetParam();
-  auto job = *canonical(fmt::format("job \"j\" {{\n type = \"{}\"\n group \"g\" {{\n task \"t\" {{}}\n}}\n}}", row.type));
+  auto job =
+      *canonical(fmt::format("job \"j\" {{\n type = \"{}\"\n group \"g\" {{\n task \"t\" {{}}\n}}\n}}", row.type));
   const auto& group = job.task_groups.at(0);
   const auto& task = group.tasks.at(0);
   EXPECT_EQ(group.restart_policy->attempts, row.restarts);

@@ -6,8 +6,6 @@
 
 namespace drover::jobspec {
 
-// Nesting of a driver's configuration and of other free values.
-inline constexpr int value_depth_max = 64;
 // Texts that people see.
 inline constexpr size_t ui_description_bytes_max = 1000;
 inline constexpr size_t check_notes_bytes_max = 255;
@@ -19,7 +17,7 @@ inline constexpr int64_t memory_mb_min = 10;
 inline constexpr int64_t cpu_min = 1;
 inline constexpr int64_t ephemeral_disk_mb_min = 10;
 inline constexpr int64_t port_max = 65535;
-// A field that a difference flattens into more lines than this is shown as one.
+// How deep a difference goes into a driver's configuration; what is below is shown as JSON.
 inline constexpr size_t diff_depth_max = 64;
 // How far ahead a cron expression without a year is looked at.
 inline constexpr int cron_years_max = 30;

@@ -46,7 +46,8 @@ void read_job(hcl::decoder& root, const hcl::context_ptr& context, parse_outcome
   root.finish();
   if (blocks.empty()) {
     if (!out.problems.has_errors())
-      out.problems.error(root.where(), "Missing job block", "A job file needs one block that describes the job.", "Write job \"name\" { ... }.");
+      out.problems.error(root.where(), "Missing job block", "A job file needs one block that describes the job.",
+                         "Write job \"name\" { ... }.");
     return;
   }
   if (blocks.size() > 1)
@@ -80,7 +81,8 @@ parse_outcome parse(source_text file, const parse_options& options) {
 result<schema::job> parse_api_json(std::string_view text) {
   TRY_ASSIGN(auto tree, codec::value_from_json(text));
   const auto* object = tree.as_object();
-  if (object == nullptr) return fail(errc::invalid, "the job is {}; an object is needed: {{\"Job\": {{...}}}}", tree.kind());
+  if (object == nullptr)
+    return fail(errc::invalid, "the job is {}; an object is needed: {{\"Job\": {{...}}}}", tree.kind());
   const value* inner = &tree;
   for (const auto& [key, member] : *object) {
     if (!equals_ignoring_case(key, "job")) continue;

@@ -1,7 +1,8 @@
-// A job file (HCL2, native or JSON syntax) -> schema::job, with everything that the file says and nothing that it does not: defaults are
-// canonical.h's work, rules are validate.h's. Every block and attribute of the job language is known here; an unknown one is an error with a
-// suggestion. Interpolations that only a node can resolve (${attr.x}, ${node.x}, ${meta.x}, ${NOMAD_x}, ${env["x"]}) stay as they are written.
-// Pure and thread-safe: no file or environment variable is read except through `functions` and what the options hold.
+// A job file (HCL2, native or JSON syntax) -> schema::job, with everything that the file says and nothing that it does
+// not: defaults are canonical.h's work, rules are validate.h's. Every block and attribute of the job language is known
+// here; an unknown one is an error with a suggestion. Interpolations that only a node can resolve (${attr.x},
+// ${node.x}, ${meta.x}, ${NOMAD_x}, ${env["x"]}) stay as they are written. Pure and thread-safe: no file or environment
+// variable is read except through `functions` and what the options hold.
 #pragma once
 
 #include <map>
@@ -21,7 +22,8 @@ struct source_text {
   std::string text;
 };
 
-// Where a variable's value comes from, weakest first: its default, the environment, variable files in order, flags in order.
+// Where a variable's value comes from, weakest first: its default, the environment, variable files in order, flags in
+// order.
 struct parse_options {
   // NOMAD_VAR_name -> text. Others are looked at never, so passing the whole environment is fine.
   std::map<std::string, std::string> environment;
@@ -31,7 +33,8 @@ struct parse_options {
   std::vector<std::pair<std::string, std::string>> variables;
   // A value for a variable that no file declares is an error; otherwise a warning (-hcl2-strict=false).
   bool strict = true;
-  // What file(), templatefile(), uuidv4() and the like may use. Null: functions that read files are refused (a server's parse).
+  // What file(), templatefile(), uuidv4() and the like may use. Null: functions that read files are refused (a server's
+  // parse).
   const hcl::function_environment* functions = nullptr;
 };
 

@@ -29,9 +29,7 @@ TEST(parse, every_block) {
 }
 
 TEST(parse, errors) {
-  run_dialogue("errors.golden", [](const std::string& input) {
-    return parse({"job.hcl", input}).problems.lines();
-  });
+  run_dialogue("errors.golden", [](const std::string& input) { return parse({"job.hcl", input}).problems.lines(); });
 }
 
 TEST(parse, json_syntax_is_the_same_job) {
@@ -215,14 +213,17 @@ job "j" {
 
 TEST(variables, later_sources_win) {
   parse_options options;
-  options.environment = {{"NOMAD_VAR_text", "environment"}, {"NOMAD_VAR_number", "2"}, {"NOMAD_VAR_unknown", "x"}, {"HOME", "/"}};
+  options.environment = {
+      {"NOMAD_VAR_text", "environment"}, {"NOMAD_VAR_number", "2"}, {"NOMAD_VAR_unknown", "x"}, {"HOME", "/"}};
   EXPECT_EQ(parsed(std::string(with_variables), options).name, "environment");
-  options.variable_files = {{"a.hcl", "text = \"first\"\nnumber = 3"}, {"b.json", R"({"text": "second", "list": ["a"]})"}};
+  options.variable_files = {{"a.hcl", "text = \"first\"\nnumber = 3"},
+                            {"b.json", R"({"text": "second", "list": ["a"]})"}};
   auto job = parsed(std::string(with_variables), options);
   EXPECT_EQ(job.name, "second");
   EXPECT_EQ(job.priority, 3);
   EXPECT_EQ(job.datacenters, std::vector<std::string>{"a"});
-  options.variables = {{"text", "5"}, {"text", "[flag]"}, {"number", "4"}, {"list", "[\"x\", \"y\"]"}, {"flag", "true"}};
+  options.variables = {
+      {"text", "5"}, {"text", "[flag]"}, {"number", "4"}, {"list", "[\"x\", \"y\"]"}, {"flag", "true"}};
   job = parsed(std::string(with_variables), options);
   EXPECT_EQ(job.name, "[flag]");
   EXPECT_EQ(job.priority, 4);
@@ -234,7 +235,8 @@ TEST(variables, undeclared) {
   parse_options options;
   options.variables = {{"txt", "x"}};
   EXPECT_EQ(problems(std::string(with_variables), options),
-            "Undefined variable; A value for \"txt\" was given (-var), but no variable of that name is declared in the job file. "
+            "Undefined variable; A value for \"txt\" was given (-var), but no variable of that name is declared in the "
+            "job file. "
             "Did you mean \"text\"?");
   options.strict = false;
   auto out = parse({"a", std::string(with_variables)}, options);
@@ -268,7 +270,10 @@ TEST(variables, functions_use_what_the_caller_allows) {
 TEST(parse, thousand_groups) {
   std::string text = "job \"many\" {\n";
   for (int i = 0; i < 1000; ++i)
-    text += fmt::format("group \"g{}\" {{\n count = 1\n task \"t\" {{\n driver = \"raw_exec\"\n config {{\n command = \"true\"\n }}\n }}\n}}\n", i);
+    text += fmt::format(
+        "group \"g{}\" {{\n count = 1\n task \"t\" {{\n driver = \"raw_exec\"\n config {{\n command = \"true\"\n }}\n "
+        "}}\n}}\n",
+        i);
   auto job = parsed(text + "}");
   canonicalize(job);
   EXPECT_EQ(job.task_groups.size(), 1000u);
@@ -278,7 +283,8 @@ TEST(parse, thousand_groups) {
 TEST(parse, large_template) {
   std::string data(size_t{10} << 20, 'x');
   for (size_t i = 80; i < data.size(); i += 81) data[i] = '\n';
-  auto job = parsed("job \"j\" {\n group \"g\" {\n task \"t\" {\n template {\n destination = \"d\"\n data = <<EOT\n" + data + "\nEOT\n}\n}\n}\n}\n");
+  auto job = parsed("job \"j\" {\n group \"g\" {\n task \"t\" {\n template {\n destination = \"d\"\n data = <<EOT\n" +
+                    data + "\nEOT\n}\n}\n}\n}\n");
   EXPECT_EQ(job.task_groups.at(0).tasks.at(0).templates.at(0).embedded_tmpl.size(), data.size() + 1);
 }
 
@@ -299,7 +305,8 @@ TEST_P(example_file, is_a_valid_job) {
   EXPECT_EQ(multi_error(validate(job).errors), "");
 }
 INSTANTIATE_TEST_SUITE_P(examples, example_file,
-                         ::testing::Values("redis.nomad.hcl", "bootstrap.nomad.hcl", "sleep.nomad.hcl", "hello.nomad.hcl"));
+                         ::testing::Values("redis.nomad.hcl", "bootstrap.nomad.hcl", "sleep.nomad.hcl",
+                                           "hello.nomad.hcl"));
 
 TEST(example, job_init_texts_are_valid) {
   for (auto options : {example_options{}, example_options{.brief = true}, example_options{.connect = true}}) {

@@ -1,4 +1,5 @@
-// How validation collects what it finds. One list per job, group, task, service ...; inner lists become one entry of the outer one.
+// How validation collects what it finds. One list per job, group, task, service ...; inner lists become one entry of
+// the outer one.
 #pragma once
 
 #include <fmt/format.h>

@@ -88,7 +88,8 @@ bool read_values(hcl::decoder& body, std::string_view name, std::map<std::string
     if (auto* members = one.as_object()) {
       for (auto& [key, item] : *members) to[key] = std::move(item);
     } else {
-      body.error(body.where(name), "Incorrect attribute value type", fmt::format("\"{}\" must be a map or a block.", name));
+      body.error(body.where(name), "Incorrect attribute value type",
+                 fmt::format("\"{}\" must be a map or a block.", name));
     }
   }
   return true;
@@ -97,7 +98,8 @@ bool read_values(hcl::decoder& body, std::string_view name, std::map<std::string
 bool read_map(hcl::decoder& body, std::string_view name, const type_info& type, void* to) {
   const auto& element = type.element();
   if (element.kind == kind::value) return read_values(body, name, at<std::map<std::string, value>>(to));
-  if (element.kind == kind::list) return read_text_lists(body, name, at<std::map<std::string, std::vector<std::string>>>(to));
+  if (element.kind == kind::list)
+    return read_text_lists(body, name, at<std::map<std::string, std::vector<std::string>>>(to));
   ENSURE(element.kind == kind::string, "maps hold strings, values, lists of strings or records");
   auto pairs = body.text_map(name);
   if (!pairs.has_value()) return false;
@@ -108,14 +110,22 @@ bool read_map(hcl::decoder& body, std::string_view name, const type_info& type, 
 // Whether the argument was there and right.
 bool read_attribute(hcl::decoder& body, std::string_view name, const type_info& type, void* to) {
   switch (type.kind) {
-    case kind::string: return keep(body.text(name), to);
-    case kind::boolean: return keep(body.boolean(name), to);
-    case kind::duration: return keep(body.duration(name), to);
-    case kind::int8: return read_integer<int8_t>(body, name, to);
-    case kind::int64: return read_integer<int64_t>(body, name, to);
-    case kind::uint8: return read_integer<uint8_t>(body, name, to);
-    case kind::uint64: return read_integer<uint64_t>(body, name, to);
-    case kind::map: return read_map(body, name, type, to);
+    case kind::string:
+      return keep(body.text(name), to);
+    case kind::boolean:
+      return keep(body.boolean(name), to);
+    case kind::duration:
+      return keep(body.duration(name), to);
+    case kind::int8:
+      return read_integer<int8_t>(body, name, to);
+    case kind::int64:
+      return read_integer<int64_t>(body, name, to);
+    case kind::uint8:
+      return read_integer<uint8_t>(body, name, to);
+    case kind::uint64:
+      return read_integer<uint64_t>(body, name, to);
+    case kind::map:
+      return read_map(body, name, type, to);
     case kind::list:
       if (type.element().kind == kind::uint64) return read_ports(body, name, at<std::vector<uint64_t>>(to));
       ENSURE(type.element().kind == kind::string, "lists of arguments hold strings or numbers");
@@ -125,7 +135,8 @@ bool read_attribute(hcl::decoder& body, std::string_view name, const type_info& 
       if (!set) type.pointer->reset(to);
       return set;
     }
-    default: ENSURE(false, "no argument has such a type");
+    default:
+      ENSURE(false, "no argument has such a type");
   }
 }
 
@@ -172,8 +183,7 @@ void read_blocks(hcl::decoder& body, const body_rules& rules, const block_rule& 
   }
   if (type->kind == kind::record || type->kind == kind::optional) {
     auto block = body.block(rule.name, labels);
-    if (block.has_value())
-      read_inner(body, *block, rule, type->kind == kind::record ? to : type->pointer->emplace(to));
+    if (block.has_value()) read_inner(body, *block, rule, type->kind == kind::record ? to : type->pointer->emplace(to));
     return;
   }
   for (const auto& block : body.blocks(rule.name, labels)) {

@@ -1,4 +1,5 @@
-// Reads one body into one record as its rules (rules.h) say. What is wrong is added to the decoder's problems; the rest is read all the same.
+// Reads one body into one record as its rules (rules.h) say. What is wrong is added to the decoder's problems; the rest
+// is read all the same.
 #pragma once
 
 #include "hcl/decode.h"

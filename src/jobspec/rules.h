@@ -1,5 +1,5 @@
-// The job language as data: for each kind of block, what it may hold and which member of which record that sets. read_body.h walks it.
-// Tables are constant and live for the whole process.
+// The job language as data: for each kind of block, what it may hold and which member of which record that sets.
+// read_body.h walks it. Tables are constant and live for the whole process.
 #pragma once
 
 #include <span>
@@ -23,8 +23,9 @@ enum class label_use : uint8_t { none, needed };
 
 struct body_rules;
 
-// `name "label" { }`. Where it goes follows from the member's type: a record or an optional one may be given once; a list gets an element; a map of
-// records an entry named by the label; a map of values takes the body's attributes as they are, and `name = { }` as well.
+// `name "label" { }`. Where it goes follows from the member's type: a record or an optional one may be given once; a
+// list gets an element; a map of records an entry named by the label; a map of values takes the body's attributes as
+// they are, and `name = { }` as well.
 struct block_rule {
   std::string_view name;
   std::string_view member = {};

@@ -7,7 +7,8 @@ namespace drover::jobspec {
 namespace {
 
 // Networks. `port "x" { static = 80 }` is a reserved port, without `static` a dynamic one.
-constexpr attribute_rule port_attributes[] = {{"static", "value"}, {"value"}, {"to"}, {"host_network"}, {"ignore_collision"}};
+constexpr attribute_rule port_attributes[] = {
+    {"static", "value"}, {"value"}, {"to"}, {"host_network"}, {"ignore_collision"}};
 const body_rules& port_rules() {
   static const body_rules rules{&schema::type_of<schema::port>, port_attributes, {}};
   return rules;
@@ -54,7 +55,8 @@ const body_rules& volume_rules() {
   static const body_rules rules{&schema::type_of<schema::volume_request>, volume_attributes, volume_blocks};
   return rules;
 }
-constexpr attribute_rule disconnect_attributes[] = {{"lost_after"}, {"stop_on_client_after"}, {"replace"}, {"reconcile"}};
+constexpr attribute_rule disconnect_attributes[] = {
+    {"lost_after"}, {"stop_on_client_after"}, {"replace"}, {"reconcile"}};
 const body_rules& disconnect_rules() {
   static const body_rules rules{&schema::type_of<schema::disconnect_strategy>, disconnect_attributes, {}};
   return rules;
@@ -144,11 +146,15 @@ const body_rules& multiregion_rules() {
   return rules;
 }
 
-written_job& job_of(void* record) { return *static_cast<written_job*>(record); }
+written_job& job_of(void* record) {
+  return *static_cast<written_job*>(record);
+}
 void put_group(void* record, const void* inner) {
   job_of(record).task_groups.push_back(*static_cast<const written_group*>(inner));
 }
-void put_job_vault(void* record, const void* inner) { job_of(record).vault = *static_cast<const schema::vault*>(inner); }
+void put_job_vault(void* record, const void* inner) {
+  job_of(record).vault = *static_cast<const schema::vault*>(inner);
+}
 void put_job_secret(void* record, const void* inner) {
   job_of(record).secrets.push_back(*static_cast<const schema::secret*>(inner));
 }
@@ -161,8 +167,9 @@ void put_job_task(void* record, const void* inner) {
 }
 
 constexpr attribute_rule job_attributes[] = {
-    {"region"},   {"namespace"},   {"id"},          {"name"},      {"type"},
-    {"priority"}, {"all_at_once"}, {"datacenters"}, {"node_pool"}, {"consul_namespace"}, {"vault_namespace"},
+    {"region"},          {"namespace"},   {"id"},          {"name"},      {"type"},
+    {"priority"},        {"all_at_once"}, {"datacenters"}, {"node_pool"}, {"consul_namespace"},
+    {"vault_namespace"},
 };
 constexpr block_rule job_blocks[] = {
     {"constraint", "constraints", &constraint_rules},
@@ -178,7 +185,11 @@ constexpr block_rule job_blocks[] = {
     {"ui", {}, &ui_rules},
     {"meta"},
     {.name = "vault", .rules = &vault_rules, .put = &put_job_vault},
-    {.name = "secret", .rules = &secret_rules, .label = label_use::needed, .label_member = "name", .put = &put_job_secret},
+    {.name = "secret",
+     .rules = &secret_rules,
+     .label = label_use::needed,
+     .label_member = "name",
+     .put = &put_job_secret},
     {.name = "task", .rules = &task_rules, .label = label_use::needed, .label_member = "name", .put = &put_job_task},
 };
 void finish_job(void* record, const hcl::decoder& body) {

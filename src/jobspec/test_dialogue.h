@@ -1,5 +1,5 @@
-// Tests only: files of cases "=== name", input, "---", expected output. DROVER_REWRITE=1 writes what came out instead of comparing it; read the
-// difference before committing it.
+// Tests only: files of cases "=== name", input, "---", expected output. DROVER_REWRITE=1 writes what came out instead
+// of comparing it; read the difference before committing it.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -13,7 +13,9 @@
 
 namespace drover::jobspec {
 
-inline std::string testdata(const std::string& name) { return std::string(DROVER_SOURCE_DIR) + "/src/jobspec/testdata/" + name; }
+inline std::string testdata(const std::string& name) {
+  return std::string(DROVER_SOURCE_DIR) + "/src/jobspec/testdata/" + name;
+}
 
 inline std::string read_text(const std::string& path) {
   std::ifstream in(path, std::ios::binary);
@@ -23,7 +25,9 @@ inline std::string read_text(const std::string& path) {
   return text.str();
 }
 
-inline bool rewriting() { return std::getenv("DROVER_REWRITE") != nullptr; }
+inline bool rewriting() {
+  return std::getenv("DROVER_REWRITE") != nullptr;
+}
 
 // The whole file is the expected output.
 inline void expect_golden(const std::string& name, const std::string& actual) {

@@ -1,5 +1,6 @@
-// Is a job allowed? All that is wrong with it at once, and what is allowed but doubtful. Looks at the job alone: drivers, volumes, node pools
-// and namespaces that may or may not exist are the server's to check. Requires a canonical job (canonical.h). Pure and thread-safe.
+// Is a job allowed? All that is wrong with it at once, and what is allowed but doubtful. Looks at the job alone:
+// drivers, volumes, node pools and namespaces that may or may not exist are the server's to check. Requires a canonical
+// job (canonical.h). Pure and thread-safe.
 #pragma once
 
 #include <cstdint>

@@ -36,7 +36,8 @@ void check_tasks(problem_list& out, const schema::task_group& group, const schem
 void check_placement(problem_list& out, const schema::task_group& group, const schema::job& job) {
   bool system = job.type == "system" || job.type == "sysbatch";
   for (size_t i = 0; i < group.constraints.size(); ++i)
-    out.nest(fmt::format("Constraint {} validation failed", i + 1), check_constraint(group.constraints[i], placement_scope::group));
+    out.nest(fmt::format("Constraint {} validation failed", i + 1),
+             check_constraint(group.constraints[i], placement_scope::group));
   if (system && !group.affinities.empty()) out.add("System jobs may not have an affinity block");
   for (size_t i = 0; i < group.affinities.size(); ++i)
     out.nest(fmt::format("Affinity {} validation failed", i + 1), check_affinity(group.affinities[i]));
@@ -54,13 +55,16 @@ void check_update_of(problem_list& out, const schema::task_group& group, const s
   out.nest("Update validation failed", check_update(*group.update));
   int64_t parallel = group.update->max_parallel.value_or(1);
   if (job.type == "service" && group.count > 1 && parallel > group.count)
-    out.warn("Update max parallel count is greater than task group count ({} > {}). A destructive change would replace all "
-             "allocations at the same time", parallel, group.count);
+    out.warn(
+        "Update max parallel count is greater than task group count ({} > {}). A destructive change would replace all "
+        "allocations at the same time",
+        parallel, group.count);
 }
 
 void check_policies(problem_list& out, const schema::task_group& group, const schema::job& job) {
   check_update_of(out, group, job);
-  if (group.restart_policy.has_value()) out.nest("Restart policy validation failed", check_restart(*group.restart_policy));
+  if (group.restart_policy.has_value())
+    out.nest("Restart policy validation failed", check_restart(*group.restart_policy));
   if (group.reschedule_policy.has_value()) {
     if (job.type == "system" || job.type == "sysbatch") {
       out.add("{} jobs should not have a reschedule policy", job.type == "system" ? "System" : "Sysbatch");
@@ -69,16 +73,20 @@ void check_policies(problem_list& out, const schema::task_group& group, const sc
     }
   }
   if (group.migrate.has_value()) {
-    if (job.type != "service") out.add("Job type \"{}\" does not allow migrate block", job.type);
-    else out.nest("Migrate validation failed", check_migrate(*group.migrate));
+    if (job.type != "service")
+      out.add("Job type \"{}\" does not allow migrate block", job.type);
+    else
+      out.nest("Migrate validation failed", check_migrate(*group.migrate));
   }
   if (group.disconnect.has_value()) out.nest("Disconnect validation failed", check_disconnect(*group.disconnect));
   if (group.scaling.has_value()) out.nest("Scaling validation failed", check_scaling(*group.scaling, group.count));
   if (group.max_run_duration.has_value()) {
-    if (job.type != "batch" && job.type != "sysbatch") out.add("max_run_duration may only be used in batch and sysbatch jobs");
+    if (job.type != "batch" && job.type != "sysbatch")
+      out.add("max_run_duration may only be used in batch and sysbatch jobs");
     if (group.max_run_duration->ns <= 0) out.add("max_run_duration must be greater than zero");
   }
-  if (group.shutdown_delay.has_value() && group.shutdown_delay->ns < 0) out.add("ShutdownDelay must be a positive value");
+  if (group.shutdown_delay.has_value() && group.shutdown_delay->ns < 0)
+    out.add("ShutdownDelay must be a positive value");
   if (group.stop_after_client_disconnect.has_value())
     out.warn("Group {}: stop_after_client_disconnect is ignored; use disconnect.stop_on_client_after", group.name);
   if (group.max_client_disconnect.has_value())
@@ -144,8 +152,9 @@ void check_volume(problem_list& out, const std::string& name, const schema::volu
     if (volume.attachment_mode.empty()) out.add("CSI volume \"{}\" must have an attachment mode", name);
     if (volume.sticky) out.add("CSI volume \"{}\" cannot be sticky", name);
   } else {
-    out.one_of("Volume access_mode", volume.access_mode,
-               {"", "single-node-writer", "single-node-reader-only", "single-node-single-writer", "single-node-multi-writer"});
+    out.one_of(
+        "Volume access_mode", volume.access_mode,
+        {"", "single-node-writer", "single-node-reader-only", "single-node-single-writer", "single-node-multi-writer"});
     if (volume.mount_options.has_value()) out.add("Host volume \"{}\" cannot have mount options", name);
   }
   if (!volume.per_alloc) return;
@@ -159,7 +168,8 @@ void check_mounts(problem_list& out, const schema::task_group& group) {
   for (const auto& task : group.tasks)
     for (const auto& mount : task.volume_mounts)
       if (!group.volumes.contains(mount.volume))
-        out.add("Task {} has a volume mount of volume \"{}\", which the group does not define", task.name, mount.volume);
+        out.add("Task {} has a volume mount of volume \"{}\", which the group does not define", task.name,
+                mount.volume);
 }
 
 void check_services(problem_list& out, const schema::task_group& group) {
@@ -167,7 +177,8 @@ void check_services(problem_list& out, const schema::task_group& group) {
   auto one_provider = [&](const schema::service& service) {
     if (provider.empty()) provider = service.provider;
     if (service.provider == provider) return true;
-    out.add("All services of a group must use the same provider; \"{}\" uses {}, others use {}", service.name, service.provider, provider);
+    out.add("All services of a group must use the same provider; \"{}\" uses {}, others use {}", service.name,
+            service.provider, provider);
     return false;
   };
   bool uniform = true;
@@ -189,15 +200,18 @@ problem_list check_network(const schema::network_resource& network) {
   if (!known) out.add("Network mode \"{}\" is unknown; it must be none, bridge, host or cni/NAME", network.mode);
   if (!network.hostname.empty()) {
     if (network.mode != "bridge" && !network.mode.starts_with("cni/"))
-      out.add("Hostname is not supported in network mode \"{}\"; use bridge", network.mode.empty() ? "host" : network.mode);
-    static const re2::RE2 dns(R"([A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?)*)");
+      out.add("Hostname is not supported in network mode \"{}\"; use bridge",
+              network.mode.empty() ? "host" : network.mode);
+    static const re2::RE2 dns(
+        R"([A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?)*)");
     if (!re2::RE2::FullMatch(without_interpolation(network.hostname), dns))
       out.add("Hostname \"{}\" is not a valid DNS name", network.hostname);
   }
   if (network.cni.has_value())
     for (const auto& [key, text] : network.cni->args)
       if (key.contains(';') || text.contains(';')) out.add("CNI argument \"{}\" contains a semicolon", key);
-  if (network.mbits > 0) out.warn("mbits has been deprecated as of Nomad 0.12.0. Please remove mbits from the network block");
+  if (network.mbits > 0)
+    out.warn("mbits has been deprecated as of Nomad 0.12.0. Please remove mbits from the network block");
   return out;
 }
 

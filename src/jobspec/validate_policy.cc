@@ -84,7 +84,8 @@ void check_operand(problem_list& out, std::string_view operand, const std::strin
     return;
   }
   if (rule->needs_left && left.empty())
-    out.add("No left target (attribute) provided but is required by {} \"{}\"", in_affinity ? "affinity" : "constraint", operand);
+    out.add("No left target (attribute) provided but is required by {} \"{}\"", in_affinity ? "affinity" : "constraint",
+            operand);
   if (rule->right == operand_right::needed && right.empty()) {
     out.add("Operator \"{}\" requires a right target (value)", operand);
     return;
@@ -131,7 +132,8 @@ problem_list check_spread(const schema::spread& spread) {
   for (size_t i = 0; i < spread.spread_target.size(); ++i) {
     const auto& target = spread.spread_target[i];
     for (size_t k = 0; k < i; ++k)
-      if (spread.spread_target[k].value == target.value) out.add("Spread target value \"{}\" already defined", target.value);
+      if (spread.spread_target[k].value == target.value)
+        out.add("Spread target value \"{}\" already defined", target.value);
     if (target.percent > 100)
       out.add("Spread target percentage for value \"{}\" must be between 0 and 100", target.value);
     total += target.percent;
@@ -154,9 +156,11 @@ problem_list check_update(const schema::update_strategy& update) {
   if (healthy.ns <= 0) out.add("Healthy deadline must be greater than zero: {}", to_string(healthy));
   if (progress.ns < 0) out.add("Progress deadline must be zero or greater: {}", to_string(progress));
   if (minimum >= healthy)
-    out.add("Minimum healthy time must be less than healthy deadline: {} is not less than {}", to_string(minimum), to_string(healthy));
+    out.add("Minimum healthy time must be less than healthy deadline: {} is not less than {}", to_string(minimum),
+            to_string(healthy));
   if (progress.ns != 0 && healthy >= progress)
-    out.add("Healthy deadline must be less than progress deadline: {} is not less than {}", to_string(healthy), to_string(progress));
+    out.add("Healthy deadline must be less than progress deadline: {} is not less than {}", to_string(healthy),
+            to_string(progress));
   if (update.stagger.value_or(duration()).ns <= 0)
     out.add("Stagger must be greater than zero: {}", to_string(update.stagger.value_or(duration())));
   return out;
@@ -188,7 +192,8 @@ problem_list check_restart(const schema::restart_policy& policy) {
     out.add("Interval can not be less than {} (got {})", to_string(interval_min), to_string(interval));
   int64_t needed = 0;
   if (attempts > 0 && (__builtin_mul_overflow(attempts, delay.ns, &needed) || needed > interval.ns))
-    out.add("{} restarts with a delay of {} do not fit into an interval of {}", attempts, to_string(delay), to_string(interval));
+    out.add("{} restarts with a delay of {} do not fit into an interval of {}", attempts, to_string(delay),
+            to_string(interval));
   return out;
 }
 
@@ -206,7 +211,8 @@ problem_list check_reschedule(const schema::reschedule_policy& policy) {
   std::string function = policy.delay_function.value_or("");
   if (attempts > 0 && interval.ns <= 0) out.add("Interval must be a non zero value if Attempts > 0");
   if (attempts > 0 && unlimited)
-    out.add("Reschedule Policy with Attempts = {}, Interval = {}, and Unlimited = true is ambiguous", attempts, to_string(interval));
+    out.add("Reschedule Policy with Attempts = {}, Interval = {}, and Unlimited = true is ambiguous", attempts,
+            to_string(interval));
   if (delay < delay_min) out.add("Delay cannot be less than {} (got {})", to_string(delay_min), to_string(delay));
   out.one_of("Delay function", function, {"constant", "exponential", "fibonacci"});
   if (function != "constant" && delay_max < delay_min)
@@ -220,7 +226,8 @@ problem_list check_reschedule(const schema::reschedule_policy& policy) {
 
 problem_list check_disconnect(const schema::disconnect_strategy& disconnect) {
   problem_list out;
-  if (disconnect.lost_after.ns < 0) out.add("lost_after is {}; it must not be negative", to_string(disconnect.lost_after));
+  if (disconnect.lost_after.ns < 0)
+    out.add("lost_after is {}; it must not be negative", to_string(disconnect.lost_after));
   if (disconnect.stop_on_client_after.has_value()) {
     if (disconnect.stop_on_client_after->ns < 0)
       out.add("stop_on_client_after is {}; it must not be negative", to_string(*disconnect.stop_on_client_after));
@@ -235,13 +242,16 @@ problem_list check_scaling(const schema::scaling_policy& scaling, int64_t count)
   problem_list out;
   out.one_of("Scaling type", scaling.type, {"horizontal", "vertical_cpu", "vertical_mem"});
   if (scaling.min < 0) out.add("Scaling policy invalid: minimum count must not be negative; it is {}", scaling.min);
-  if (scaling.max < 0) out.add("Scaling policy invalid: maximum count must be specified and non-negative; it is {}", scaling.max);
+  if (scaling.max < 0)
+    out.add("Scaling policy invalid: maximum count must be specified and non-negative; it is {}", scaling.max);
   if (scaling.max < scaling.min)
-    out.add("Scaling policy invalid: maximum count {} must not be less than minimum count {}", scaling.max, scaling.min);
+    out.add("Scaling policy invalid: maximum count {} must not be less than minimum count {}", scaling.max,
+            scaling.min);
   if (scaling.type == "horizontal" && count < scaling.min)
     out.add("Scaling policy invalid: task group count {} must not be less than minimum count {}", count, scaling.min);
   if (scaling.type == "horizontal" && scaling.max >= scaling.min && count > scaling.max)
-    out.add("Scaling policy invalid: task group count {} must not be greater than maximum count {}", count, scaling.max);
+    out.add("Scaling policy invalid: task group count {} must not be greater than maximum count {}", count,
+            scaling.max);
   return out;
 }
 
@@ -251,7 +261,8 @@ problem_list check_periodic(const schema::periodic_config& periodic) {
   if (!periodic.spec.empty() && !periodic.specs.empty()) out.add("Only one of cron or crons may be used");
   if (periodic.spec_type == "cron") {
     auto check = [&](const std::string& spec) {
-      if (auto parsed = cron::parse(spec); !parsed) out.add("Invalid cron spec \"{}\": {}", spec, parsed.error().text());
+      if (auto parsed = cron::parse(spec); !parsed)
+        out.add("Invalid cron spec \"{}\": {}", spec, parsed.error().text());
     };
     if (!periodic.spec.empty()) check(periodic.spec);
     for (const auto& spec : periodic.specs) check(spec);

@@ -14,7 +14,8 @@ bool has_port(const schema::network_resource& network, std::string_view label) {
   return false;
 }
 
-// A label of the group's networks, or of a task's own (deprecated) ones; a number; or something only a node can fill in.
+// A label of the group's networks, or of a task's own (deprecated) ones; a number; or something only a node can fill
+// in.
 bool is_known_port(const std::string& port, const schema::task_group& group) {
   if (port.empty() || port.contains("${") || parse_uint(port).has_value()) return true;
   for (const auto& network : group.networks)
@@ -28,11 +29,15 @@ bool is_known_port(const std::string& port, const schema::task_group& group) {
 }
 
 void check_check_kind(problem_list& out, const schema::service_check& check, const schema::service& service) {
-  if (service.provider == "nomad") out.one_of("Check type", check.type, {"http", "tcp"});
-  else out.one_of("Check type", check.type, {"http", "tcp", "script", "grpc"});
+  if (service.provider == "nomad")
+    out.one_of("Check type", check.type, {"http", "tcp"});
+  else
+    out.one_of("Check type", check.type, {"http", "tcp", "script", "grpc"});
   if (check.type == "http") {
-    if (check.path.empty()) out.add("http type must have http path");
-    else if (check.path.contains("://")) out.add("Check path must be relative to the service; got \"{}\"", check.path);
+    if (check.path.empty())
+      out.add("http type must have http path");
+    else if (check.path.contains("://"))
+      out.add("Check path must be relative to the service; got \"{}\"", check.path);
     out.one_of("Check protocol", to_lower(check.protocol), {"", "http", "https"});
   }
   if (check.type == "script" && check.command.empty()) out.add("script type must have a valid script path (command)");
@@ -46,10 +51,15 @@ problem_list check_check(const schema::service_check& check, const schema::servi
   constexpr duration interval_min = seconds(1);
   problem_list out;
   check_check_kind(out, check, service);
-  if (check.interval.ns == 0) out.add("Missing required value interval. Interval cannot be less than {}", to_string(interval_min));
-  else if (check.interval < interval_min) out.add("interval ({}) cannot be lower than {}", to_string(check.interval), to_string(interval_min));
-  if (check.timeout.ns == 0) out.add("Missing required value timeout. Timeout cannot be less than {}", to_string(interval_min));
-  else if (check.timeout < interval_min) out.add("timeout ({}) is lower than required minimum timeout {}", to_string(check.timeout), to_string(interval_min));
+  if (check.interval.ns == 0)
+    out.add("Missing required value interval. Interval cannot be less than {}", to_string(interval_min));
+  else if (check.interval < interval_min)
+    out.add("interval ({}) cannot be lower than {}", to_string(check.interval), to_string(interval_min));
+  if (check.timeout.ns == 0)
+    out.add("Missing required value timeout. Timeout cannot be less than {}", to_string(interval_min));
+  else if (check.timeout < interval_min)
+    out.add("timeout ({}) is lower than required minimum timeout {}", to_string(check.timeout),
+            to_string(interval_min));
   out.one_of("Check initial_status", check.initial_status, {"", "pending", "passing", "warning", "critical"});
   out.one_of("Check address_mode", check.address_mode, {"", "host", "driver", "alloc", "alloc_ipv6"});
   out.one_of("Check on_update", check.on_update, {"", "require_healthy", "ignore_warnings", "ignore"});
@@ -71,7 +81,8 @@ problem_list check_check(const schema::service_check& check, const schema::servi
 
 problem_list check_connect(const schema::consul_connect& connect, const schema::task_group& group) {
   problem_list out;
-  int forms = (connect.native ? 1 : 0) + (connect.sidecar_service.has_value() ? 1 : 0) + (connect.gateway.has_value() ? 1 : 0);
+  int forms =
+      (connect.native ? 1 : 0) + (connect.sidecar_service.has_value() ? 1 : 0) + (connect.gateway.has_value() ? 1 : 0);
   if (forms != 1) out.add("Connect must be exactly one of native, sidecar_service or gateway; it is {} of them", forms);
   if (connect.sidecar_service.has_value() && (group.networks.empty() || group.networks[0].mode != "bridge"))
     out.add("A Connect sidecar needs a group network of mode \"bridge\"");
@@ -81,7 +92,8 @@ problem_list check_connect(const schema::consul_connect& connect, const schema::
     if (kinds != 1) out.add("A gateway must be exactly one of ingress, terminating or mesh");
     if (gateway.terminating.has_value() && gateway.terminating->services.empty())
       out.add("A terminating gateway needs at least one service");
-    if (gateway.ingress.has_value() && gateway.ingress->listeners.empty()) out.add("An ingress gateway needs at least one listener");
+    if (gateway.ingress.has_value() && gateway.ingress->listeners.empty())
+      out.add("An ingress gateway needs at least one listener");
   }
   return out;
 }
@@ -89,8 +101,11 @@ problem_list check_connect(const schema::consul_connect& connect, const schema::
 void check_name(problem_list& out, const std::string& name) {
   static const re2::RE2 label(R"((?i)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)");
   if (!re2::RE2::FullMatch(without_interpolation(name), label))
-    out.add("Service name must be valid per RFC 1123 and can contain only alphanumeric characters or dashes and must be no longer than {} "
-            "characters; \"{}\" is not", service_name_bytes_max, name);
+    out.add(
+        "Service name must be valid per RFC 1123 and can contain only alphanumeric characters or dashes and must be no "
+        "longer than {} "
+        "characters; \"{}\" is not",
+        service_name_bytes_max, name);
 }
 
 void check_consul_only(problem_list& out, const schema::service& service) {
@@ -113,7 +128,8 @@ problem_list check_service(const schema::service& service, const schema::task_gr
   out.one_of("Service provider", service.provider, {"consul", "nomad"});
   check_consul_only(out, service);
   if (!is_known_port(service.port_label, group))
-    out.add("Port label \"{}\" referenced by service \"{}\" does not exist in the group's network", service.port_label, service.name);
+    out.add("Port label \"{}\" referenced by service \"{}\" does not exist in the group's network", service.port_label,
+            service.name);
   if (auto number = parse_int(service.port_label); number.has_value() && (*number < 1 || *number > port_max))
     out.add("Service port {} must be between 1 and {}", *number, port_max);
   if (service.weights.has_value() && (service.weights->passing < 1 || service.weights->warning < 1))

@@ -1,4 +1,5 @@
-// The variables and locals of a job file: what is declared, what it is set to, from where. Pure but for options.functions.
+// The variables and locals of a job file: what is declared, what it is set to, from where. Pure but for
+// options.functions.
 #pragma once
 
 #include <map>
@@ -16,7 +17,8 @@ class variables {
 
   // `variable "x" { ... }`
   void declare(const hcl::block_instance& block);
-  // After all are declared: finds every variable's value, converts it and checks its validation rules. An object of all that have one.
+  // After all are declared: finds every variable's value, converts it and checks its validation rules. An object of all
+  // that have one.
   value resolve();
 
  private:
@@ -26,7 +28,7 @@ class variables {
     hcl::type type;
     bool has_type = false;
     bool sensitive = false;
-    bool broken = false;  // a value was given and refused, which has been reported
+    bool broken = false;           // a value was given and refused, which has been reported
     std::optional<value> current;  // default first, then whatever is stronger
     hcl::block_instance block;     // holds the validation blocks
   };
@@ -49,6 +51,7 @@ class variables {
 };
 
 // Every `name = expression` of every locals block, in the order they need each other. `known` has var.
-value resolve_locals(const std::vector<hcl::block_instance>& blocks, const hcl::context_ptr& known, hcl::diagnostics& problems);
+value resolve_locals(const std::vector<hcl::block_instance>& blocks, const hcl::context_ptr& known,
+                     hcl::diagnostics& problems);
 
 }  // namespace drover::jobspec
