@@ -1,5 +1,6 @@
-// The functions of the language, as a table. A function is pure but for what its function_environment lets it do.
-// The table is immutable; call from any thread.
+// The functions of the language, as a table. To add one: a row in the table of functions/<topic>.cc, and rows in
+// function_test.cc. A function is pure but for what its function_environment lets it do. The table is immutable; call
+// from any thread.
 #pragma once
 
 #include <functional>

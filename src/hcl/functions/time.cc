@@ -12,11 +12,10 @@ struct zoned_time {
   civil_time civil() const { return to_civil(at + minutes(offset_minutes)); }
 };
 
-// Instants near the ends of the range may leave it in their own zone.
+// Instants within two days of the range's ends could leave it in another zone.
 result<zoned_time> checked(zoned_time t) {
-  int64_t local = 0;
-  if (t.at.is_zero() || __builtin_add_overflow(t.at.ns, minutes(t.offset_minutes).ns, &local) ||
-      local == timestamp::zero_value)
+  constexpr int64_t margin = hours(48).ns;
+  if (t.at.ns < INT64_MIN + margin || t.at.ns > INT64_MAX - margin)
     return fail(errc::invalid, "the time is out of range; years 1678 to 2261 are known");
   return t;
 }
