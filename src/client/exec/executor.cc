@@ -311,6 +311,10 @@ result<std::unique_ptr<shim_handle>> shim_handle::attach(const reattach_info& in
 }
 
 result<std::optional<exit_status>> shim_handle::find_exit(const reattach_info& info) {
+  // Its connection closes a moment before it is gone.
+  auto shim = open_process(info.shim_pid, info.shim_start_ticks);
+  if (!wait_gone(shim, deadline_in(limits::shim_end_grace)))
+    return fail(errc::exists, "the shim {} in {} still runs: attach to it", info.shim_pid, info.control_dir);
   if (auto task = open_process(info.task_pid, info.task_start_ticks))
     ::pidfd_send_signal(task.get(), SIGKILL, nullptr, 0);
   TRY(info.cgroup.kill());

@@ -168,7 +168,7 @@ class shim_handle {
   // not_found: that shim is gone (see find_exit()). The exited event follows at once if the task has ended meanwhile.
   static result<std::unique_ptr<shim_handle>> attach(const reattach_info& info);
   // For a shim that is gone: the exit status that it wrote to disk before it ended, or nothing: the task was lost.
-  // Kills what may be left of the task in its cgroup.
+  // Kills what may be left of the task. Error exists when that shim still runs: nothing was done, attach() again.
   static result<std::optional<exit_status>> find_exit(const reattach_info& info);
 
   ~shim_handle();

@@ -14,6 +14,8 @@ constexpr duration request_timeout = seconds(10);
 constexpr duration start_timeout = seconds(30);
 // Killing and reaping everything of a task.
 constexpr duration shutdown_timeout = seconds(30);
+// Between the end of a shim's connection and the end of its process.
+constexpr duration shim_end_grace = seconds(2);
 constexpr duration cgroup_kill_timeout = seconds(10);
 // Arguments, environment and mounts of one task. The kernel's own limit for the first two is lower.
 constexpr size_t blob_bytes_max = 8u << 20;

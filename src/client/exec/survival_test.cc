@@ -105,6 +105,16 @@ TEST_F(survival, the_task_ends_with_its_shim_and_is_lost) {
   EXPECT_EQ(signalled.error().code(), errc::closed);
 }
 
+TEST_F(survival, a_shim_that_lives_is_not_taken_for_lost) {
+  auto handle = start(spec("task", "/bin/sleep", {"1000"}));
+  ASSERT_TRUE(handle);
+  auto found = shim_handle::find_exit(handle->info());
+  ASSERT_FALSE(found);
+  EXPECT_EQ(found.error().code(), errc::exists);
+  ASSERT_OK(handle->signal(0));
+  ASSERT_OK(handle->shutdown());
+}
+
 TEST_F(survival, the_shim_ignores_signals_of_sessions_and_groups) {
   auto handle = start(spec("task", "/bin/sleep", {"1000"}));
   ASSERT_TRUE(handle);
