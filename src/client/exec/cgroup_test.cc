@@ -19,7 +19,7 @@ class cgroups : public exec_fixture {
  protected:
   void SetUp() override {
     exec_fixture::SetUp();
-    groups_ = cgroup_manager::detect("drover-test");
+    groups_ = cgroup_manager::detect(group_parent());
     ASSERT_NE(groups_.mode(), cgroup_mode::none) << groups_.reason();
     ASSERT_TRUE(groups_.can_limit_memory()) << groups_.reason();
   }
@@ -151,7 +151,7 @@ TEST_F(cgroups, kills_by_the_v1_freezer_too) {
   if (groups_.mode() == cgroup_mode::v2) return;  // there is none
   task_cgroup group;
   group.mode = cgroup_mode::v1;
-  group.freezer = fmt::format("/sys/fs/cgroup/freezer/drover-test/old.{}", ::getpid());
+  group.freezer = "/sys/fs/cgroup/freezer/" + group_parent() + "/old";
   group.dirs = {group.freezer};
   std::filesystem::create_directories(group.freezer);
   auto s = shell("task", "while :; do sleep 1000 & setsid sleep 1000 & echo ready; wait; done");

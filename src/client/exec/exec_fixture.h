@@ -44,6 +44,8 @@ class exec_fixture : public testing::Test {
   // Blocks until the process has ended. False after `patience`.
   static bool wait_gone(int pid);
   static std::string read(const std::string& path);
+  // The group below which this process makes its groups; removed by TearDown.
+  static std::string group_parent();
   std::string path(const std::string& name) const { return dir_ + "/" + name; }
 
   std::string dir_;

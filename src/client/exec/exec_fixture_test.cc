@@ -33,6 +33,14 @@ void exec_fixture::TearDown() {
     (void)info.cgroup.remove();
   }
   std::filesystem::remove_all(dir_);
+  for (const char* hierarchy : {"cpu", "cpuacct", "cpuset", "memory", "freezer", "unified", "systemd"})
+    ::rmdir(fmt::format("/sys/fs/cgroup/{}/{}", hierarchy, group_parent()).c_str());
+  for (const char* slice : {"/share.slice", "/reserve.slice", ""})
+    ::rmdir(("/sys/fs/cgroup/" + group_parent() + slice).c_str());
+}
+
+std::string exec_fixture::group_parent() {
+  return fmt::format("drover-test-{}", ::getpid());
 }
 
 launch_spec exec_fixture::spec(const std::string& task, const std::string& command, std::vector<std::string> args) {

@@ -202,7 +202,7 @@ TEST_F(executor, kills_descendants_that_have_double_forked) {
   for (bool with_group : {false, true}) {
     auto s = shell("task", escaping);
     if (with_group) {
-      auto group = cgroup_manager::detect("drover-test").create(fmt::format("kill.{}", ::getpid()), {});
+      auto group = cgroup_manager::detect(group_parent()).create(fmt::format("kill.{}", ::getpid()), {});
       ASSERT_OK(group);
       s.cgroup = *group;
     }

@@ -10,7 +10,9 @@
 
 #include <filesystem>
 #include <fstream>
+#include <random>
 
+#include "client/exec/blob.h"
 #include "client/exec/connection.h"
 #include "client/exec/exec_fixture.h"
 #include "client/exec/files.h"
@@ -198,6 +200,45 @@ TEST_F(survival, unknown_requests_are_answered_and_harm_nothing) {
   answer = link->wait(steady_ns() + patience.ns);
   ASSERT_OK(answer);
   EXPECT_EQ(answer->body.a, EBADMSG);
+  EXPECT_EQ(::kill(handle->task_pid(), 0), 0);
+}
+
+TEST_F(survival, broken_instructions_are_refused) {
+  auto handle = start(spec("task", "/bin/sleep", {"1000"}));
+  ASSERT_TRUE(handle);
+  auto link = connection::open(handle->info().control_dir);
+  ASSERT_OK(link);
+  shim::packet p{};
+  p.type = shim::packet_attach;
+  ASSERT_OK(link->send(p));
+  ASSERT_OK(link->wait(steady_ns() + patience.ns));
+  exec_request request;
+  request.argv = {"/no/such/program", "argument"};
+  request.env = {{"KEY", "value"}};
+  auto valid = encode_exec(request);
+  ASSERT_OK(valid);
+  unique_fd null(::open("/dev/null", O_RDWR | O_CLOEXEC));
+  std::mt19937 random(4711);
+  for (int i = 0; i < 300; i++) {
+    // Cut off, or with a few bytes changed: lengths beyond the end, unknown tags, texts without an end.
+    std::string blob = valid->substr(0, i % 3 == 0 ? random() % valid->size() : valid->size());
+    for (int changes = 0; changes < i % 4 && !blob.empty(); changes++)
+      blob[random() % blob.size()] = static_cast<char>(random());
+    auto memory = make_memfd(blob);
+    ASSERT_OK(memory);
+    p.type = shim::packet_exec;
+    p.id = static_cast<uint32_t>(i + 1);
+    ASSERT_OK(link->send(p, {memory->get(), null.get(), null.get(), null.get()}));
+    for (;;) {
+      auto answer = link->wait(steady_ns() + patience.ns);
+      ASSERT_OK(answer);
+      if (answer->body.type == shim::packet_hello) continue;
+      EXPECT_EQ(answer->body.type, shim::packet_reply);
+      EXPECT_EQ(answer->body.id, p.id);
+      EXPECT_NE(answer->body.a, 0);
+      break;
+    }
+  }
   EXPECT_EQ(::kill(handle->task_pid(), 0), 0);
 }
 
