@@ -15,7 +15,9 @@ namespace drover::jobspec {
 namespace {
 
 // What the job's expressions see: var, local, the functions; other names are for the node and stay as they are.
-hcl::context_ptr context_of(hcl::decoder& root, const parse_options& options, hcl::diagnostics& problems) {
+// `secrets` receives the texts of sensitive variables.
+hcl::context_ptr context_of(hcl::decoder& root, const parse_options& options, hcl::diagnostics& problems,
+                            std::vector<std::string>& secrets) {
   auto context = std::make_shared<hcl::eval_context>(
       hcl::unknown_names::are_kept, options.functions != nullptr ? *options.functions : hcl::function_environment{});
   variables vars(options, problems);
@@ -25,19 +27,24 @@ hcl::context_ptr context_of(hcl::decoder& root, const parse_options& options, hc
       problems.error({}, fmt::format("Values of {} are too large", name), done.error().text());
   };
   set("var", vars.resolve());
+  secrets = vars.secrets();
   auto locals = root.blocks("locals");
   // A missing variable would only be reported again wherever it is used.
   if (!problems.has_errors()) set("local", resolve_locals(locals, context, problems));
   return context;
 }
 
-// Blocks are read by kind; people read from the top.
-hcl::diagnostics in_order(const hcl::diagnostics& problems) {
+// Blocks are read by kind, people read from the top; and no message repeats a secret.
+hcl::diagnostics presentable(const hcl::diagnostics& problems, const std::vector<std::string>& secrets) {
   std::vector<const hcl::diagnostic*> sorted;
   for (const auto& problem : problems) sorted.push_back(&problem);
   std::ranges::sort(sorted, {}, [](const auto* p) { return std::tie(p->file, p->start.byte, p->summary, p->detail); });
   hcl::diagnostics out;
-  for (const auto* problem : sorted) out.add(*problem);
+  for (const auto* problem : sorted) {
+    auto shown = *problem;
+    for (const auto& secret : secrets) shown.detail = replace_all(shown.detail, secret, "(sensitive value)");
+    out.add(std::move(shown));
+  }
   return out;
 }
 
@@ -72,9 +79,10 @@ parse_outcome parse(source_text file, const parse_options& options) {
   out.problems = std::move(parsed.problems);
   if (out.problems.has_errors()) return out;
   hcl::decoder root(parsed.root, std::make_shared<hcl::eval_context>(), out.problems);
-  auto context = context_of(root, options, out.problems);
+  std::vector<std::string> secrets;
+  auto context = context_of(root, options, out.problems, secrets);
   read_job(root, context, out);
-  out.problems = in_order(out.problems);
+  out.problems = presentable(out.problems, secrets);
   return out;
 }
 

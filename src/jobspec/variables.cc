@@ -99,6 +99,15 @@ value variables::resolve() {
   return value(std::move(all));
 }
 
+std::vector<std::string> variables::secrets() const {
+  std::vector<std::string> out;
+  for (const auto& [name, d] : declared_) {
+    const auto* text = d.sensitive && d.current.has_value() ? d.current->as_string() : nullptr;
+    if (text != nullptr && !text->empty()) out.push_back(*text);
+  }
+  return out;
+}
+
 void variables::from_environment() {
   for (auto& [name, d] : declared_) {
     auto found = options_.environment.find(fmt::format("{}{}", environment_prefix, name));

@@ -20,6 +20,8 @@ class variables {
   // After all are declared: finds every variable's value, converts it and checks its validation rules. An object of all
   // that have one.
   value resolve();
+  // The texts of sensitive variables, as far as they are texts. After resolve().
+  std::vector<std::string> secrets() const;
 
  private:
   struct declaration {
