@@ -298,6 +298,17 @@ TEST(parse, depth_is_bounded) {
   EXPECT_FALSE(parse({"a", blocks}).job.has_value());
 }
 
+TEST(parse, damaged_files_are_errors_not_crashes) {
+  auto text = read_text(testdata("every-block.nomad.hcl"));
+  for (size_t end = 0; end < text.size(); end += 131) parse({"cut.hcl", text.substr(0, end)});
+  for (size_t at = 0; at < text.size(); at += 97) {
+    auto damaged = text;
+    damaged.erase(at, 1 + at % 7);
+    auto out = parse({"damaged.hcl", damaged});
+    EXPECT_EQ(out.job.has_value(), !out.problems.has_errors());
+  }
+}
+
 class example_file : public ::testing::TestWithParam<std::string> {};
 TEST_P(example_file, is_a_valid_job) {
   auto job = parsed(read_text(std::string(DROVER_SOURCE_DIR) + "/examples/" + GetParam()));
