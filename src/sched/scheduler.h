@@ -9,7 +9,8 @@
 //      max_attempts(job type) calls: give_up();
 //   3. full commit: write `created` and `eval` (one EvalUpdate). Evaluation ids do not depend on the attempt, so writing the same again
 //      is harmless. When eval.status is "blocked" this is an evaluation that was blocked already and goes back to the blocked ones.
-// In a plan an allocation without a job has plan.job; a stopped one has none at all. PlacedAllocs, RequireProgressBy and modify indexes are
+// In a plan an allocation without a job has plan.job; a stopped one has none at all, and a client status
+// only where that changes ("lost"). PlacedAllocs, RequireProgressBy and modify indexes are
 // counted by whoever applies the plan.
 #pragma once
 

@@ -14,7 +14,7 @@ schema::allocation stopped_copy(const schema::allocation& alloc, std::string_vie
   copy.job = nullptr;
   copy.desired_status = "stop";
   copy.desired_description = why;
-  if (!client_status.empty()) copy.client_status = client_status;
+  copy.client_status = client_status;  // empty: as the client last said
   copy.modify_time = now.ns;
   return copy;
 }

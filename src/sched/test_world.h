@@ -122,6 +122,7 @@ class world {
     if (alloc.job == nullptr) {
       auto old = allocs.find(alloc.id);
       bool ended = alloc.desired_status != "run";
+      if (ended && old != allocs.end() && alloc.client_status.empty()) alloc.client_status = old->second->client_status;
       alloc.job = old != allocs.end() && ended ? old->second->job : jobs.contains(alloc.job_id) ? jobs[alloc.job_id] : nullptr;
     }
     alloc.modify_index = ++index;
