@@ -32,7 +32,4 @@ inline constexpr size_t reschedule_events_kept = 5;
 inline constexpr size_t pattern_cache_max = 1024;
 inline constexpr int64_t regexp_memory_max = 1 << 20;
 
-// Driver names that have a bit of their own in a node's row; nodes with more drivers in the cluster are asked by name.
-inline constexpr size_t driver_bits = 64;
-
 }  // namespace drover::sched::limits
