@@ -223,13 +223,14 @@ awaitable<result<>> alloc_runner::destroy() {
   co_await wait_tasks_done();
   // Their supervisors end after the tasks are known to be dead.
   co_await stop();
-  CO_TRY(node_.db.remove_alloc(id()));
   auto control = node_.control_root + "/" + id();
-  co_return co_await node_.pool.run([&]() -> result<> {
+  CO_TRY(co_await node_.pool.run([&]() -> result<> {
     alloc_dir controls(control);
     TRY(controls.destroy());
     return dir_.destroy();
-  });
+  }));
+  // Last: an agent that dies before this does it again.
+  co_return node_.db.remove_alloc(id());
 }
 
 schema::ref<schema::allocation> alloc_runner::report() const {

@@ -129,7 +129,7 @@ void client::state::make_runner_context() {
                                  .find =
                                      [this](const std::string& id) {
                                        auto it = runners.find(id);
-                                       return it == runners.end() ? nullptr : it->second.get();
+                                       return it == runners.end() ? nullptr : it->second;
                                      }});
   watcher->known = [this] { return known(); };
   watcher->apply = [this](alloc_changes changes) { apply(std::move(changes)); };
@@ -148,7 +148,7 @@ result<> client::state::restore() {
 
 void client::state::add_runner(schema::ref<schema::allocation> alloc, std::optional<stored_alloc> stored) {
   auto id = alloc->id;
-  runners[id] = std::make_unique<alloc_runner>(*context, std::move(alloc), std::move(stored));
+  runners[id] = std::make_shared<alloc_runner>(*context, std::move(alloc), std::move(stored));
 }
 
 std::map<std::string, uint64_t> client::state::known() const {
@@ -186,9 +186,9 @@ void client::state::apply(alloc_changes changes) {
 net::awaitable<void> client::state::remove_runner(std::string id) {
   auto it = runners.find(id);
   if (it == runners.end()) co_return;
-  auto& runner = *(leaving[id] = std::move(it->second));
+  auto runner = leaving[id] = std::move(it->second);
   runners.erase(it);
-  auto gone = co_await runner.destroy();
+  auto gone = co_await runner->destroy();
   if (!gone) logger.error("cannot remove an allocation", {{"alloc_id", id}, {"error", gone.error().text()}});
   leaving.erase(id);
 }

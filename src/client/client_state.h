@@ -54,9 +54,10 @@ struct client::state {
   std::unique_ptr<status_pusher> pusher;
   std::unique_ptr<alloc_watcher> watcher;
   std::optional<runner_context> context;
-  std::map<std::string, std::unique_ptr<alloc_runner>> runners;
+  // Shared, because a request may still use one that is being removed.
+  std::map<std::string, std::shared_ptr<alloc_runner>> runners;
   // Being destroyed: not to be started again meanwhile.
-  std::map<std::string, std::unique_ptr<alloc_runner>> leaving;
+  std::map<std::string, std::shared_ptr<alloc_runner>> leaving;
   // Known to the servers, but of no concern here any more (ended before we saw them, or collected), by their modify index.
   std::map<std::string, uint64_t> ignored;
   std::unique_ptr<endpoints> methods;

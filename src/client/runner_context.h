@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <string>
 
 #include "base/log.h"
@@ -34,7 +35,7 @@ struct runner_context {
   // An allocation's client status or states changed. `urgent`: its status or health did, not only its events.
   std::function<void(alloc_runner&, bool urgent)> changed;
   // Null when there is no such allocation on this node.
-  std::function<alloc_runner*(const std::string&)> find;
+  std::function<std::shared_ptr<alloc_runner>(const std::string&)> find;
 };
 
 }  // namespace drover::client

@@ -167,6 +167,7 @@ awaitable<run_outcome> task_runner::run_once() {
     if (auto failed = co_await prepare()) co_return *failed;
     if (kill_requested_) co_return run_outcome::exited_failed;
     if (auto failed = co_await launch()) co_return *failed;
+    if (!handle_) co_return run_outcome::exited_failed;
   }
   auto handle = handle_;
   auto exit = co_await handle->wait();
@@ -226,14 +227,25 @@ awaitable<std::optional<run_outcome>> task_runner::launch() {
     add_event(events::driver_failure(wall_now(), made.error().text()));
     co_return run_outcome::start_failed;
   }
-  // Not cancellable half-way: the agent that stops now still learns how to find the task again.
-  co_await net::keep_going();
+  // In a scope of its own: a kill cancels a driver that takes long, while an agent that stops waits for one that has begun and so still
+  // learns how to find the task again.
+  auto outcome = std::make_shared<result<>>(fail(errc::cancelled, "stopped"));
+  hook_done_.reset();
+  hook_scope_.spawn(&task_runner::start_driver, this, std::move(spec), outcome);
+  co_await hook_done_.wait();
+  if (*outcome || kill_requested_) co_return std::nullopt;
+  add_event(events::driver_failure(wall_now(), outcome->error().text()));
+  co_return outcome->error().code() == errc::unavailable ? run_outcome::start_failed : run_outcome::start_failed_for_good;
+}
+
+awaitable<void> task_runner::start_driver(task_spec spec, std::shared_ptr<result<>> outcome) {
+  struct notifier {
+    net::event& e;
+    ~notifier() { e.set(); }
+  } at_end{hook_done_};
   auto handle = co_await driver_->start(std::move(spec));
   if (handle) started(std::move(*handle));
-  co_await boost::asio::this_coro::throw_if_cancelled(true);
-  if (handle) co_return std::nullopt;
-  add_event(events::driver_failure(wall_now(), handle.error().text()));
-  co_return handle.error().code() == errc::unavailable ? run_outcome::start_failed : run_outcome::start_failed_for_good;
+  *outcome = handle ? result<>{} : fail(handle.error());
 }
 
 void task_runner::started(std::shared_ptr<task_handle> handle) {

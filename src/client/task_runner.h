@@ -69,6 +69,7 @@ class task_runner {
   awaitable<run_outcome> run_once();
   awaitable<std::optional<run_outcome>> prepare();
   awaitable<std::optional<run_outcome>> launch();
+  awaitable<void> start_driver(task_spec spec, std::shared_ptr<result<>> outcome);
   awaitable<bool> follow(restart_decision decision);
   awaitable<void> finish();
   awaitable<void> release();

@@ -11,10 +11,10 @@ void endpoints::add_to(rpc::method_table& table) {
   add_node(table);
 }
 
-result<alloc_runner*> endpoints::find(const std::string& alloc_id) const {
+result<std::shared_ptr<alloc_runner>> endpoints::find(const std::string& alloc_id) const {
   auto it = state_.runners.find(alloc_id);
   if (it == state_.runners.end()) return fail(errc::not_found, "unknown allocation \"{}\"", alloc_id);
-  return it->second.get();
+  return it->second;
 }
 
 bool endpoints::task_dead(const std::string& alloc_id, const std::string& task) const {
@@ -41,14 +41,14 @@ void endpoints::add_allocations(rpc::method_table& table) {
 }
 
 endpoints::answer<schema::generic_response> endpoints::restart(context, schema::alloc_restart_request request) {
-  CO_TRY_ASSIGN(auto* runner, find(request.alloc_id));
+  CO_TRY_ASSIGN(auto runner, find(request.alloc_id));
   CO_TRY(runner->restart(request.task_name, request.all_tasks));
   co_return schema::generic_response{};
 }
 
 // An unknown signal is refused here, before anything is sent.
 endpoints::answer<schema::generic_response> endpoints::signal(context, schema::alloc_signal_request request) {
-  CO_TRY_ASSIGN(auto* runner, find(request.alloc_id));
+  CO_TRY_ASSIGN(auto runner, find(request.alloc_id));
   CO_TRY_ASSIGN(auto number, exec::parse_signal(request.signal.empty() ? "SIGKILL" : request.signal));
   std::vector<std::string> names;
   if (request.task.empty()) {
@@ -60,14 +60,13 @@ endpoints::answer<schema::generic_response> endpoints::signal(context, schema::a
     names.push_back(task->name());
   }
   for (auto& name : names) {
-    CO_TRY_ASSIGN(auto* still, find(request.alloc_id));
-    if (auto* task = still->find_task(name)) CO_TRY(co_await task->signal(number, "User Requested Signal"));
+    CO_TRY(co_await runner->find_task(name)->signal(number, "User Requested Signal"));
   }
   co_return schema::generic_response{};
 }
 
 endpoints::answer<schema::alloc_stats_response> endpoints::alloc_stats(context, schema::alloc_stats_request request) {
-  CO_TRY_ASSIGN(auto* runner, find(request.alloc_id));
+  CO_TRY_ASSIGN(auto runner, find(request.alloc_id));
   schema::alloc_stats_response out;
   CO_TRY_ASSIGN(out.stats, co_await runner->usage(request.task));
   co_return out;
@@ -80,7 +79,7 @@ endpoints::answer<schema::alloc_checks_response> endpoints::checks(context, sche
 }
 
 endpoints::answer<schema::generic_response> endpoints::collect(context, schema::alloc_specific_request request) {
-  CO_TRY_ASSIGN(auto* runner, find(request.alloc_id));
+  CO_TRY_ASSIGN(auto runner, find(request.alloc_id));
   if (!runner->tasks_done()) co_return fail(errc::invalid, "allocation \"{}\" still runs: only ended ones can be removed", request.alloc_id);
   state_.ignored[runner->id()] = runner->alloc()->alloc_modify_index;
   co_await state_.remove_runner(request.alloc_id);

@@ -47,7 +47,7 @@ class endpoints {
   answer<schema::node_meta_response> apply_meta(context c, schema::node_meta_apply_request request);
   schema::node_meta_response meta_now() const;
 
-  result<alloc_runner*> find(const std::string& alloc_id) const;
+  result<std::shared_ptr<alloc_runner>> find(const std::string& alloc_id) const;
   bool task_dead(const std::string& alloc_id, const std::string& task) const;
 
   client::state& state_;

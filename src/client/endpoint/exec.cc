@@ -66,10 +66,11 @@ void endpoints::add_exec(rpc::method_table& table) {
 }
 
 rpc::awaitable<result<>> endpoints::exec(context, schema::alloc_exec_request request, stream s) {
+  std::shared_ptr<alloc_runner> runner;
   auto picked = [&]() -> result<task_runner*> {
     if (state_.options.disable_remote_exec) return fail(errc::permission_denied, "exec is disabled on this node (disable_remote_exec)");
     if (request.cmd.empty()) return fail(errc::invalid, "the command is missing");
-    TRY_ASSIGN(auto* runner, find(request.alloc_id));
+    TRY_ASSIGN(runner, find(request.alloc_id));
     return runner->pick_task(request.task);
   }();
   if (!picked) co_return co_await s->write(stream_error(picked.error()));

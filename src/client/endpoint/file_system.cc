@@ -71,7 +71,7 @@ void endpoints::add_file_system(rpc::method_table& table) {
 }
 
 endpoints::answer<schema::fs_list_response> endpoints::list(context, schema::fs_list_request request) {
-  CO_TRY_ASSIGN(auto* runner, find(request.alloc_id));
+  CO_TRY_ASSIGN(auto runner, find(request.alloc_id));
   auto dir = runner->dir();
   schema::fs_list_response out;
   CO_TRY_ASSIGN(out.files, co_await state_.pool.run([&] { return dir.list(request.path); }));
@@ -79,7 +79,7 @@ endpoints::answer<schema::fs_list_response> endpoints::list(context, schema::fs_
 }
 
 endpoints::answer<schema::fs_stat_response> endpoints::stat(context, schema::fs_stat_request request) {
-  CO_TRY_ASSIGN(auto* runner, find(request.alloc_id));
+  CO_TRY_ASSIGN(auto runner, find(request.alloc_id));
   if (request.path.empty()) co_return fail(errc::invalid, "the path is missing");
   schema::fs_stat_response out;
   CO_TRY_ASSIGN(out.info, runner->dir().stat(request.path));
@@ -93,7 +93,7 @@ rpc::awaitable<result<>> endpoints::stream_file(context, schema::fs_stream_reque
     if (streams_ >= limits::streams_max) return fail(errc::unavailable, "this node serves {} streams already", streams_);
     TRY(check_origin(request.origin, request.offset));
     if (request.path.empty()) return fail(errc::invalid, "the path is missing");
-    TRY_ASSIGN(auto* runner, find(request.alloc_id));
+    TRY_ASSIGN(auto runner, find(request.alloc_id));
     TRY_ASSIGN(auto info, runner->dir().stat(request.path));
     if (info.is_dir) return fail(errc::invalid, "file \"{}\" is a directory", request.path);
     if (request.origin == "end") request.offset = std::max<int64_t>(0, info.size - request.offset);
@@ -135,7 +135,7 @@ rpc::awaitable<result<>> endpoints::stream_logs(context, schema::fs_logs_request
     TRY(check_origin(request.origin, request.offset));
     if (request.log_type != "stdout" && request.log_type != "stderr")
       return fail(errc::invalid, "the type of a log must be \"stdout\" or \"stderr\", not \"{}\"", request.log_type);
-    TRY_ASSIGN(auto* runner, find(request.alloc_id));
+    TRY_ASSIGN(auto runner, find(request.alloc_id));
     TRY_ASSIGN(auto* task, runner->pick_task(request.task));
     request.task = task->name();
     return runner->dir().logs();

@@ -10,7 +10,7 @@ class previous_alloc_hook : public alloc_hook {
   std::string_view name() const override { return "previous_alloc"; }
   awaitable<result<>> prerun(alloc_hook_context& c) override {
     if (c.alloc->previous_allocation.empty()) co_return result<>{};
-    auto* previous = c.node.find(c.alloc->previous_allocation);
+    auto previous = c.node.find(c.alloc->previous_allocation);
     if (!previous) co_return result<>{};
     co_await previous->wait_tasks_done();
     if (!c.group.ephemeral_disk || !c.group.ephemeral_disk->sticky) co_return result<>{};

@@ -133,7 +133,7 @@ class agent_fixture : public ::testing::Test {
     co_return result<>{};
   }
   net::awaitable<void> guarded(net::awaitable<void> body) {
-    auto done = co_await net::with_deadline(as_result(std::move(body)), net::after(seconds(30)));
+    auto done = co_await net::with_deadline(as_result(std::move(body)), net::after(seconds(20)));
     EXPECT_TRUE(done) << done.error().text();
     if (agent) co_await stop_agent();
     co_await servers->servers().stop();

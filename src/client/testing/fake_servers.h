@@ -23,7 +23,8 @@ class fake_servers {
   void place(schema::allocation alloc) {
     alloc.modify_index = alloc.alloc_modify_index = ++index;
     if (alloc.create_index == 0) alloc.create_index = index;
-    allocs[alloc.id] = std::make_shared<const schema::allocation>(std::move(alloc));
+    auto id = alloc.id;
+    allocs[id] = std::make_shared<const schema::allocation>(std::move(alloc));
     changed.notify_all();
   }
   void stop(const std::string& id) {
