@@ -1,0 +1,176 @@
+#include "agent/agent.h"
+
+#include <sys/stat.h>
+
+#include <ctime>
+#include <filesystem>
+
+#include "agent/options.h"
+#include "api/http_api.h"
+#include "base/text.h"
+#include "codec/json.h"
+#include "net/blocking.h"
+#include "rpc/local.h"
+
+namespace drover::agent {
+namespace {
+
+timestamp wall_now() {
+  timespec now{};
+  clock_gettime(CLOCK_REALTIME, &now);
+  return timestamp(now.tv_sec * 1'000'000'000 + now.tv_nsec);
+}
+
+result<> prepare_data_dir(const std::string& path) {
+  std::error_code failure;
+  std::filesystem::create_directories(path, failure);
+  if (failure) return fail(errc::io, "data_dir \"{}\" cannot be made: {}", path, failure.message());
+  std::string probe = path + "/.probe";
+  FILE* file = std::fopen(probe.c_str(), "we");
+  if (file == nullptr) return fail(errc::io, "data_dir \"{}\" cannot be written to: {}", path, std::system_category().message(errno));
+  std::fclose(file);
+  std::remove(probe.c_str());
+  return {};
+}
+
+}  // namespace
+
+struct agent::parts {
+  parts(net::loop& l, agent_config c) : loop(l), config(std::move(c)) {}
+  net::loop& loop;
+  agent_config config;
+  log::logger logger{"agent"};
+  std::unique_ptr<server::cluster_server> server;
+  // The methods of this agent's node and the way to them.
+  rpc::method_table node_methods;
+  std::unique_ptr<rpc::local_channel> node_channel;
+  std::unique_ptr<client::client> client;
+  std::unique_ptr<api::http_api> api;
+  net::http_handler handle;
+  std::unique_ptr<net::http_server> http;
+  std::vector<std::string> http_addresses;
+  std::function<result<>()> reload;
+
+  result<> start();
+  result<> listen();
+  result<> start_server();
+  result<> start_client();
+  api::services services();
+};
+
+// The listeners come first: a second agent on this machine fails before it touches anything.
+result<> agent::parts::start() {
+  for (const auto& sentence : unused_settings(config)) logger.warn(sentence);
+  TRY(prepare_data_dir(config.data_dir));
+  TRY(listen());
+  TRY(start_server());
+  TRY(start_client());
+  api = std::make_unique<api::http_api>(services());
+  handle = api->handler();
+  return {};
+}
+
+result<> agent::parts::start_server() {
+  if (!config.server.enabled) return {};
+  server = std::make_unique<server::cluster_server>(loop, server_options_of(config));
+  if (auto started = server->start(); !started) return wrap(started.error(), "starting the server");
+  return {};
+}
+
+result<> agent::parts::start_client() {
+  if (!config.client.enabled) return {};
+  auto made = client::client::create(client_options_of(config), server->channel(), loop);
+  if (!made) return wrap(made.error(), "starting the client");
+  client = std::move(*made);
+  client->register_methods(node_methods);
+  node_channel = std::make_unique<rpc::local_channel>(loop, node_methods);
+  server->connect_node(client->node_id(), *node_channel);
+  client->start();
+  logger.info("started client", {{"node_id", client->node_id()}});
+  return {};
+}
+
+api::services agent::parts::services() {
+  api::services with{.loop = loop, .logger = log::logger("http")};
+  with.region = config.region;
+  with.datacenter = config.datacenter;
+  with.node_name = config.name;
+  with.server = server.get();
+  with.servers = server ? &server->channel() : nullptr;
+  with.client = client.get();
+  with.node = node_channel.get();
+  if (server) with.server_addresses = {advertised_address(config, &addresses_config::rpc)};
+  auto shown = codec::value_from_json(codec::to_json(config, {.hide_redacted = true}));
+  if (shown) with.config = std::move(*shown);
+  with.response_headers = config.http_api_response_headers;
+  with.prometheus_metrics = config.telemetry.prometheus_metrics;
+  with.enable_debug = config.enable_debug;
+  with.ui_enabled = config.ui.enabled;
+  with.scheduler_workers = scheduler_workers(config);
+  with.enabled_schedulers = server_options_of(config).enabled_schedulers;
+  with.reload = [this]() -> result<> { return reload ? reload() : result<>(); };
+  with.started = wall_now();
+  return with;
+}
+
+// Requests are answered when the loop runs, which is after everything has started.
+result<> agent::parts::listen() {
+  net::http_server_options options{.handler = [this](net::http_exchange& exchange) { return handle(exchange); }};
+  options.limits.connections_per_ip_max = static_cast<size_t>(std::max<int64_t>(config.limits.http_max_conns_per_client, 0));
+  http = std::make_unique<net::http_server>(loop, std::move(options));
+  for (const auto& address : http_listen_addresses(config)) {
+    TRY_ASSIGN(auto where, net::parse_endpoint(address));
+    auto bound = http->listen(where);
+    if (!bound)
+      return fail(errc::io, "the HTTP API cannot listen on {}: {}; choose another with ports.http or addresses.http", address, bound.error().text());
+    http_addresses.push_back(net::to_string(*bound));
+    if (config.ports.http == 0) config.ports.http = bound->port;
+  }
+  return {};
+}
+
+agent::agent(std::unique_ptr<parts> p) : parts_(std::move(p)) {}
+agent::~agent() = default;
+
+result<std::unique_ptr<agent>> agent::create(net::loop& loop, agent_config config) {
+  auto made = std::unique_ptr<agent>(new agent(std::make_unique<parts>(loop, std::move(config))));
+  if (auto started = made->parts_->start(); !started) {
+    // What has begun ends in order.
+    net::run_to_completion(loop, made->stop());
+    return std::unexpected(started.error());
+  }
+  return made;
+}
+
+net::awaitable<void> agent::stop() {
+  co_await net::keep_going();
+  auto& p = *parts_;
+  if (p.http) co_await p.http->stop();
+  if (p.client) co_await p.client->stop();
+  if (p.node_channel) co_await p.node_channel->stop();
+  if (p.server && p.client) p.server->forget_node(p.client->node_id());
+  if (p.server) co_await p.server->stop();
+  if (p.config.data_dir_is_temporary) {
+    std::error_code ignored;
+    std::filesystem::remove_all(p.config.data_dir, ignored);
+  }
+}
+
+result<> agent::reload(const agent_config& fresh) {
+  TRY_ASSIGN(auto options, log_options_of(fresh));
+  log::set_level(options.level);
+  parts_->config.log_level = fresh.log_level;
+  return {};
+}
+
+void agent::on_reload(std::function<result<>()> function) { parts_->reload = std::move(function); }
+const agent_config& agent::config() const { return parts_->config; }
+const std::vector<std::string>& agent::http_addresses() const { return parts_->http_addresses; }
+client::client* agent::client() const { return parts_->client.get(); }
+server::cluster_server* agent::server() const { return parts_->server.get(); }
+
+net::awaitable<void> agent::wait_ready() {
+  if (parts_->client) co_await parts_->client->wait_ready();
+}
+
+}  // namespace drover::agent

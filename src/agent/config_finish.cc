@@ -1,0 +1,177 @@
+// What a configuration needs before it can run: defaults from the machine, and refusal of what makes no sense.
+#include <unistd.h>
+
+#include <algorithm>
+#include <thread>
+
+#include "agent/address.h"
+#include "agent/config.h"
+#include "agent/options.h"
+#include "base/text.h"
+
+namespace drover::agent {
+namespace {
+
+struct listener {
+  std::string_view name;
+  std::string addresses_config::* address;
+  int64_t ports_config::* port;
+};
+constexpr listener listeners[] = {{"http", &addresses_config::http, &ports_config::http},
+                                  {"rpc", &addresses_config::rpc, &ports_config::rpc},
+                                  {"serf", &addresses_config::serf, &ports_config::serf}};
+
+const listener& listener_of(std::string addresses_config::* which) {
+  for (const auto& each : listeners)
+    if (each.address == which) return each;
+  return listeners[0];
+}
+
+bool has_port(std::string_view text) {
+  auto colon = text.rfind(':');
+  if (colon == std::string_view::npos) return false;
+  return text.find(':') == colon || text[colon - 1] == ']';
+}
+
+std::string with_port(std::string_view host, int64_t port) {
+  if (has_port(host)) return std::string(host);
+  if (host.find(':') != std::string_view::npos && !host.starts_with('[')) return fmt::format("[{}]:{}", host, port);
+  return fmt::format("{}:{}", host, port);
+}
+
+result<> fill_name(agent_config& config) {
+  if (config.name.empty()) {
+    char host[256] = {};
+    if (gethostname(host, sizeof host - 1) != 0 || host[0] == '\0') return fail(errc::invalid, "this machine has no host name: set name");
+    config.name = host;
+  }
+  return {};
+}
+
+result<> expand_addresses(agent_config& config) {
+  auto have = interface_addresses();
+  TRY_ASSIGN(config.bind_addr, expand_address("bind_addr", config.bind_addr, have));
+  for (const auto& each : listeners) {
+    auto& bind = config.addresses.*each.address;
+    TRY_ASSIGN(bind, expand_address(fmt::format("addresses.{}", each.name), bind, have));
+    if (bind.empty()) bind = config.bind_addr;
+    auto& advertise = config.advertise.*each.address;
+    TRY_ASSIGN(advertise, expand_address(fmt::format("advertise.{}", each.name), advertise, have));
+    if (!advertise.empty()) continue;
+    // Listening on every address says nothing about which one others reach.
+    auto first = bind.substr(0, bind.find(' '));
+    if (first != "0.0.0.0" && first != "::" && first != "[::]") {
+      advertise = first;
+      continue;
+    }
+    auto own = expand_address("advertise", "{{ GetPrivateIP }}", have);
+    if (!own) own = expand_address("advertise", "{{ GetPublicIP }}", have);
+    advertise = own ? *own : "127.0.0.1";
+  }
+  return {};
+}
+
+result<> check_ports(const agent_config& config) {
+  for (const auto& each : listeners) {
+    auto port = config.ports.*each.port;
+    if (port < 0 || port > 65535) return fail(errc::invalid, "ports.{} is {}; a port is between 0 and 65535", each.name, port);
+  }
+  return {};
+}
+
+result<> check_data_dir(const agent_config& config) {
+  if (config.data_dir.empty())
+    return fail(errc::invalid, "Must specify \"data_dir\" config option or \"-data-dir\" CLI flag");
+  if (config.data_dir.front() != '/') return fail(errc::invalid, "data_dir must be given as an absolute path, not \"{}\"", config.data_dir);
+  return {};
+}
+
+result<> check_server(const server_config& server) {
+  if (server.raft_protocol != 3) return fail(errc::invalid, "server.raft_protocol is {}; only 3 is supported", server.raft_protocol);
+  if (server.bootstrap_expect < 0) return fail(errc::invalid, "server.bootstrap_expect is {}; it must not be negative", server.bootstrap_expect);
+  if (server.enabled && server.bootstrap_expect > 1)
+    return fail(errc::unsupported, "server.bootstrap_expect is {}: clusters of several servers come with a later release; use 1", server.bootstrap_expect);
+  if (server.job_max_priority < 100 || server.job_max_priority > 32766)
+    return fail(errc::invalid, "server.job_max_priority is {}; it must be between 100 and 32766", server.job_max_priority);
+  if (server.job_default_priority < 1 || server.job_default_priority > server.job_max_priority)
+    return fail(errc::invalid, "server.job_default_priority is {}; it must be between 1 and job_max_priority ({})", server.job_default_priority,
+                server.job_max_priority);
+  if (server.job_tracked_versions < 1) return fail(errc::invalid, "server.job_tracked_versions is {}; it must be at least 1", server.job_tracked_versions);
+  for (const auto& name : server.enabled_schedulers)
+    if (name != "service" && name != "batch" && name != "system" && name != "sysbatch" && name != "_core")
+      return fail(errc::invalid, "server.enabled_schedulers names \"{}\": use service, batch, system, sysbatch", name);
+  TRY(parse_size(server.job_max_source_size));
+  return {};
+}
+
+result<> check_client(const client_config& client) {
+  if (client.node_pool.empty() || client.node_pool == "all")
+    return fail(errc::invalid, "client.node_pool is \"{}\"; a node is in one pool with a name", client.node_pool);
+  if (client.min_dynamic_port < 0 || client.max_dynamic_port > 65535 || client.min_dynamic_port > client.max_dynamic_port)
+    return fail(errc::invalid, "client.min_dynamic_port and max_dynamic_port are {} and {}; they must be ports in that order", client.min_dynamic_port,
+                client.max_dynamic_port);
+  for (const auto& [name, volume] : client.host_volume)
+    if (volume.path.empty()) return fail(errc::invalid, "client.host_volume \"{}\" has no path", name);
+  return {};
+}
+
+}  // namespace
+
+std::string listen_address(const agent_config& config, std::string addresses_config::* which) {
+  const auto& each = listener_of(which);
+  return with_port(config.addresses.*which, config.ports.*each.port);
+}
+
+std::string advertised_address(const agent_config& config, std::string addresses_config::* which) {
+  const auto& each = listener_of(which);
+  return with_port(config.advertise.*which, config.ports.*each.port);
+}
+
+std::vector<std::string> http_listen_addresses(const agent_config& config) {
+  std::vector<std::string> out;
+  for (auto host : split(config.addresses.http, ' '))
+    if (!host.empty()) out.push_back(with_port(host, config.ports.http));
+  return out;
+}
+
+result<> finish(agent_config& config) {
+  if (!config.server.enabled && !config.client.enabled)
+    return fail(errc::invalid, "Must specify either server, client or dev mode for the agent.");
+  if (!config.server.enabled)
+    return fail(errc::unsupported, "a client without a server in the same process comes with a later release: enable server too");
+  TRY(fill_name(config));
+  TRY(expand_addresses(config));
+  TRY(check_ports(config));
+  TRY(check_data_dir(config));
+  TRY(check_server(config.server));
+  TRY(check_client(config.client));
+  TRY(log_options_of(config));
+  return {};
+}
+
+std::vector<std::string> unused_settings(const agent_config& config) {
+  std::vector<std::string> out;
+  auto note = [&](bool set, std::string sentence) {
+    if (set) out.push_back(std::move(sentence));
+  };
+  note(config.acl.enabled, "acl.enabled is set, but access control comes with a later release: every request is allowed");
+  note(config.tls.http, "tls.http is set, but the HTTP API speaks plain HTTP in this release");
+  note(config.tls.rpc, "tls.rpc is set, but there is no network RPC in this release");
+  note(!config.server.encrypt.empty(), "server.encrypt is set, but there is no gossip in this release");
+  const auto& join = config.server.server_join;
+  note(!join.start_join.empty() || !join.retry_join.empty() || !config.server.start_join.empty() || !config.server.retry_join.empty(),
+       "joining other servers is configured, but comes with a later release: this server is a cluster of its own");
+  note(!config.client.servers.empty() || !config.client.server_join.retry_join.empty(),
+       "client.servers is set, but a client uses the server of its own process in this release");
+  note(config.client.drain_on_shutdown.has_value(), "client.drain_on_shutdown is set, but draining at the end comes with a later release");
+  note(config.leave_on_interrupt || config.leave_on_terminate, "leave_on_interrupt and leave_on_terminate do nothing while a cluster has one server");
+  note(config.enable_syslog, "enable_syslog is set, but logs go to the standard output and log_file only");
+  note(!config.telemetry.statsd_address.empty() || !config.telemetry.statsite_address.empty() || !config.telemetry.datadog_address.empty(),
+       "telemetry to statsd, statsite or datadog is configured, but only /v1/metrics exists in this release");
+  note(!config.audit.is_null() || !config.sentinel.is_null() || !config.reporting.is_null(), "audit, sentinel and reporting are read and do nothing");
+  note(!config.keyring.is_null(), "keyring is read, but there are no root keys in this release");
+  note(!config.client.artifact.is_null(), "client.artifact is read, but its limits come with a later release");
+  return out;
+}
+
+}  // namespace drover::agent

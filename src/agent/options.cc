@@ -1,0 +1,129 @@
+#include "agent/options.h"
+
+#include <algorithm>
+#include <thread>
+
+#include "base/text.h"
+
+namespace drover::agent {
+namespace {
+
+server::gc_thresholds gc_thresholds_of(const server_config& from) {
+  return {.interval = from.job_gc_interval,
+          .eval = from.eval_gc_threshold,
+          .batch_eval = from.batch_eval_gc_threshold,
+          .job = from.job_gc_threshold,
+          .deployment = from.deployment_gc_threshold,
+          .node = from.node_gc_threshold};
+}
+
+client::gc_options client_gc_of(const client_config& from) {
+  return {.interval = from.gc_interval,
+          .disk_usage_threshold = from.gc_disk_usage_threshold,
+          .inode_usage_threshold = from.gc_inode_usage_threshold,
+          .max_allocs = static_cast<size_t>(std::max<int64_t>(from.gc_max_allocs, 0)),
+          .parallel_destroys = static_cast<size_t>(std::max<int64_t>(from.gc_parallel_destroys, 1))};
+}
+
+}  // namespace
+
+int scheduler_workers(const agent_config& config) {
+  if (config.server.num_schedulers >= 0) return static_cast<int>(config.server.num_schedulers);
+  return static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
+}
+
+result<int64_t> parse_size(std::string_view text) {
+  auto number = trim(text);
+  while (!number.empty() && !std::isdigit(static_cast<unsigned char>(number.back()))) number.remove_suffix(1);
+  auto unit = to_lower(trim(trim(text).substr(number.size())));
+  if (unit.ends_with("b")) unit.pop_back();
+  if (unit.ends_with("i")) unit.pop_back();
+  auto count = parse_int(number);
+  int64_t factor = unit.empty() ? 1 : unit == "k" ? 1 << 10 : unit == "m" ? 1 << 20 : unit == "g" ? 1 << 30 : 0;
+  if (!count || *count < 0 || factor == 0) return fail(errc::invalid, "\"{}\" is no size: write a number of bytes, or one like 512K or 1M", text);
+  return *count * factor;
+}
+
+server::server_options server_options_of(const agent_config& config) {
+  const auto& from = config.server;
+  server::server_options o;
+  o.data_dir = config.data_dir;
+  o.name = config.name;
+  o.region = config.region;
+  o.datacenter = config.datacenter;
+  o.rpc_address = advertised_address(config, &addresses_config::rpc);
+  o.serf_address = advertised_address(config, &addresses_config::serf);
+  o.http_address = advertised_address(config, &addresses_config::http);
+  o.scheduler_workers = scheduler_workers(config);
+  if (!from.enabled_schedulers.empty()) o.enabled_schedulers = from.enabled_schedulers;
+  o.min_heartbeat_ttl = from.min_heartbeat_ttl;
+  o.max_heartbeats_per_second = from.max_heartbeats_per_second;
+  o.heartbeat_grace = from.heartbeat_grace;
+  o.failover_heartbeat_ttl = from.failover_heartbeat_ttl;
+  o.gc = gc_thresholds_of(from);
+  o.job_max_priority = from.job_max_priority;
+  o.job_default_priority = from.job_default_priority;
+  o.job_max_count = from.job_max_count;
+  o.job_tracked_versions = from.job_tracked_versions;
+  if (auto size = parse_size(from.job_max_source_size)) o.job_max_source_size = *size;
+  o.default_scheduler_config = from.default_scheduler_config;
+  o.raft_snapshot_threshold = static_cast<uint32_t>(from.raft_snapshot_threshold);
+  o.raft_trailing_logs = static_cast<uint32_t>(from.raft_trailing_logs);
+  return o;
+}
+
+client::client_options client_options_of(const agent_config& config) {
+  const auto& from = config.client;
+  client::client_options o;
+  o.data_dir = config.data_dir;
+  o.state_dir = from.state_dir;
+  o.alloc_dir = from.alloc_dir;
+  o.region = config.region;
+  o.datacenter = config.datacenter;
+  o.node_name = config.name;
+  o.node_class = from.node_class;
+  o.node_pool = from.node_pool;
+  o.meta = from.meta;
+  o.options = from.options;
+  o.reserved = {.cpu = from.reserved.cpu, .memory_mb = from.reserved.memory, .disk_mb = from.reserved.disk, .ports = from.reserved.reserved_ports};
+  o.http_address = advertised_address(config, &addresses_config::http);
+  o.tls_enabled = config.tls.http;
+  o.network_interface = from.network_interface;
+  o.network_speed = from.network_speed;
+  o.cpu_total_compute = from.cpu_total_compute;
+  o.memory_total_mb = from.memory_total_mb;
+  o.disk_total_mb = from.disk_total_mb;
+  o.min_dynamic_port = from.min_dynamic_port;
+  o.max_dynamic_port = from.max_dynamic_port;
+  for (const auto& [name, each] : from.host_network)
+    o.host_networks[name] = {.name = name, .cidr = each.cidr, .interface = each.interface, .reserved_ports = each.reserved_ports};
+  for (const auto& [name, each] : from.host_volume) {
+    auto& volume = o.host_volumes[name];
+    volume.name = name;
+    volume.path = each.path;
+    volume.read_only = each.read_only;
+  }
+  o.chroot_env = from.chroot_env;
+  o.cgroup_parent = from.cgroup_parent;
+  o.max_kill_timeout = from.max_kill_timeout;
+  o.node_max_allocs = from.node_max_allocs;
+  o.disable_remote_exec = from.disable_remote_exec;
+  o.service_discovery = from.nomad_service_discovery;
+  for (const auto& [name, each] : config.plugin) o.drivers[name] = each.config;
+  o.gc = client_gc_of(from);
+  o.dev_mode = config.dev_mode;
+  return o;
+}
+
+result<log::options> log_options_of(const agent_config& config) {
+  auto level = log::parse_level(config.log_level);
+  if (!level) return fail(errc::invalid, "log_level is \"{}\": use TRACE, DEBUG, INFO, WARN or ERROR", config.log_level);
+  return log::options{.level = *level,
+                      .json = config.log_json,
+                      .file = config.log_file,
+                      .rotate_bytes = config.log_rotate_bytes,
+                      .rotate_duration = config.log_rotate_duration,
+                      .rotate_max_files = static_cast<int>(config.log_rotate_max_files)};
+}
+
+}  // namespace drover::agent

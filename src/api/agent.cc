@@ -1,0 +1,193 @@
+// What this agent says about itself, its metrics, and the door to the UI.
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include <thread>
+
+#include "api/call.h"
+#include "api/http_api.h"
+#include "api/metrics.h"
+#include "api/monitor.h"
+#include "base/text.h"
+#include "codec/json.h"
+#include "schema/operator_rpc.h"
+
+namespace drover::api {
+namespace {
+
+using net::awaitable;
+
+value texts(std::initializer_list<std::pair<std::string, std::string>> entries) {
+  value::object out;
+  for (const auto& [name, text] : entries) out.append(name, text);
+  return value(std::move(out));
+}
+
+reply value_reply(const call& c, const value& v) { return {.body = codec::value_to_json(v, {.pretty = is_pretty(c)})}; }
+
+value server_stats(const call& c) {
+  auto stats = c.with.server->stats();
+  return texts({{"server", "true"},
+                {"leader", c.with.server->is_leader() ? "true" : "false"},
+                {"leader_addr", stats.raft.leadership.leader_address},
+                {"known_regions", "1"},
+                {"bootstrap", "true"}});
+}
+
+value raft_stats(const call& c) {
+  auto stats = c.with.server->stats().raft;
+  return texts({{"applied_index", fmt::format("{}", stats.applied_index)},
+                {"commit_index", fmt::format("{}", stats.commit_index)},
+                {"last_log_index", fmt::format("{}", stats.last_log_index)},
+                {"last_snapshot_index", fmt::format("{}", stats.last_snapshot_index)},
+                {"term", fmt::format("{}", stats.term)},
+                {"num_peers", fmt::format("{}", stats.servers.empty() ? 0 : stats.servers.size() - 1)},
+                {"state", c.with.server->is_leader() ? "Leader" : "Follower"}});
+}
+
+value stats_of(const call& c) {
+  value::object out;
+  if (c.with.client != nullptr)
+    out.append("client", texts({{"node_id", c.with.client->node_id()},
+                                {"num_allocations", fmt::format("{}", c.with.client->running_allocations())},
+                                {"known_servers", join(c.with.server_addresses, ",")}}));
+  if (c.with.server != nullptr) {
+    out.append("nomad", server_stats(c));
+    out.append("raft", raft_stats(c));
+  }
+  utsname system{};
+  uname(&system);
+  std::string arch = system.machine;
+  out.append("runtime", texts({{"arch", arch == "x86_64" ? "amd64" : arch == "aarch64" ? "arm64" : arch},
+                               {"kernel.name", to_lower(system.sysname)},
+                               {"cpu_count", fmt::format("{}", std::thread::hardware_concurrency())},
+                               {"version", DROVER_VERSION}}));
+  return value(std::move(out));
+}
+
+awaitable<result<schema::server_members_response>> members_of(call& c) {
+  CO_TRY_ASSIGN(auto* servers, servers_of(c));
+  schema::generic_request request;
+  CO_TRY(fill_options(c, static_cast<schema::query_options&>(request)));
+  co_return co_await rpc::call<schema::server_members_response>(*servers, "Status.Members", std::move(request));
+}
+
+awaitable<result<reply>> self(call& c) {
+  value::object out;
+  out.append("config", c.with.config);
+  value member;
+  if (c.with.server != nullptr) {
+    CO_TRY_ASSIGN(auto members, co_await members_of(c));
+    if (!members.members.empty()) member = codec::to_value(schema::view(members.members.front()));
+  }
+  out.append("member", std::move(member));
+  out.append("stats", stats_of(c));
+  co_return value_reply(c, value(std::move(out)));
+}
+
+awaitable<result<reply>> members(call& c) {
+  CO_TRY_ASSIGN(auto response, co_await members_of(c));
+  co_return json_reply(c, schema::view(response));
+}
+
+awaitable<result<reply>> health(call& c) {
+  auto type = c.query("type");
+  if (!type.empty() && type != "client" && type != "server")
+    co_return fail(errc::invalid, "type must be client or server, not \"{}\"", type);
+  schema::agent_health_response out;
+  bool healthy = true;
+  if (c.with.client != nullptr && type != "server") out.client = schema::agent_health{.ok = true, .message = "ok"};
+  if (c.with.server != nullptr && type != "client") {
+    bool ok = c.with.server->stats().raft.leadership.leader_id != 0;
+    out.server = schema::agent_health{.ok = ok, .message = ok ? "ok" : "No cluster leader"};
+    healthy = ok;
+  }
+  if ((type == "client" && !out.client) || (type == "server" && !out.server)) {
+    healthy = false;
+    (type == "client" ? out.client : out.server) = schema::agent_health{.ok = false, .message = fmt::format("{} not enabled", type)};
+  }
+  auto answer = json_reply(c, schema::view(out));
+  answer.status = healthy ? 200 : 500;
+  co_return answer;
+}
+
+awaitable<result<reply>> known_servers(call& c) {
+  if (c.with.client == nullptr) co_return fail(errc::unsupported, "this agent runs no client");
+  co_return json_reply(c, schema::view(c.with.server_addresses));
+}
+
+awaitable<result<reply>> join_servers(call& c) {
+  if (c.with.server == nullptr) co_return fail(errc::unsupported, "this agent runs no server");
+  if (c.request.query.get_all("address").empty()) co_return fail(errc::invalid, "missing address to join");
+  value::object out;
+  out.append("error", "joining servers is not supported yet: this server is a cluster of its own");
+  out.append("num_joined", 0);
+  co_return value_reply(c, value(std::move(out)));
+}
+
+awaitable<result<reply>> schedulers(call& c) {
+  if (c.with.server == nullptr) co_return fail(errc::invalid, "this agent runs no server");
+  schema::agent_scheduler_workers_info out;
+  out.server_id = c.with.server->id();
+  for (int i = 0; i < c.with.scheduler_workers; ++i)
+    out.schedulers.push_back({.id = fmt::format("{}-{}", out.server_id, i),
+                              .enabled_schedulers = c.with.enabled_schedulers,
+                              .started = to_rfc3339(c.with.started),
+                              .status = "Started",
+                              .workload_status = "WaitingToDequeue"});
+  co_return json_reply(c, schema::view(out));
+}
+
+awaitable<result<reply>> schedulers_config(call& c) {
+  if (c.with.server == nullptr) co_return fail(errc::invalid, "this agent runs no server");
+  schema::agent_scheduler_worker_config_response out;
+  out.server_id = c.with.server->id();
+  out.num_schedulers = c.with.scheduler_workers;
+  out.enabled_schedulers = c.with.enabled_schedulers;
+  co_return json_reply(c, schema::view(out));
+}
+
+awaitable<result<reply>> reload(call& c) {
+  if (c.with.reload) CO_TRY(c.with.reload());
+  co_return empty_reply();
+}
+
+awaitable<result<reply>> to_ui(call& c) {
+  reply out{.status = 307, .content_type = {}};
+  auto target = std::string("/ui/");
+  if (auto at = c.request.target.find('?'); at != std::string::npos) target += c.request.target.substr(at);
+  out.headers.add("Location", std::move(target));
+  co_return out;
+}
+
+awaitable<result<reply>> ui(call&) {
+  reply out{.body = "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>Drover</title>\n"
+                    "<h1>Drover</h1><p>The agent is running. The pages of this UI come with a later release; until then use the "
+                    "command line or the HTTP API below <a href=\"/v1/agent/self?pretty\">/v1/</a>.</p></html>\n",
+            .content_type = "text/html; charset=utf-8"};
+  out.headers.add("Content-Security-Policy", "default-src 'none'; style-src 'self'; frame-ancestors 'none'");
+  co_return out;
+}
+
+}  // namespace
+
+void add_agent_routes(std::vector<route>& t) {
+  t.insert(t.end(), {
+    {.methods = "GET", .path = "/v1/agent/self", .acl = "agent:read", .flags = of_agent, .handle = &self},
+    {.methods = "GET", .path = "/v1/agent/members", .acl = "node:read", .flags = of_agent, .handle = &members},
+    {.methods = "GET", .path = "/v1/agent/health", .acl = "", .flags = of_agent, .handle = &health},
+    {.methods = "GET", .path = "/v1/agent/servers", .acl = "agent:read", .flags = of_agent, .handle = &known_servers},
+    {.methods = "POST PUT", .path = "/v1/agent/join", .acl = "", .flags = of_agent, .handle = &join_servers},
+    {.methods = "GET", .path = "/v1/agent/schedulers", .acl = "agent:read", .flags = of_agent, .handle = &schedulers},
+    {.methods = "GET", .path = "/v1/agent/schedulers/config", .acl = "agent:read", .flags = of_agent, .handle = &schedulers_config},
+    {.methods = "GET", .path = "/v1/agent/monitor", .acl = "agent:read", .flags = of_agent | streaming, .handle = &monitor},
+    {.methods = "POST PUT", .path = "/v1/agent/reload", .acl = "agent:write", .flags = of_agent, .handle = &reload},
+    {.methods = "GET", .path = "/v1/metrics", .acl = "", .flags = of_agent, .handle = &metrics},
+    {.methods = "GET", .path = "/ui/", .acl = "", .flags = of_agent, .handle = &ui},
+    {.methods = "GET", .path = "/ui/:page+", .acl = "", .flags = of_agent, .handle = &ui},
+    {.methods = "GET", .path = "/ui", .acl = "", .flags = of_agent, .handle = &to_ui},
+    {.methods = "GET", .path = "/", .acl = "", .flags = of_agent, .handle = &to_ui},
+  });
+}
+
+}  // namespace drover::api

@@ -1,0 +1,54 @@
+// What nodes answer: allocations, files, logs, exec, statistics, metadata.
+#include "api/call.h"
+#include "api/http_api.h"
+#include "api/node_stream.h"
+#include "schema/alloc_rpc.h"
+#include "schema/node_rpc.h"
+#include "schema/operator_rpc.h"
+
+namespace drover::api {
+namespace {
+
+void default_path(void* request) { static_cast<schema::fs_list_request*>(request)->path = "/"; }
+
+net::awaitable<result<reply>> stat_file(call& c) {
+  if (c.query("path").empty()) co_return fail(errc::invalid, "must provide a file name: ?path=");
+  co_return co_await call_rpc(c);
+}
+
+}  // namespace
+
+void add_client_routes(std::vector<route>& t) {
+  using namespace schema;
+  t.insert(t.end(), {
+    {.methods = "GET", .path = "/v1/client/allocation/:alloc_id/stats", .acl = "ns:read-job", .flags = on_node, .handle = &call_rpc,
+     .rpc = rpc_of<alloc_stats_request, alloc_stats_response>("ClientAllocations.Stats"), .answer = "stats", .params = "task"},
+    {.methods = "GET", .path = "/v1/client/allocation/:alloc_id/checks", .acl = "ns:read-job", .flags = on_node, .handle = &call_rpc,
+     .rpc = rpc_of<alloc_checks_request, alloc_checks_response>("ClientAllocations.Checks"), .answer = "results"},
+    {.methods = "POST PUT", .path = "/v1/client/allocation/:alloc_id/restart", .acl = "ns:alloc-lifecycle", .flags = on_node | body_optional,
+     .handle = &call_rpc, .rpc = rpc_of<alloc_restart_request, generic_response>("ClientAllocations.Restart")},
+    {.methods = "POST PUT", .path = "/v1/client/allocation/:alloc_id/signal", .acl = "ns:alloc-lifecycle", .flags = on_node | body_required,
+     .handle = &call_rpc, .rpc = rpc_of<alloc_signal_request, generic_response>("ClientAllocations.Signal")},
+    {.methods = "GET POST PUT", .path = "/v1/client/allocation/:alloc_id/gc", .acl = "ns:gc-allocation", .flags = on_node, .handle = &call_rpc,
+     .rpc = rpc_of<alloc_specific_request, generic_response>("ClientAllocations.GarbageCollect"), .answer = "-"},
+    {.methods = "GET", .path = "/v1/client/allocation/:alloc_id/exec", .acl = "ns:alloc-exec", .flags = on_node | streaming, .handle = &exec},
+    {.methods = "GET", .path = "/v1/client/fs/ls/:alloc_id", .acl = "ns:read-fs", .flags = on_node, .handle = &call_rpc,
+     .rpc = rpc_of<fs_list_request, fs_list_response>("FileSystem.List"), .answer = "files", .params = "path", .prepare = &default_path},
+    {.methods = "GET", .path = "/v1/client/fs/stat/:alloc_id", .acl = "ns:read-fs", .flags = on_node, .handle = &stat_file,
+     .rpc = rpc_of<fs_stat_request, fs_stat_response>("FileSystem.Stat"), .answer = "info", .params = "path"},
+    {.methods = "GET", .path = "/v1/client/fs/cat/:alloc_id", .acl = "ns:read-fs", .flags = on_node | streaming, .handle = &cat_file},
+    {.methods = "GET", .path = "/v1/client/fs/readat/:alloc_id", .acl = "ns:read-fs", .flags = on_node | streaming, .handle = &read_file_at},
+    {.methods = "GET", .path = "/v1/client/fs/stream/:alloc_id", .acl = "ns:read-fs", .flags = on_node | streaming, .handle = &stream_file},
+    {.methods = "GET", .path = "/v1/client/fs/logs/:alloc_id", .acl = "ns:read-logs", .flags = on_node | streaming, .handle = &stream_logs},
+    {.methods = "GET POST PUT", .path = "/v1/client/gc", .acl = "node:write", .flags = on_node, .handle = &call_rpc,
+     .rpc = rpc_of<node_specific_request, generic_response>("ClientAllocations.GarbageCollectAll"), .answer = "-", .params = "node_id"},
+    {.methods = "GET", .path = "/v1/client/stats", .acl = "node:read", .flags = on_node, .handle = &call_rpc,
+     .rpc = rpc_of<node_specific_request, client_stats_response>("ClientStats.Stats"), .answer = "host_stats", .params = "node_id"},
+    {.methods = "GET", .path = "/v1/client/metadata", .acl = "node:read", .flags = on_node, .handle = &call_rpc,
+     .rpc = rpc_of<node_specific_request, node_meta_response>("NodeMeta.Read"), .params = "node_id"},
+    {.methods = "POST", .path = "/v1/client/metadata", .acl = "node:write", .flags = on_node | body_required, .handle = &call_rpc,
+     .rpc = rpc_of<node_meta_apply_request, node_meta_response>("NodeMeta.Apply"), .params = "node_id"},
+  });
+}
+
+}  // namespace drover::api

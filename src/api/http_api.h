@@ -1,0 +1,68 @@
+// The HTTP API of an agent: finds the route of a request, decodes, calls, encodes.
+//
+// Loop thread only. Life: construct with everything it serves, give handler() to a net::http_server, stop that server before destroying.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+
+#include "base/log.h"
+#include "base/value.h"
+#include "client/client.h"
+#include "net/http_server.h"
+#include "rpc/channel.h"
+#include "schema/operator_rpc.h"
+#include "server/server.h"
+
+namespace drover::api {
+
+// What this agent has; pointers are null where it lacks the part. All of it outlives the http_api.
+struct services {
+  net::loop& loop;
+  log::logger logger;
+  std::string region = "global", datacenter = "dc1", node_name{};
+  // Reaches the servers: in process, or over the network.
+  rpc::channel* servers = nullptr;
+  server::cluster_server* server = nullptr;
+  // This agent's node and its methods.
+  client::client* client = nullptr;
+  rpc::channel* node = nullptr;
+  // "server address" list that a client agent knows.
+  std::vector<std::string> server_addresses{};
+  // The effective configuration without secrets, for agent/self.
+  value config{};
+  // Added to every answer.
+  std::map<std::string, std::string> response_headers{};
+  bool prometheus_metrics = false;
+  bool enable_debug = false;
+  bool ui_enabled = true;
+  int scheduler_workers = 0;
+  std::vector<std::string> enabled_schedulers{};
+  // Rereads the configuration, as SIGHUP does.
+  std::function<result<>()> reload{};
+  // Log files of this agent start here; when it began.
+  timestamp started{};
+};
+
+class router;
+struct reply;
+
+class http_api {
+ public:
+  explicit http_api(services with);
+  ~http_api();
+  http_api(const http_api&) = delete;
+  http_api& operator=(const http_api&) = delete;
+
+  net::http_handler handler();
+
+ private:
+  net::awaitable<void> serve(net::http_exchange& exchange);
+  net::http_response finish(reply answer) const;
+  services with_;
+  std::unique_ptr<router> router_;
+};
+
+}  // namespace drover::api

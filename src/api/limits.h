@@ -1,0 +1,17 @@
+// The limits of api/.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "base/time.h"
+
+namespace drover::api {
+
+inline constexpr int64_t per_page_max = 10'000;             // larger pages are cut to this
+inline constexpr size_t log_lines_queued_max = 512;          // per monitor stream; lines beyond are dropped and counted in the stream
+inline constexpr duration stream_heartbeat = seconds(1);     // {} on monitor streams without news
+inline constexpr size_t exec_command_words_max = 1024;       // 400
+inline constexpr size_t exec_message_bytes_max = 512 * 1024; // close code 1009
+
+}  // namespace drover::api

@@ -1,0 +1,49 @@
+#include "api/call.h"
+#include "api/route.h"
+
+namespace drover::api {
+
+std::span<const route> routes() {
+  static const std::vector<route> table = [] {
+    std::vector<route> t;
+    t.reserve(192);
+    add_job_routes(t);
+    add_allocation_routes(t);
+    add_node_routes(t);
+    add_operator_routes(t);
+    add_agent_routes(t);
+    add_client_routes(t);
+    add_enterprise_routes(t);
+    return t;
+  }();
+  return table;
+}
+
+void add_enterprise_routes(std::vector<route>& t) {
+  struct row {
+    std::string_view methods, path, acl;
+  };
+  static constexpr row rows[] = {
+      {"GET PUT", "/v1/operator/license", "operator:license-read"},
+      {"POST", "/v1/operator/utilization", "operator:write"},
+      {"GET", "/v1/sentinel/policies", "sentinel:read"},
+      {"GET", "/v1/sentinel/policy/:name", "sentinel:read"},
+      {"POST PUT", "/v1/sentinel/policy/:name", "sentinel:submit"},
+      {"DELETE", "/v1/sentinel/policy/:name", "sentinel:delete"},
+      {"GET", "/v1/quotas", "quota:read"},
+      {"GET", "/v1/quota-usages", "quota:read"},
+      {"GET", "/v1/quota/usage/:name", "quota:read"},
+      {"GET", "/v1/quota/:name", "quota:read"},
+      {"POST PUT DELETE", "/v1/quota/:name", "quota:write"},
+      {"POST PUT", "/v1/quota", "quota:write"},
+      {"POST PUT", "/v1/recommendation", "ns:submit-recommendation"},
+      {"GET", "/v1/recommendations", "ns:read-job"},
+      {"POST PUT", "/v1/recommendations/apply", "ns:submit-job"},
+      {"GET", "/v1/recommendation/:id", "ns:read-job"},
+      {"DELETE", "/v1/recommendation/:id", "ns:submit-job"},
+      {"GET POST PUT", "/v1/client/allocation/:alloc_id/pause", "ns:pause-allocation"},
+  };
+  for (const auto& r : rows) t.push_back({.methods = r.methods, .path = r.path, .acl = r.acl, .handle = &enterprise_only});
+}
+
+}  // namespace drover::api
