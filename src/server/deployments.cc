@@ -125,9 +125,9 @@ net::awaitable<void> deployments::look_at(std::string id) {
     case deployment_judgement::nothing: co_return;
     case deployment_judgement::evaluate: {
       evaluated_health_[id] = health_count(*deployment);
-      schema::eval_update_request update;
-      update.evals.push_back(make_eval(*deployment));
-      if (auto written = co_await context_.replicate->apply<fsm::command_type::eval_update>(update); !written) done = drover::fail(written.error());
+      auto update = next_step(*deployment, state);
+      if (auto written = co_await context_.replicate->apply<fsm::command_type::alloc_update_desired_transition>(update); !written)
+        done = drover::fail(written.error());
       break;
     }
     case deployment_judgement::promote: {
@@ -144,6 +144,18 @@ net::awaitable<void> deployments::look_at(std::string id) {
     }
   }
   if (!done) context_.logger.warn("deployment could not be updated", {{"deployment_id", id}, {"error", done.error().text()}});
+}
+
+// An evaluation; and what is unhealthy may be replaced while the progress deadline has not passed.
+schema::alloc_update_desired_transition_request deployments::next_step(const schema::deployment& deployment, const state::snapshot& state) {
+  schema::alloc_update_desired_transition_request update;
+  for (const auto& alloc : state.allocs_by_deployment(deployment.id)) {
+    bool unhealthy = alloc->deployment_status && !alloc->deployment_status->healthy.value_or(true);
+    bool replaceable = alloc->desired_status == "run" && alloc->next_allocation.empty() && !alloc->desired_transition.reschedule.value_or(false);
+    if (unhealthy && replaceable) update.allocs[alloc->id].reschedule = true;
+  }
+  if (auto eval = make_eval(deployment)) update.evals.push_back(std::move(eval));
+  return update;
 }
 
 schema::ref<schema::evaluation> deployments::make_eval(const schema::deployment& deployment) {

@@ -56,6 +56,7 @@ class deployments {
     std::string suffix;  // behind the description of the failure
   };
   rollback find_rollback(const schema::deployment& deployment) const;
+  schema::alloc_update_desired_transition_request next_step(const schema::deployment& deployment, const state::snapshot& state);
   schema::ref<schema::evaluation> make_eval(const schema::deployment& deployment);
   net::awaitable<result<schema::deployment_update_response>> fail_with(schema::deployment deployment, std::string description, bool go_back);
   net::awaitable<void> look_at(std::string id);

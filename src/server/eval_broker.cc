@@ -40,12 +40,7 @@ void eval_broker::set_enabled(bool enabled) {
 }
 
 void eval_broker::enqueue(ref<schema::evaluation> eval) {
-  if (!enabled_) return;
-  if (auto it = leased_.find(eval->id); it != leased_.end()) {
-    it->second.again = std::move(eval);
-    return;
-  }
-  if (!known_.insert(eval->id).second) return;
+  if (!enabled_ || !known_.insert(eval->id).second) return;
   if (!eval->wait_until.is_zero() && eval->wait_until > clock_.now()) {
     auto until = eval->wait_until;
     make_delayed(std::move(eval), until);
@@ -55,6 +50,12 @@ void eval_broker::enqueue(ref<schema::evaluation> eval) {
   } else {
     make_ready(std::move(eval));
   }
+}
+
+void eval_broker::requeue(ref<schema::evaluation> eval) {
+  auto it = leased_.find(eval->id);
+  if (it == leased_.end()) return enqueue(std::move(eval));
+  it->second.again = std::move(eval);
 }
 
 void eval_broker::make_delayed(ref<schema::evaluation> eval, timestamp until) {

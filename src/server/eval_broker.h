@@ -60,8 +60,11 @@ class eval_broker {
 
   void set_enabled(bool enabled);
   bool enabled() const { return enabled_; }
-  // A pending evaluation. One that is known already is not queued twice (but may be queued again once it was acknowledged).
+  // A pending evaluation. One that is known already, queued or leased, is not queued twice.
   void enqueue(ref<schema::evaluation> eval);
+  // The same for one that its scheduler has blocked and that something freed meanwhile has woken: if it is still leased, it is queued
+  // again as soon as it is acknowledged.
+  void requeue(ref<schema::evaluation> eval);
   // The best ready evaluation of one of the types ("service", ...); waits while there is none, and while the broker is disabled.
   awaitable<eval_lease> dequeue(std::vector<std::string> types);
   // The lease's work goes on: its time starts anew. False: it was lost.
@@ -85,7 +88,7 @@ class eval_broker {
     ref<schema::evaluation> eval;
     std::string token;
     timestamp expires;
-    // Enqueued again while leased (the scheduler updated it): back into the queue after ack.
+    // From requeue(): back into the queue after ack.
     ref<schema::evaluation> again;
   };
   // Ready order: higher priority first, then older.

@@ -61,7 +61,7 @@ struct cluster_server::parts {
         adapter(machine),
         broker(l, context.clock, context.random,
                {.nack_timeout = options.eval_nack_timeout, .delivery_limit = options.eval_delivery_limit}),
-        blocked([this](ref<schema::evaluation> eval) { broker.enqueue(std::move(eval)); }),
+        blocked([this](ref<schema::evaluation> eval) { broker.requeue(std::move(eval)); }),
         beats(l, context.clock, context.random, options),
         channel(l, table) {}
 
