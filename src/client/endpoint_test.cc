@@ -71,7 +71,7 @@ TEST_F(endpoint_test, logs_follow_until_the_task_is_dead) {
 
 TEST_F(endpoint_test, logs_as_frames_and_their_errors) {
   run([](endpoint_test& t) -> net::awaitable<void> {
-    auto alloc = co_await t.run_shell("echo hello; sleep 1000");
+    auto alloc = co_await t.run_shell("echo hello; exec sleep 1000");
     auto request = logs(alloc.id);
     request.plain_text = false;
     request.follow = true;
@@ -97,7 +97,7 @@ TEST_F(endpoint_test, logs_as_frames_and_their_errors) {
 
 TEST_F(endpoint_test, lists_and_reads_files) {
   run([](endpoint_test& t) -> net::awaitable<void> {
-    auto alloc = co_await t.run_shell("echo data > local/file; echo ready; sleep 1000");
+    auto alloc = co_await t.run_shell("echo data > local/file; echo ready; exec sleep 1000");
     auto follow = logs(alloc.id);
     follow.follow = true;
     auto ready = co_await rpc::open(*t.channel, "FileSystem.Logs", follow);
@@ -133,7 +133,7 @@ TEST_F(endpoint_test, lists_and_reads_files) {
 
 TEST_F(endpoint_test, exec_runs_beside_the_task) {
   run([](endpoint_test& t) -> net::awaitable<void> {
-    auto alloc = co_await t.run_shell("sleep 1000");
+    auto alloc = co_await t.run_shell("exec sleep 1000");
     auto ok = co_await t.exec(alloc.id, {"/bin/sh", "-c", "cat; echo $NOMAD_TASK_NAME >&2; exit 4"}, "typed");
     EXPECT_TRUE(ok) << ok.error().text();
     EXPECT_EQ(ok->out, "typed");

@@ -95,12 +95,15 @@ TEST_F(survival_test, a_server_that_forgot_stops_nothing) {
     auto known = t.servers->allocs;
     auto index = t.servers->index;
     t.servers->forget_everything();
+    t.servers->answers_at_once = true;
     t.servers->reports.clear();
+    t.servers->alloc_queries = 0;
     t.start_agent(t.lasting());
-    co_await t.servers->queried.wait();
+    while (t.servers->alloc_queries < 3) co_await t.servers->queried.wait();
     co_await t.servers->reported_status(alloc.id, "running");
     EXPECT_EQ(::kill(pid, 0), 0);
 
+    t.servers->answers_at_once = false;
     t.servers->allocs = known;
     t.servers->index = index;
     t.servers->stop(alloc.id);
