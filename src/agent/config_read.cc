@@ -95,15 +95,12 @@ void read_member(hcl::decoder& d, std::string_view name, const schema::type_info
 
 void read_record(hcl::decoder& d, const schema::type_info& type, void* record) {
   for (const auto& field : type.record->fields()) {
-    std::string_view name = field.name;
-    if (name.ends_with('_')) name.remove_suffix(1);  // template_
     // Bookkeeping of records that are also replicated state is no key.
-    if (name == "create_index" || name == "modify_index") continue;
-    read_member(d, name, field.type(), field.in(record));
+    if (field.name == "create_index" || field.name == "modify_index") continue;
+    read_member(d, field.name, field.type(), field.in(record));
   }
 }
 
-// Blocks of one name that may come several times, with or without a label ("consul", "keyring"), are kept as a tree.
 bool is_json(const std::string& name) { return name.ends_with(".json"); }
 
 // Agents' files are older than HCL2 and write maps as blocks with quoted keys: `options { "a.b" = "1" }`. As an argument that is HCL2.

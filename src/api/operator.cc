@@ -97,7 +97,7 @@ void add_operator_routes(std::vector<route>& t) {
      .rpc = rpc_of<namespace_list_request, namespace_list_response>("Namespace.ListNamespaces"), .answer = "namespaces"},
     {.methods = "POST PUT", .path = "/v1/namespace", .acl = "management", .flags = body_required, .handle = &put_namespace},
     {.methods = "GET", .path = "/v1/namespace/:name", .acl = "ns:any", .flags = blocking, .handle = &call_rpc,
-     .rpc = rpc_of<namespace_specific_request, single_namespace_response>("Namespace.GetNamespace"), .answer = "namespace_",
+     .rpc = rpc_of<namespace_specific_request, single_namespace_response>("Namespace.GetNamespace"), .answer = "namespace",
      .absent = "Namespace not found"},
     {.methods = "POST PUT", .path = "/v1/namespace/:name", .acl = "management", .flags = body_required, .handle = &put_namespace},
     {.methods = "DELETE", .path = "/v1/namespace/:name", .acl = "management", .handle = &delete_namespace},
