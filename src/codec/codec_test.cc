@@ -115,6 +115,17 @@ TEST(Msgpack, RoundTrip) {
   EXPECT_EQ(msgpack_length(raw + "tail").value().value(), raw.size());
 }
 
+TEST(Msgpack, LeanIsSmallerAndTheSame) {
+  auto job = sample_job();
+  job.task_groups[0].count = 0;  // not what a new group has: must be written
+  std::string lean;
+  append_lean_msgpack(lean, schema::view(job));
+  auto back = from_msgpack<schema::job>(lean);
+  ASSERT_TRUE(back) << back.error().text();
+  EXPECT_TRUE(equal(job, *back));
+  EXPECT_LT(lean.size(), to_msgpack(job).size() / 3);
+}
+
 TEST(Msgpack, EveryTruncationIsAnError) {
   auto raw = to_msgpack(sample_job());
   for (size_t n = 0; n < raw.size(); ++n) {

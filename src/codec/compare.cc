@@ -30,8 +30,6 @@ bool empty(const type_info& type, const void* p) {
 
 namespace {
 
-bool same(const type_info& type, const void* a, const void* b, uint32_t ignore);
-
 bool same_map(const type_info& type, const void* a, const void* b, uint32_t ignore) {
   if (type.map->size(a) != type.map->size(b)) return false;
   bool equal_so_far = true;
@@ -42,6 +40,8 @@ bool same_map(const type_info& type, const void* a, const void* b, uint32_t igno
   });
   return equal_so_far;
 }
+
+}  // namespace
 
 bool same(const type_info& type, const void* a, const void* b, uint32_t ignore) {
   switch (type.kind) {
@@ -76,6 +76,8 @@ bool same(const type_info& type, const void* a, const void* b, uint32_t ignore) 
                                   : read_unsigned(type.kind, a) == read_unsigned(type.kind, b);
   }
 }
+
+namespace {
 
 // FNV-1a, 64 bits: stable everywhere, good enough for classes and change detection, no secret.
 struct hasher {

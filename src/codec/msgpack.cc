@@ -1,7 +1,9 @@
 #include "codec/msgpack.h"
 
 #include <bit>
-#include <cstring>
+#include <mutex>
+#include <string_view>
+#include <unordered_map>
 
 #include "codec/json.h"
 #include "codec/walk.h"
@@ -10,6 +12,7 @@ namespace drover::codec {
 namespace {
 
 using namespace detail;
+using namespace std::string_view_literals;
 
 // --- writing
 
@@ -108,20 +111,58 @@ void put(std::string& out, const value& v) {
   }
 }
 
-void put(std::string& out, const type_info& type, const void* p);
+struct style {
+  bool lean = false;
+};
 
-void put_record(std::string& out, const type_info& type, const void* p) {
+void put(std::string& out, const type_info& type, const void* p, style s);
+
+// The default record of a type, made once for the whole process and never destroyed; each thread remembers where it is.
+const void* default_of(const type_info& type) {
+  using table = std::unordered_map<const type_info*, const void*>;
+  thread_local table known;
+  auto [here, unknown] = known.try_emplace(&type);
+  if (unknown) {
+    static std::mutex mutex;
+    static auto* all = new table;
+    std::lock_guard lock(mutex);
+    auto [it, fresh] = all->try_emplace(&type);
+    if (fresh) it->second = type.create();
+    here->second = it->second;
+  }
+  return here->second;
+}
+
+void put_lean_record(std::string& out, const type_info& type, const void* p) {
+  const void* fresh = default_of(type);
+  auto fields = type.record->fields();
+  // Room for the widest count; the number of fields is known only at the end.
+  size_t at = out.size();
+  out += "\xde\0\0"sv;
+  size_t count = 0;
+  for (const auto& field : fields) {
+    if (field.is(schema::json_only) || same(field.type(), field.in(p), field.in(fresh), schema::no_flags)) continue;
+    ++count;
+    put_raw(out, field.wire);
+    put(out, field.type(), field.in(p), {.lean = true});
+  }
+  out[at + 1] = static_cast<char>(count >> 8);
+  out[at + 2] = static_cast<char>(count & 0xff);
+}
+
+void put_record(std::string& out, const type_info& type, const void* p, style s) {
+  if (s.lean) return put_lean_record(out, type, p);
   size_t count = 0;
   for (const auto& field : type.record->fields()) count += !field.is(schema::json_only);
   put_map(out, count);
   for (const auto& field : type.record->fields()) {
     if (field.is(schema::json_only)) continue;
     put_raw(out, field.wire);
-    put(out, field.type(), field.in(p));
+    put(out, field.type(), field.in(p), s);
   }
 }
 
-void put(std::string& out, const type_info& type, const void* p) {
+void put(std::string& out, const type_info& type, const void* p, style s) {
   switch (type.kind) {
     case kind::boolean: out += as<bool>(p) ? '\xc3' : '\xc2'; return;
     case kind::float64: return put_double(out, as<double>(p));
@@ -135,7 +176,7 @@ void put(std::string& out, const type_info& type, const void* p) {
     case kind::value: return put(out, as<value>(p));
     case kind::optional:
     case kind::shared:
-      if (const void* element = type.pointer->get(p)) return put(out, type.element(), element);
+      if (const void* element = type.pointer->get(p)) return put(out, type.element(), element, s);
       out += '\xc0';
       return;
     case kind::list: {
@@ -146,7 +187,7 @@ void put(std::string& out, const type_info& type, const void* p) {
       }
       put_array(out, size);
       const auto& element = type.element();
-      for (size_t i = 0; i < size; ++i) put(out, element, type.list->at(p, i));
+      for (size_t i = 0; i < size; ++i) put(out, element, type.list->at(p, i), s);
       return;
     }
     case kind::map: {
@@ -159,11 +200,11 @@ void put(std::string& out, const type_info& type, const void* p) {
       const auto& element = type.element();
       schema::visit_map(type, p, [&](const std::string& key, const void* each) {
         put_raw(out, key);
-        put(out, element, each);
+        put(out, element, each, s);
       });
       return;
     }
-    case kind::record: return put_record(out, type, p);
+    case kind::record: return put_record(out, type, p, s);
     default:
       if (is_signed(type.kind)) return put_signed(out, read_signed(type.kind, p));
       return put_unsigned(out, read_unsigned(type.kind, p));
@@ -510,7 +551,8 @@ class decoder {
 
 }  // namespace
 
-void append_msgpack(std::string& out, schema::record_view record) { put(out, *record.type, record.data); }
+void append_msgpack(std::string& out, schema::record_view record) { put(out, *record.type, record.data, {}); }
+void append_lean_msgpack(std::string& out, schema::record_view record) { put(out, *record.type, record.data, {.lean = true}); }
 
 std::string to_msgpack(schema::record_view record) {
   std::string out;

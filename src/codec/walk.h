@@ -65,5 +65,7 @@ inline bool is_signed(kind k) { return k == kind::int8 || k == kind::int32 || k 
 inline bool is_unsigned(kind k) { return k == kind::uint8 || k == kind::uint16 || k == kind::uint32 || k == kind::uint64; }
 
 bool empty(const type_info& type, const void* p);
+// Fields with any of `ignore`'s flags are left out.
+bool same(const type_info& type, const void* a, const void* b, uint32_t ignore);
 
 }  // namespace drover::codec::detail

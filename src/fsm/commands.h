@@ -272,7 +272,7 @@ inline std::string command_name(command_type type) { return command_name(static_
 template <command_type C>
 std::string encode(const request_of<C>& request) {
   std::string out(1, static_cast<char>(C));
-  codec::append_msgpack(out, schema::view(request));
+  codec::append_lean_msgpack(out, schema::view(request));
   return out;
 }
 

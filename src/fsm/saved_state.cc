@@ -57,7 +57,7 @@ uint64_t get_number(std::string_view in) {
 void put_record(std::string& out, schema::record_view record) {
   const auto at = out.size();
   put_number(out, 0, 4);
-  codec::append_msgpack(out, record);
+  codec::append_lean_msgpack(out, record);
   const auto length = out.size() - at - 4;
   for (size_t i = 0; i < 4; i++) out[at + i] = static_cast<char>(length >> (8 * i) & 0xff);
 }
