@@ -1,0 +1,56 @@
+"""The node bootstrap example: a sysbatch job for nodes that are not ready yet, and a service that waits for one that is."""
+import os
+
+import harness
+
+BOOTSTRAP = os.path.join(harness.EXAMPLES, "bootstrap.nomad.hcl")
+SLEEP = os.path.join(harness.EXAMPLES, "sleep.nomad.hcl")
+
+
+def state(value):
+    return f'client {{\n  meta {{\n    state = "{value}"\n  }}\n}}\n'
+
+
+def test_service_waits_for_a_ready_node(make_agent):
+    agent = make_agent(config=state("bootstrapping")).start()
+    for file in (BOOTSTRAP, SLEEP):
+        agent.ok("job", "validate", file)
+
+    plan = agent.run("job", "plan", SLEEP)
+    assert plan.code == 1 and "WARNING: Failed to place all allocations." in plan.out, plan
+    assert '* Constraint "${meta.state} = ready": 1 nodes excluded by filter' in plan.out, plan
+
+    agent.ok("job", "run", "-detach", SLEEP)
+    agent.wait("/v1/job/sleep/evaluations", lambda evals: any(e["Status"] == "blocked" for e in evals), "a blocked evaluation")
+    status = agent.ok("job", "status", "sleep")
+    assert status.field("Status") == "pending"
+    assert "Placement Failure" in status.out
+    assert '* Constraint "${meta.state} = ready": 1 nodes excluded by filter' in status.out, status
+    assert agent.allocs("sleep") == []
+
+    # The node comes back as a ready one: the service starts by itself.
+    agent.stop()
+    with open(agent.config_path) as file:
+        text = file.read()
+    with open(agent.config_path, "w") as file:
+        file.write(text.replace('"bootstrapping"', '"ready"'))
+    agent.start()
+    agent.wait_running("sleep")
+    assert agent.ok("job", "status", "sleep").field("Status") == "running"
+
+
+def test_sysbatch_runs_on_nodes_that_are_not_ready(make_agent, tmp_path):
+    """The example's job without its schedule: periodic launches belong to a later release."""
+    with open(BOOTSTRAP) as file:
+        text = file.read()
+    start = text.index("  periodic {")
+    end = text.index("  }\n", start) + len("  }\n")
+    once = text[:start] + text[end:]
+    once = once.replace("; drover node meta apply state=ready", "")
+    path = harness.write_job(tmp_path, "once.nomad.hcl", once)
+
+    agent = make_agent(config=state("bootstrapping")).start()
+    agent.ok("job", "run", "-detach", path)
+    (alloc,) = agent.wait_allocs("bootstrap", lambda allocs: allocs and all(a["ClientStatus"] == "complete" for a in allocs), "the job ran on the node")
+    assert "bootstrapping node-one" in agent.ok("alloc", "logs", alloc["ID"]).out
+
