@@ -91,7 +91,8 @@ schema::host_stats host_stats_reader::read(const std::string& alloc_dir, double 
   read_cpu(out, total_mhz);
   read_memory(out);
   read_disks(out, alloc_dir);
-  out.uptime = static_cast<uint64_t>(parse_double(read_line("/proc/uptime").substr(0, read_line("/proc/uptime").find(' '))).value_or(0));
+  auto uptime = read_line("/proc/uptime");
+  out.uptime = static_cast<uint64_t>(parse_double(uptime.substr(0, uptime.find(' '))).value_or(0));
   return out;
 }
 

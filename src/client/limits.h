@@ -23,11 +23,9 @@ inline constexpr size_t file_chunk_bytes = 64 * 1024;         // one message of 
 inline constexpr size_t streams_max = 1000;                   // open file, log and exec streams of this node
 inline constexpr size_t list_entries_max = 20'000;            // of one directory listing
 inline constexpr size_t template_bytes_max = 16 * 1024 * 1024;
-inline constexpr size_t value_depth_max = 64;                 // of a driver configuration
 inline constexpr duration artifact_timeout = minutes(30);
 inline constexpr int64_t artifact_bytes_max = 100LL * 1024 * 1024 * 1024;
 inline constexpr int secrets_megabytes = 1;                   // size of secrets/ and private/ in memory
-inline constexpr duration gc_interval = minutes(1);
 inline constexpr size_t blocking_threads = 4;                 // for slow disk work and task starts
 inline constexpr duration stream_poll = milliseconds(500);    // a follower looks again even when nobody told it that a file grew
 
