@@ -7,8 +7,8 @@ packages=(
   clang-19 lld-19 cmake ninja-build ccache pkg-config
   libboost1.81-dev libssl-dev zlib1g-dev
   libraft-dev libuv1-dev
-  libfmt-dev libspdlog-dev libsimdjson-dev libre2-dev
-  libsqlite3-dev libcurl4-openssl-dev libarchive-dev libseccomp-dev libcap-dev
+  libfmt-dev libspdlog-dev libsimdjson-dev libre2-dev libyaml-dev liblz4-1
+  libsqlite3-dev libcurl4-openssl-dev
   libgtest-dev libgmock-dev libbenchmark-dev
 )
 test_packages=(python3 python3-pytest redis-server redis-tools iproute2 libclang-rt-19-dev)
