@@ -132,6 +132,8 @@ net::awaitable<result<reply>> call_rpc(call& c) {
   CO_TRY_ASSIGN(auto target, find_target(c, request));
   CO_TRY(co_await target.channel->call(std::move(target.method), request.view(), response.slot()));
   auto out = show(c, response);
+  // A node's answer has no place in the replicated state.
+  if ((row.flags & on_node) != 0) co_return out;
   if (row.rpc.query_meta != nullptr) out.meta = meta_of(*row.rpc.query_meta(response.data()));
   if (row.rpc.write_meta != nullptr) out.meta = meta_of(*row.rpc.write_meta(response.data()));
   // Deregistering and registering answer with a query's header, but are writes: there is an index, nobody waited for a leader.

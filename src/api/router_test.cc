@@ -2,15 +2,19 @@
 
 #include <gtest/gtest.h>
 
+#include <map>
 #include <set>
 
+#include "api/call.h"
 #include "net/http.h"
 
 namespace drover::api {
 namespace {
 
 std::vector<std::string> decoded(const std::string& target) {
-  net::http_request request{.method = "GET", .target = target};
+  net::http_request request;
+  request.method = "GET";
+  request.target = target;
   EXPECT_TRUE(net::decode_target(request)) << target;
   return request.path;
 }
