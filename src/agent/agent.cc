@@ -6,6 +6,7 @@
 #include <filesystem>
 
 #include "agent/options.h"
+#include "agent/process.h"
 #include "api/http_api.h"
 #include "base/text.h"
 #include "codec/json.h"
@@ -150,10 +151,7 @@ net::awaitable<void> agent::stop() {
   if (p.node_channel) co_await p.node_channel->stop();
   if (p.server && p.client) p.server->forget_node(p.client->node_id());
   if (p.server) co_await p.server->stop();
-  if (p.config.data_dir_is_temporary) {
-    std::error_code ignored;
-    std::filesystem::remove_all(p.config.data_dir, ignored);
-  }
+  if (p.config.data_dir_is_temporary) remove_temporary_directory(p.config.data_dir);
 }
 
 result<> agent::reload(const agent_config& fresh) {

@@ -18,9 +18,9 @@ std::string banner(const agent_config& config, const std::vector<std::string>& h
       {"Server", config.server.enabled ? "true" : "false"},
       {"Version", DROVER_VERSION},
   };
-  size_t width = 24;
+  constexpr size_t width = 22;
   std::string out = "==> Drover agent configuration:\n\n";
-  for (const auto& [name, text] : rows) out += fmt::format("{:>{}}: {}\n", name, width - 3, text);
+  for (const auto& [name, text] : rows) out += fmt::format("{:>{}}: {}\n", name, width, text);
   return out + "\n==> Drover agent started! Log data will stream in below:\n\n";
 }
 

@@ -34,7 +34,7 @@ result<agent_config> prepare(const arguments& given) {
     config.data_dir_is_temporary = true;
   }
   if (auto done = finish(config); !done) {
-    if (config.data_dir_is_temporary) rmdir(config.data_dir.c_str());
+    if (config.data_dir_is_temporary) remove_temporary_directory(config.data_dir);
     return std::unexpected(done.error());
   }
   return config;

@@ -1,5 +1,6 @@
 #include "agent/process.h"
 
+#include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -8,6 +9,9 @@
 #include <csignal>
 #include <cstdlib>
 #include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <vector>
 
 namespace drover::agent {
 
@@ -42,6 +46,17 @@ result<std::string> make_temporary_directory() {
   std::string pattern = std::string(base != nullptr && base[0] == '/' ? base : "/tmp") + "/DroverDev-XXXXXX";
   if (mkdtemp(pattern.data()) == nullptr) return fail(system_error(errno, "making the directory " + pattern));
   return pattern;
+}
+
+void remove_temporary_directory(const std::string& path) {
+  std::ifstream mounts("/proc/self/mounts");
+  std::vector<std::string> below;
+  for (std::string device, place, rest; mounts >> device >> place && std::getline(mounts, rest);)
+    if (place.starts_with(path + "/")) below.push_back(place);
+  // The newest first: one may stand on another.
+  for (auto it = below.rbegin(); it != below.rend(); ++it) umount2(it->c_str(), MNT_DETACH);
+  std::error_code ignored;
+  std::filesystem::remove_all(path, ignored);
 }
 
 }  // namespace drover::agent

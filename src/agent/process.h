@@ -1,6 +1,7 @@
 // What an agent's process arranges with the operating system.
 #pragma once
 
+#include <string>
 #include <string_view>
 
 #include "base/result.h"
@@ -13,5 +14,7 @@ void prepare_process();
 void notify_supervisor(std::string_view state);
 // A fresh directory for a dev agent.
 result<std::string> make_temporary_directory();
+// With what is mounted below it (tasks' memory filesystems).
+void remove_temporary_directory(const std::string& path);
 
 }  // namespace drover::agent
