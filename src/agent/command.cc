@@ -48,7 +48,8 @@ result<> reload(agent& running, const arguments& given) {
 net::awaitable<void> exit_at_second_signal(net::signal_set& signals) {
   for (;;) {
     auto number = co_await signals.next();
-    if (number && *number == SIGHUP) continue;
+    if (!number) co_return;  // the shutdown is over
+    if (*number == SIGHUP) continue;
     say("==> Caught a second signal, exiting at once\n");
     _exit(1);
   }
