@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <memory>
 
+#include "client/alloc_dir.h"
 #include "client/client.h"
 #include "base/text.h"
 #include "client/system.h"
@@ -23,10 +24,8 @@ class agent_fixture : public ::testing::Test {
     data_dir = ::mkdtemp(pattern);
     servers = std::make_unique<fake_servers>(loop);
   }
-  ~agent_fixture() override {
-    std::error_code ignored;
-    std::filesystem::remove_all(data_dir, ignored);
-  }
+  // With the memory filesystems of secrets/ that are mounted below.
+  ~agent_fixture() override { EXPECT_TRUE(alloc_dir(data_dir).destroy()); }
 
   client_options options() const {
     client_options o;
