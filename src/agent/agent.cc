@@ -56,6 +56,7 @@ struct agent::parts {
   result<> listen();
   result<> start_server();
   result<> start_client();
+  value shown_config() const;
   api::services services();
 };
 
@@ -91,6 +92,20 @@ result<> agent::parts::start_client() {
   return {};
 }
 
+// The configuration as agent/self has it: without secrets, with addresses that others can use.
+value agent::parts::shown_config() const {
+  auto shown = config;
+  for (auto which : {&addresses_config::http, &addresses_config::rpc, &addresses_config::serf})
+    shown.advertise.*which = advertised_address(config, which);
+  auto out = codec::value_from_json(codec::to_json(shown, {.hide_redacted = true}));
+  if (!out) return value(value::object());
+  value::object version;
+  version.set("Version", DROVER_VERSION);
+  out->as_object()->set("Version", value(std::move(version)));
+  out->as_object()->set("DevMode", config.dev_mode);
+  return std::move(*out);
+}
+
 api::services agent::parts::services() {
   api::services with{.loop = loop, .logger = log::logger("http")};
   with.region = config.region;
@@ -101,8 +116,7 @@ api::services agent::parts::services() {
   with.client = client.get();
   with.node = node_channel.get();
   if (server) with.server_addresses = {advertised_address(config, &addresses_config::rpc)};
-  auto shown = codec::value_from_json(codec::to_json(config, {.hide_redacted = true}));
-  if (shown) with.config = std::move(*shown);
+  with.config = shown_config();
   with.response_headers = config.http_api_response_headers;
   with.prometheus_metrics = config.telemetry.prometheus_metrics;
   with.enable_debug = config.enable_debug;
