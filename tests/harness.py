@@ -116,7 +116,7 @@ class Result:
 class Agent:
     """One agent with a directory, a configuration and ports of its own."""
 
-    def __init__(self, folder, *, name="node-one", config="", binary=BINARY, workers=None):
+    def __init__(self, folder, *, name="node-one", config="", binary=BINARY, log_level="DEBUG"):
         self.folder = str(folder)
         self.binary = binary
         self.name = name
@@ -128,13 +128,12 @@ class Agent:
         self.process = None
         self._started = None
         self._reader = None
-        schedulers = f"num_schedulers = {workers}" if workers else ""
         with open(self.config_path, "w") as file:
             file.write(f"""
 name      = "{name}"
 data_dir  = "{self.data_dir}"
 bind_addr = "127.0.0.1"
-log_level = "DEBUG"
+log_level = "{log_level}"
 
 ports {{
   http = {self.port}
@@ -145,7 +144,6 @@ ports {{
 server {{
   enabled          = true
   bootstrap_expect = 1
-  {schedulers}
 }}
 
 client {{

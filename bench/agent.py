@@ -1,0 +1,281 @@
+#!/usr/bin/env python3
+"""Benchmarks of a whole agent: each prints one line of JSON. bench/agent.py [NAME ...] runs some.
+
+Reads what the kernel counted (CPU nanoseconds of every thread, proportional set size), so that other programs on the machine disturb little.
+Latencies are medians and are disturbed; compare them with a run on the same machine.
+"""
+import http.client
+import json
+import os
+import resource
+import selectors
+import shutil
+import socket
+import statistics
+import sys
+import tempfile
+import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "tests"))
+import harness  # noqa: E402
+
+MARKER = "86413"  # seconds that the tasks sleep: how their processes are recognised
+
+
+def report(bench, **figures):
+    print(json.dumps({"bench": bench, **{k: round(v, 3) if isinstance(v, float) else v for k, v in figures.items()}}), flush=True)
+
+
+def pss_kib(pid):
+    with open(f"/proc/{pid}/smaps_rollup") as file:
+        return next(int(line.split()[1]) for line in file if line.startswith("Pss:"))
+
+
+def threads(pid):
+    return len(os.listdir(f"/proc/{pid}/task"))
+
+
+def cpu_ns(pid):
+    total = 0
+    for thread in os.listdir(f"/proc/{pid}/task"):
+        try:
+            with open(f"/proc/{pid}/task/{thread}/schedstat") as file:
+                total += int(file.read().split()[0])
+        except FileNotFoundError:
+            pass
+    return total
+
+
+def job(name, count=1, command="/bin/sleep", args=(MARKER,), **more):
+    task = {"Name": "t", "Driver": "raw_exec", "Config": {"command": command, "args": list(args)}, "Resources": {"CPU": 1, "MemoryMB": 10},
+            "LogConfig": {"MaxFiles": 1, "MaxFileSizeMB": 1}}
+    group = {"Name": "g", "Count": count, "Tasks": [task], "EphemeralDisk": {"SizeMB": 10}, "Update": {"MaxParallel": 0}}
+    return {"ID": name, "Name": name, "Datacenters": ["dc1"], "TaskGroups": [group], **more}
+
+
+class Site:
+    """An agent of its own with no limit on connections."""
+
+    def __init__(self, label):
+        self.folder = tempfile.mkdtemp(prefix=f"drover-bench-{label}-")
+        self.agent = harness.Agent(self.folder, config="limits {\n  http_max_conns_per_client = 0\n}\n", log_level="WARN")
+        self.agent.start()
+
+    def __enter__(self):
+        return self.agent
+
+    def __exit__(self, *_):
+        self.agent.close()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def settle(agent):
+    """Until the agent has done what is left to do: its CPU time stands still."""
+    before = -1
+    while True:
+        now = cpu_ns(agent.process.pid)
+        if now - before < 2_000_000:
+            return
+        before = now
+        agent.http("GET", f"/v1/jobs?index={agent.http('GET', '/v1/jobs').index}&wait=300ms")
+
+
+def bench_start():
+    """From exec to a ready node, and what an idle agent holds."""
+    times, sizes, counts = [], [], []
+    for _ in range(5):
+        folder = tempfile.mkdtemp(prefix="drover-bench-start-")
+        agent = harness.Agent(folder)
+        began = time.monotonic()
+        agent.start()
+        times.append((time.monotonic() - began) * 1000)
+        settle(agent)
+        sizes.append(pss_kib(agent.process.pid) / 1024)
+        counts.append(threads(agent.process.pid))
+        agent.close()
+        shutil.rmtree(folder, ignore_errors=True)
+    report("start", node_ready_ms=statistics.median(times), idle_pss_mb=statistics.median(sizes), threads=max(counts),
+           binary_mb=os.path.getsize(harness.BINARY) / 1e6)
+
+
+def bench_latency():
+    """From the register request to the task's start, and to its end being visible to a watcher."""
+    started, visible = [], []
+    with Site("latency") as agent:
+        for number in range(25):
+            name = f"sleep-{number}"
+            began = time.time_ns()
+            agent.register(job(name))
+            allocs = agent.wait_allocs(name, lambda a: a and "t" in (a[0]["TaskStates"] or {}) and a[0]["TaskStates"]["t"]["State"] == "running", "it runs")
+            detail = agent.get(f"/v1/allocation/{allocs[0]['ID']}")
+            event = next(e for e in detail["TaskStates"]["t"]["Events"] if e["Type"] == "Started")
+            started.append((event["Time"] - began) / 1e6)
+            agent.http("DELETE", f"/v1/job/{name}?purge=true")
+        for number in range(25):
+            name = f"true-{number}"
+            began = time.monotonic()
+            agent.register(job(name, command="/bin/true", args=[], Type="batch"))
+            agent.wait_allocs(name, lambda a: a and a[0]["ClientStatus"] == "complete", "it is complete")
+            visible.append((time.monotonic() - began) * 1000)
+    report("latency", register_to_started_ms=statistics.median(started), register_to_started_min_ms=min(started),
+           register_to_complete_visible_ms=statistics.median(visible), register_to_complete_visible_min_ms=min(visible))
+
+
+def task_processes(agent):
+    """The tasks that this agent runs: {pid: parent}."""
+    found = {}
+    mine = set(harness.processes_below(agent.folder))
+    for pid in mine:
+        try:
+            with open(f"/proc/{pid}/cmdline", "rb") as file:
+                words = file.read().split(b"\0")
+            if len(words) > 1 and words[1] == MARKER.encode():
+                found[pid] = harness.parent_of(pid)
+        except (OSError, TypeError):
+            pass
+    return found
+
+
+def bench_overhead():
+    """What a running task costs beside itself: helper processes, their threads and size, the agent's growth."""
+    for count in (20, 100):
+        with Site("overhead") as agent:
+            settle(agent)
+            before, before_threads = pss_kib(agent.process.pid), threads(agent.process.pid)
+            began = time.monotonic()
+            agent.register(job("many", count=count))
+            agent.wait_running("many", count)
+            took = time.monotonic() - began
+            settle(agent)
+            tasks = task_processes(agent)
+            helpers = set(tasks.values()) - {agent.process.pid}
+            size = sum(pss_kib(pid) for pid in helpers)
+            growth = pss_kib(agent.process.pid) - before
+            report("overhead", tasks=len(tasks), helper_processes=len(helpers) / count, helper_threads=sum(threads(p) for p in helpers) / count,
+                   helper_pss_kib=size / count, agent_growth_kib=growth / count, total_kib=(size + growth) / count,
+                   agent_threads_growth=threads(agent.process.pid) - before_threads, all_running_s=took)
+
+
+class Many:
+    """Plain HTTP/1.1 over many kept connections from one thread: requests that were encoded before."""
+
+    def __init__(self, port, connections):
+        self.selector = selectors.DefaultSelector()
+        for _ in range(connections):
+            made = socket.create_connection(("127.0.0.1", port))
+            made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            self.selector.register(made, selectors.EVENT_READ, [b""])
+
+    def run(self, requests):
+        """Sends all, one at a time on each connection; returns the seconds it took."""
+        requests = iter(requests)
+        busy = 0
+        began = time.monotonic()
+        for key in list(self.selector.get_map().values()):
+            request = next(requests, None)
+            if request is None:
+                break
+            key.fileobj.sendall(request)
+            busy += 1
+        while busy:
+            for key, _ in self.selector.select():
+                state = key.data
+                state[0] += key.fileobj.recv(262144)
+                head, found, body = state[0].partition(b"\r\n\r\n")
+                if not found:
+                    continue
+                length = next(int(line.split(b":")[1]) for line in head.split(b"\r\n") if line.lower().startswith(b"content-length"))
+                if len(body) < length:
+                    continue
+                if b" 200 " not in head[:16]:
+                    raise RuntimeError(state[0][:500].decode(errors="replace"))
+                state[0] = b""
+                busy -= 1
+                request = next(requests, None)
+                if request is not None:
+                    key.fileobj.sendall(request)
+                    busy += 1
+        return time.monotonic() - began
+
+    def close(self):
+        for key in list(self.selector.get_map().values()):
+            key.fileobj.close()
+        self.selector.close()
+
+
+def encoded(method, path, body=None):
+    text = json.dumps(body).encode() if body is not None else b""
+    return f"{method} {path} HTTP/1.1\r\nHost: drover\r\nContent-Length: {len(text)}\r\n\r\n".encode() + text
+
+
+def bench_register():
+    """Durable registrations: of jobs that place nothing, so that it is the write that counts, and of jobs that place one allocation."""
+    with Site("register") as agent:
+        pid = agent.process.pid
+        many = Many(agent.port, 32)
+        many.run(encoded("PUT", "/v1/jobs", {"Job": job(f"warm-{n}", count=0)}) for n in range(200))
+        settle(agent)
+        total = 3000
+        requests = [encoded("PUT", "/v1/jobs", {"Job": job(f"job-{n}", count=0)}) for n in range(total)]
+        before = cpu_ns(pid)
+        took = many.run(requests)
+        write = cpu_ns(pid) - before
+        settle(agent)
+        whole = cpu_ns(pid) - before
+        many.close()
+        alone = Many(agent.port, 1)
+        requests = [encoded("PUT", "/v1/jobs", {"Job": job(f"alone-{n}", count=0)}) for n in range(300)]
+        seconds = alone.run(requests)
+        alone.close()
+    report("register", per_second=total / took, cpu_us_until_answered=write / total / 1000, cpu_us_with_evaluation=whole / total / 1000, one_by_one_us=seconds / 300 * 1e6)
+
+
+def bench_read():
+    """Server CPU of the two reads that everybody makes."""
+    with Site("read") as agent:
+        pid = agent.process.pid
+        many = Many(agent.port, 8)
+        many.run(encoded("PUT", "/v1/jobs", {"Job": job(f"job-{n}", count=0)}) for n in range(200))
+        settle(agent)
+        figures = {}
+        for name, path, total in (("jobs_200", "/v1/jobs", 500), ("job", "/v1/job/job-7", 5000), ("leader", "/v1/status/leader", 5000)):
+            many.run(encoded("GET", path) for _ in range(total // 10))
+            before = cpu_ns(pid)
+            took = many.run(encoded("GET", path) for _ in range(total))
+            figures[f"{name}_cpu_us"] = (cpu_ns(pid) - before) / total / 1000
+            figures[f"{name}_per_second"] = total / took
+        many.close()
+    report("read", **figures)
+
+
+def bench_held():
+    """Memory of the agent for each held blocking query."""
+    limit = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (limit[1], limit[1]))
+    with Site("held") as agent:
+        index = agent.http("GET", "/v1/nodes").index
+        pid = agent.process.pid
+        # The first ones make room that the later ones share.
+        held = []
+
+        def hold(count):
+            for _ in range(count):
+                made = http.client.HTTPConnection("127.0.0.1", agent.port)
+                made.request("GET", f"/v1/nodes?index={index}&wait=300s")
+                held.append(made)
+            settle(agent)
+
+        hold(100)
+        before = pss_kib(pid)
+        count = min(5000, limit[1] // 2 - 200)
+        hold(count)
+        report("held_query", held=count, kib_each=(pss_kib(pid) - before) / count)
+        for made in held:
+            made.close()
+
+
+BENCHES = {"start": bench_start, "latency": bench_latency, "overhead": bench_overhead, "register": bench_register, "read": bench_read, "held": bench_held}
+
+if __name__ == "__main__":
+    for wanted in sys.argv[1:] or BENCHES:
+        BENCHES[wanted]()
