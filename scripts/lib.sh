@@ -6,7 +6,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 packages=(
   clang-19 lld-19 cmake ninja-build ccache pkg-config
   libboost1.81-dev libssl-dev zlib1g-dev
-  libraft-dev libuv1-dev
+  libraft-dev libuv1-dev liblz4-dev
   libfmt-dev libspdlog-dev libsimdjson-dev libre2-dev libyaml-dev liblz4-1
   libsqlite3-dev libcurl4-openssl-dev
   libgtest-dev libgmock-dev libbenchmark-dev
