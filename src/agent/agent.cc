@@ -63,6 +63,8 @@ struct agent::parts {
 // The listeners come first: a second agent on this machine fails before it touches anything.
 result<> agent::parts::start() {
   for (const auto& sentence : unused_settings(config)) logger.warn(sentence);
+  if (!config.consul.is_null()) logger.debug("the consul block is read and not used");
+  if (!config.vault.is_null()) logger.debug("the vault block is read and not used");
   TRY(prepare_data_dir(config.data_dir));
   TRY(listen());
   TRY(start_server());
@@ -119,7 +121,6 @@ api::services agent::parts::services() {
   with.config = shown_config();
   with.response_headers = config.http_api_response_headers;
   with.prometheus_metrics = config.telemetry.prometheus_metrics;
-  with.enable_debug = config.enable_debug;
   with.ui_enabled = config.ui.enabled;
   with.scheduler_workers = scheduler_workers(config);
   with.enabled_schedulers = server_options_of(config).enabled_schedulers;

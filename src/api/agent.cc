@@ -39,7 +39,12 @@ value raft_stats(const call& c) {
   return texts({{"applied_index", fmt::format("{}", stats.applied_index)},
                 {"commit_index", fmt::format("{}", stats.commit_index)},
                 {"last_log_index", fmt::format("{}", stats.last_log_index)},
+                {"last_log_term", fmt::format("{}", stats.last_log_term)},
                 {"last_snapshot_index", fmt::format("{}", stats.last_snapshot_index)},
+                {"last_snapshot_term", fmt::format("{}", stats.last_snapshot_term)},
+                {"fsm_pending", fmt::format("{}", stats.commit_index - stats.applied_index)},
+                {"last_contact", "0"},
+                {"protocol_version", "3"},
                 {"term", fmt::format("{}", stats.term)},
                 {"num_peers", fmt::format("{}", stats.servers.empty() ? 0 : stats.servers.size() - 1)},
                 {"state", c.with.server->is_leader() ? "Leader" : "Follower"}});
@@ -160,7 +165,8 @@ awaitable<result<reply>> to_ui(call& c) {
   co_return out;
 }
 
-awaitable<result<reply>> ui(call&) {
+awaitable<result<reply>> ui(call& c) {
+  if (!c.with.ui_enabled) co_return text_reply(404, "the UI is switched off: ui.enabled");
   reply out{.body = "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>Drover</title>\n"
                     "<h1>Drover</h1><p>The agent is running. The pages of this UI come with a later release; until then use the "
                     "command line or the HTTP API below <a href=\"/v1/agent/self?pretty\">/v1/</a>.</p></html>\n",

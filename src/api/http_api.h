@@ -36,13 +36,12 @@ struct services {
   // Added to every answer.
   std::map<std::string, std::string> response_headers{};
   bool prometheus_metrics = false;
-  bool enable_debug = false;
   bool ui_enabled = true;
   int scheduler_workers = 0;
   std::vector<std::string> enabled_schedulers{};
   // Rereads the configuration, as SIGHUP does.
   std::function<result<>()> reload{};
-  // Log files of this agent start here; when it began.
+  // When this agent began.
   timestamp started{};
 };
 
