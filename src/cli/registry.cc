@@ -1,0 +1,144 @@
+#include "cli/registry.h"
+
+#include <algorithm>
+
+#include "base/text.h"
+#include "cli/command/all.h"
+
+namespace drover::cli {
+namespace {
+
+using namespace commands;
+
+constexpr const command* table[] = {
+    &alloc_checks,
+    &alloc_exec,
+    &alloc_fs,
+    &alloc_logs,
+    &alloc_restart,
+    &alloc_signal,
+    &alloc_status,
+    &alloc_stop,
+    &job_allocs,
+    &job_deployments,
+    &job_eval,
+    &job_history,
+    &job_init,
+    &job_inspect,
+    &job_plan,
+    &job_promote,
+    &job_revert,
+    &job_run,
+    &job_scale,
+    &job_status,
+    &job_stop,
+    &job_validate,
+    &node_status,
+    &version,
+};
+
+// Another name for a command.
+struct alias {
+  std::string_view name, means;
+};
+constexpr alias aliases[] = {
+    {"alloc-status", "alloc status"},
+    {"deployment-status", "deployment status"},
+    {"eval-status", "eval status"},
+    {"exec", "alloc exec"},
+    {"fs", "alloc fs"},
+    {"init", "job init"},
+    {"inspect", "job inspect"},
+    {"logs", "alloc logs"},
+    {"node-drain", "node drain"},
+    {"node-status", "node status"},
+    {"plan", "job plan"},
+    {"run", "job run"},
+    {"server-members", "server members"},
+    {"start", "job start"},
+    {"stop", "job stop"},
+    {"validate", "job validate"},
+};
+
+const command* by_name(std::string_view name) {
+  for (const auto* c : table)
+    if (c->name == name) return c;
+  for (const auto& a : aliases)
+    if (a.name == name) return by_name(a.means);
+  return nullptr;
+}
+
+constexpr size_t name_words_max = 4;
+
+std::string_view first_word(std::string_view text) { return text.substr(0, text.find(' ')); }
+
+}  // namespace
+
+std::span<const command* const> all_commands() { return table; }
+
+std::optional<found_command> find_command(std::span<const std::string> words) {
+  std::optional<found_command> found;
+  std::string name;
+  for (size_t i = 0; i < std::min(words.size(), name_words_max); i++) {
+    name += (i == 0 ? "" : " ") + words[i];
+    if (const auto* c = by_name(name)) found = found_command{c, i + 1};
+  }
+  return found;
+}
+
+std::string did_you_mean(std::span<const std::string> words) {
+  std::vector<std::string> names;
+  for (const auto* c : table) names.emplace_back(c->name);
+  for (const auto& a : aliases)
+    if (by_name(a.means) != nullptr) names.emplace_back(a.name);
+  std::string typed;
+  std::string best;
+  for (size_t i = 0; i < std::min(words.size(), name_words_max); i++) {
+    if (words[i].starts_with('-')) break;
+    typed += (i == 0 ? "" : " ") + words[i];
+    if (auto near = nearest(typed, names)) best = *near;
+  }
+  return best;
+}
+
+std::vector<const command*> members_of(std::string_view group) {
+  std::vector<const command*> out;
+  auto prefix = std::string(group) + " ";
+  for (const auto* c : table)
+    if (c->name.starts_with(prefix)) out.push_back(c);
+  return out;
+}
+
+std::string overview(std::string_view program) {
+  auto out = fmt::format("Usage: {} [-version] [-help] <command> [<args>]\n", program);
+  auto line = [&](std::string_view name, std::string_view synopsis) { out += fmt::format("    {:<14}{}\n", name, synopsis); };
+  out += "\nOften used:\n";
+  for (const auto& a : aliases)
+    if (const auto* c = by_name(a.means); c != nullptr && a.name.find('-') == std::string_view::npos) line(a.name, c->synopsis);
+  out += "\nAll commands:\n";
+  line("agent", "Run a server, a client or both");
+  std::string_view last;
+  for (const auto* c : table) {
+    auto word = first_word(c->name);
+    if (word == last) continue;
+    last = word;
+    auto members = members_of(word);
+    std::string names;
+    for (const auto* m : members) {
+      auto rest = first_word(m->name.substr(word.size() + 1));
+      if (names.find(std::string(rest)) == std::string::npos) names += (names.empty() ? "" : ", ") + std::string(rest);
+    }
+    line(word, members.empty() ? std::string(c->synopsis) : names);
+  }
+  out.pop_back();
+  return out;
+}
+
+std::string group_overview(std::string_view program, std::string_view group) {
+  auto out = fmt::format("Usage: {} {} <subcommand> [options] [args]\n\nSubcommands:\n", program, group);
+  for (const auto* c : members_of(group)) out += fmt::format("    {:<22}{}\n", c->name.substr(group.size() + 1), c->synopsis);
+  out += fmt::format("\nFor help on one of them: {} {} <subcommand> -h", program, group);
+  return out;
+}
+
+}  // namespace drover::cli
