@@ -49,7 +49,9 @@ def cpu_ns(pid):
 def job(name, count=1, command="/bin/sleep", args=(MARKER,), **more):
     task = {"Name": "t", "Driver": "raw_exec", "Config": {"command": command, "args": list(args)}, "Resources": {"CPU": 1, "MemoryMB": 10},
             "LogConfig": {"MaxFiles": 1, "MaxFileSizeMB": 1}}
-    group = {"Name": "g", "Count": count, "Tasks": [task], "EphemeralDisk": {"SizeMB": 10}, "Update": {"MaxParallel": 0}}
+    group = {"Name": "g", "Count": count, "Tasks": [task], "EphemeralDisk": {"SizeMB": 10}}
+    if more.get("Type", "service") == "service":
+        group["Update"] = {"MaxParallel": 0}
     return {"ID": name, "Name": name, "Datacenters": ["dc1"], "TaskGroups": [group], **more}
 
 
@@ -71,13 +73,12 @@ class Site:
 
 def settle(agent):
     """Until the agent has done what is left to do: its CPU time stands still."""
-    before = -1
-    while True:
-        now = cpu_ns(agent.process.pid)
-        if now - before < 2_000_000:
+    for _ in range(50):
+        before = cpu_ns(agent.process.pid)
+        index = agent.http("GET", "/v1/nodes").index
+        agent.http("GET", f"/v1/nodes?index={index}&wait=300ms")
+        if cpu_ns(agent.process.pid) - before < 5_000_000:
             return
-        before = now
-        agent.http("GET", f"/v1/jobs?index={agent.http('GET', '/v1/jobs').index}&wait=300ms")
 
 
 def bench_start():
