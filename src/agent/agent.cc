@@ -10,17 +10,14 @@
 #include "api/http_api.h"
 #include "base/text.h"
 #include "codec/json.h"
+#include "env/clock.h"
 #include "net/blocking.h"
 #include "rpc/local.h"
 
 namespace drover::agent {
 namespace {
 
-timestamp wall_now() {
-  timespec now{};
-  clock_gettime(CLOCK_REALTIME, &now);
-  return timestamp(now.tv_sec * 1'000'000'000 + now.tv_nsec);
-}
+timestamp wall_now() { return env::real_clock().now(); }
 
 result<> prepare_data_dir(const std::string& path) {
   std::error_code failure;

@@ -7,6 +7,7 @@
 
 #include "api/http_api.h"
 #include "base/text.h"
+#include "env/clock.h"
 #include "schema/stats.h"
 
 namespace drover::api {
@@ -71,9 +72,7 @@ net::awaitable<result<reply>> metrics(call& c) {
   }
   if (!format.empty()) co_return fail(errc::invalid, "unknown metrics format \"{}\": use prometheus, or none for JSON", format);
   schema::metrics_summary out;
-  timespec now{};
-  clock_gettime(CLOCK_REALTIME, &now);
-  auto time = to_civil(timestamp(now.tv_sec * 1'000'000'000));
+  auto time = to_civil(env::real_clock().now());
   out.timestamp = fmt::format("{:04}-{:02}-{:02} {:02}:{:02}:{:02} +0000 UTC", time.year, time.month, time.day, time.hour, time.minute, time.second);
   out.gauges = std::move(all);
   co_return json_reply(c, schema::view(out));

@@ -1,49 +1,26 @@
 #include "client/system.h"
 
 #include <fcntl.h>
-#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
-#include <chrono>
 #include <filesystem>
 #include <fstream>
 
 #include "base/text.h"
+#include "env/clock.h"
+#include "env/random.h"
 
 namespace drover::client {
 
-timestamp wall_now() {
-  return timestamp(
-      std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::system_clock::now().time_since_epoch()).count());
-}
+timestamp wall_now() { return env::real_clock().now(); }
 
-namespace {
-void fill_random(void* into, size_t size) {
-  auto* at = static_cast<char*>(into);
-  while (size > 0) {
-    auto n = ::getrandom(at, size, 0);
-    if (n <= 0) continue;
-    at += n;
-    size -= static_cast<size_t>(n);
-  }
-}
-}  // namespace
-
-double random_unit() {
-  uint64_t bits;
-  fill_random(&bits, sizeof bits);
-  return static_cast<double>(bits >> 11) * 0x1.0p-53;
-}
+double random_unit() { return static_cast<double>(env::real_random().number() >> 11) * 0x1.0p-53; }
 
 duration with_jitter(duration d) { return duration(d.ns + static_cast<int64_t>(static_cast<double>(d.ns) * 0.25 * random_unit())); }
 
-std::string new_uuid() {
-  uint8_t raw[16];
-  fill_random(raw, sizeof raw);
-  return format_uuid(raw);
-}
+std::string new_uuid() { return env::real_random().uuid(); }
 
 result<std::string> read_file(const std::string& path, size_t limit) {
   int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);

@@ -14,6 +14,7 @@
 #include <semaphore>
 
 #include "base/text.h"
+#include "env/random.h"
 #include "raft/directory.h"
 #include "raft/segment.h"
 #include "raft/test_support.h"
@@ -114,7 +115,7 @@ class child {
 };
 
 TEST(crash, every_acknowledged_entry_is_there_once_and_in_order) {
-  uint64_t seed = std::random_device{}();
+  uint64_t seed = env::real_random().number();
   RecordProperty("seed", std::to_string(seed));
   SCOPED_TRACE(fmt::format("seed {}", seed));
   std::mt19937_64 random(seed);

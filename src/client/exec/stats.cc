@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "client/exec/files.h"
 #include "client/exec/limits.h"
+#include "env/clock.h"
 
 namespace drover::exec {
 namespace {
@@ -119,9 +120,7 @@ void sum_processes(task_usage& usage, bool cpu, bool memory) {
 
 result<task_usage> read_usage(const task_cgroup& group, int root_pid) {
   task_usage usage;
-  timespec now{};
-  ::clock_gettime(CLOCK_REALTIME, &now);
-  usage.read_at_ns = now.tv_sec * 1'000'000'000 + now.tv_nsec;
+  usage.read_at_ns = env::real_clock().now().ns;
   for (int pid : group.empty() ? process_tree(root_pid) : group.processes()) {
     process_usage one;
     if (read_process(pid, one)) usage.processes.emplace(pid, one);
