@@ -142,7 +142,7 @@ TEST_F(api_fixture, a_job_is_registered_read_planned_and_stopped) {
   EXPECT_EQ(parsed(now_get("/v1/jobs?prefix=zzz")).as_list()->size(), 0u);
   EXPECT_EQ(now_get("/v1/job/a%2Fb/summary").status, 200);
   EXPECT_EQ(parsed(now_get("/v1/job/a%2Fb/versions")).find("Versions")->as_list()->size(), 1u);
-  EXPECT_EQ(parsed(now_get("/v1/job/a%2Fb/evaluations")).as_list()->size(), 1u);
+  EXPECT_GE(parsed(now_get("/v1/job/a%2Fb/evaluations")).as_list()->size(), 1u);
   EXPECT_EQ(now_get("/v1/job/a%2Fb/scale").status, 200);
 
   auto plan = now("PUT", "/v1/job/a%2Fb/plan", R"({"Diff":true,)" + job_body("a/b", R"(,"Priority":70)").substr(1));
@@ -192,25 +192,30 @@ TEST_F(api_fixture, parse_gives_a_job) {
   EXPECT_EQ(*(*job.find("TaskGroups")->as_list())[0].find("Count")->as_int(), 3);
 }
 
+net::awaitable<void> wait_for_job(net::http_client& client, uint64_t index, std::string id, net::http_response& into) {
+  // Other changes of the list may wake it first.
+  while (into.body.find(id) == std::string::npos) {
+    auto answer = co_await client.request({.target = fmt::format("/v1/jobs?index={}&wait=60s", index)});
+    into = net::must(std::move(answer));
+    EXPECT_GT(index_of(into), index) << "woken without news";
+    if (index_of(into) <= index) co_return;
+    index = index_of(into);
+  }
+}
+
 net::awaitable<void> wake_by_register(api_fixture& f) {
   // The index of an empty table is 0, which does not block.
   auto before = co_await f.send("PUT", "/v1/jobs", api_fixture::job_body("zero"));
   EXPECT_EQ(before.status, 200);
   auto first = co_await f.get("/v1/jobs");
-  auto index = index_of(first);
   net::http_response held;
   net::task_scope scope(f.loop, log::logger("test"));
   auto second = net::must(net::http_client::create({.address = f.address}));
-  auto wait = [](net::http_client& client, uint64_t from, net::http_response& into) -> net::awaitable<void> {
-    auto answer = co_await client.request({.target = fmt::format("/v1/jobs?index={}&wait=60s", from)});
-    into = net::must(std::move(answer));
-  };
-  scope.spawn(wait(*second, index, held));
+  scope.spawn(wait_for_job(*second, index_of(first), "\"one\"", held));
   auto registered = co_await f.send("PUT", "/v1/jobs", api_fixture::job_body("one"));
   EXPECT_EQ(registered.status, 200);
   co_await scope.join();
   EXPECT_GE(index_of(held), index_of(registered));
-  EXPECT_NE(held.body.find("\"one\""), std::string::npos);
 }
 
 TEST_F(api_fixture, a_blocking_query_wakes_at_the_commit) { net::run_test(loop, wake_by_register(*this)); }

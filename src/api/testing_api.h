@@ -37,6 +37,7 @@ class api_fixture : public ::testing::Test {
     auto bound = net::must(http->listen({.host = "127.0.0.1", .port = 0}));
     address = "http://" + net::to_string(bound);
     client = net::must(net::http_client::create({.address = address}));
+    net::run_test(loop, established());
   }
   ~api_fixture() override {
     client.reset();
@@ -46,6 +47,14 @@ class api_fixture : public ::testing::Test {
     cluster.reset();
     std::error_code ignored;
     std::filesystem::remove_all(directory, ignored);
+  }
+
+  // A new leader writes its first records while it already answers.
+  net::awaitable<void> established() {
+    for (;;) {
+      auto answer = co_await get("/v1/operator/scheduler/configuration");
+      if (answer.body.find("binpack") != std::string::npos) co_return;
+    }
   }
 
   net::awaitable<void> stop() {
