@@ -9,6 +9,7 @@
 #include "env/clock.h"
 #include "env/random.h"
 #include "net/loop.h"
+#include "net/task_scope.h"
 #include "rpc/channel.h"
 #include "server/options.h"
 #include "state/store.h"
@@ -48,6 +49,8 @@ struct server_context {
   server::alloc_updates* alloc_updates = nullptr;
   server::deployments* deployments = nullptr;
   leader_duties* leader = nullptr;
+  // Writes that callers have asked for; they end when they are done, not when the caller goes.
+  net::task_scope* writes = nullptr;
   std::vector<worker*> workers = {};
   std::string server_id = {};
   // The state of the newest commit that the loop has seen; views are kept current against it.

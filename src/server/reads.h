@@ -1,4 +1,4 @@
-// Read methods as pure functions of a snapshot, and the loop that makes any of them a blocking query.
+// How methods are registered: reads as pure functions of a snapshot with the loop that makes any of them a blocking query, and writes.
 //
 // A read function fills its answer, sets answer.index (what X-Nomad-Index shows) and says what a later change of the answer would touch.
 // add_read() registers it: the method then answers at once, or, when min_query_index is set, as soon as the index has passed it.
@@ -9,6 +9,8 @@
 #include <string_view>
 #include <vector>
 
+#include "net/event.h"
+#include "net/task_scope.h"
 #include "rpc/channel.h"
 #include "schema/common.h"
 #include "server/context.h"
@@ -84,13 +86,39 @@ void add_read(rpc::method_table& table, server_context& context, std::string nam
   });
 }
 
+template <class Request, class Response>
+using write_function = awaitable<result<Response>> (*)(server_context&, Request);
+
+template <class Response>
+struct pending_write {
+  result<Response> outcome = fail(errc::cancelled, "the server is stopping");
+  net::event done;
+};
+
+template <class Request, class Response>
+awaitable<void> run_write(server_context& context, write_function<Request, Response> function, Request request,
+                          std::shared_ptr<pending_write<Response>> mine) {
+  mine->outcome = co_await function(context, std::move(request));
+  mine->done.set();
+}
+
+// A write runs to its end although its caller has gone: what takes several log entries is never left half done.
+template <class Request, class Response>
+awaitable<result<Response>> finish_write(server_context& context, write_function<Request, Response> function, Request request) {
+  if (context.writes->stopping()) co_return fail(errc::cancelled, "the server is stopping");
+  auto mine = std::make_shared<pending_write<Response>>();
+  context.writes->spawn(run_write<Request, Response>(context, function, std::move(request), mine));
+  co_await mine->done.wait();
+  co_return std::move(mine->outcome);
+}
+
 // Write methods: add_write(table, context, "Job.Register", &register_job) with
 // awaitable<result<Response>> register_job(server_context&, Request).
 template <class Request, class Response>
 void add_write(rpc::method_table& table, server_context& context, std::string name,
                awaitable<result<Response>> (*function)(server_context&, Request)) {
   table.add<Request, Response>(std::move(name), [&context, function](rpc::call_context, Request request) {
-    return function(context, std::move(request));
+    return finish_write<Request, Response>(context, function, std::move(request));
   });
 }
 

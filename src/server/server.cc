@@ -63,7 +63,10 @@ struct cluster_server::parts {
                {.nack_timeout = options.eval_nack_timeout, .delivery_limit = options.eval_delivery_limit}),
         blocked([this](ref<schema::evaluation> eval) { broker.requeue(std::move(eval)); }),
         beats(l, context.clock, context.random, options),
-        channel(l, table) {}
+        channel(l, table),
+        writes(l, log::logger("nomad")) {
+    context.writes = &writes;
+  }
 
   server_options options;
   state::store store;
@@ -76,6 +79,7 @@ struct cluster_server::parts {
   node_connections nodes;
   rpc::method_table table;
   rpc::local_channel channel;
+  net::task_scope writes;
 
   std::string id;
   // Commits are followed from here on; before, the state is read as a whole.
@@ -187,6 +191,7 @@ net::awaitable<void> cluster_server::stop() {
   auto& p = *parts_;
   *p.live = false;
   co_await p.channel.stop();
+  co_await p.writes.stop();
   for (auto& w : p.workers) co_await w->stop();
   if (p.leader) co_await p.leader->stop();
   if (p.watcher) co_await p.watcher->stop();

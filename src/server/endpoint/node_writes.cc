@@ -83,7 +83,7 @@ awaitable<result<schema::node_update_response>> register_node(server_context& co
   node->status_updated_at = context.clock.now().unix_seconds();
   schema::node_register_request command = request;
   command.auth_token.clear();
-  command.node_event = event_of(context, "Cluster", before ? "Node re-registered" : "Node registered");
+  command.node_event.reset();  // the state machine writes what happened
   command.create_node_pool = true;
   command.node = node;
   bool evaluate = needs_evals(before.get(), *node);
