@@ -114,6 +114,13 @@ DESCRIBE(agent_config, "Config", BASES(), FIELD(region), FIELD(datacenter), FIEL
          FIELD(reporting), FIELD_FLAGS(keyring, redacted), FIELD(eventlog))
 #undef SELF
 
+schema::scheduler_configuration initial_scheduler_config() {
+  schema::scheduler_configuration out;
+  out.scheduler_algorithm = "binpack";
+  out.preemption_config.system_scheduler_enabled = true;
+  return out;
+}
+
 agent_config default_config() { return {}; }
 
 agent_config dev_config() {

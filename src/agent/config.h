@@ -62,6 +62,9 @@ struct search_config {
   DROVER_RECORD(search_config);
 };
 
+// What a new cluster's scheduler starts with.
+schema::scheduler_configuration initial_scheduler_config();
+
 struct server_config {
   bool enabled = false;
   std::string authoritative_region;
@@ -86,7 +89,7 @@ struct server_config {
   bool rejoin_after_leave = false, non_voting_server = false;
   std::string redundancy_zone, upgrade_version, encrypt;
   server_join_config server_join;
-  schema::scheduler_configuration default_scheduler_config;
+  schema::scheduler_configuration default_scheduler_config = initial_scheduler_config();
   value plan_rejection_tracker;
   int64_t plan_apply_pipeline = 1;
   bool enable_event_broker = true;

@@ -106,6 +106,13 @@ TEST(config, keys_are_read) {
   EXPECT_EQ(server_options_of(c).heartbeat_grace, seconds(30));
 }
 
+TEST(config, a_new_cluster_packs_and_preempts_for_system_jobs) {
+  auto options = server_options_of(default_config());
+  EXPECT_EQ(options.default_scheduler_config.scheduler_algorithm, "binpack");
+  EXPECT_TRUE(options.default_scheduler_config.preemption_config.system_scheduler_enabled);
+  EXPECT_FALSE(options.default_scheduler_config.preemption_config.batch_scheduler_enabled);
+}
+
 TEST(config, json_reads_the_same) {
   auto c = default_config();
   auto done = apply_text(c, "x.json", R"({"region": "eu", "ports": {"http": 1}, "client": {"enabled": true, "meta": {"a.b": "c"}},

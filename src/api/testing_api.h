@@ -24,6 +24,7 @@ class api_fixture : public ::testing::Test {
     server::server_options options;
     options.data_dir = directory;
     options.name = "test";
+    options.default_scheduler_config.scheduler_algorithm = "binpack";
     cluster = std::make_unique<server::cluster_server>(loop, options);
     net::must(cluster->start());
     api = std::make_unique<http_api>(services{.loop = loop,
@@ -53,7 +54,7 @@ class api_fixture : public ::testing::Test {
   net::awaitable<void> established() {
     for (;;) {
       auto answer = co_await get("/v1/operator/scheduler/configuration");
-      if (answer.body.find("binpack") != std::string::npos) co_return;
+      if (answer.headers.get("X-Nomad-Index") != "0") co_return;
     }
   }
 
@@ -63,7 +64,9 @@ class api_fixture : public ::testing::Test {
   }
 
   net::awaitable<net::http_response> send(std::string method, std::string target, std::string body = {}) {
-    auto answer = co_await client->request({.method = std::move(method), .target = std::move(target), .body = std::move(body)});
+    auto what = method + " " + target;
+    auto answer = co_await client->request({.method = std::move(method), .target = std::move(target), .body = std::move(body), .timeout = seconds(20)});
+    EXPECT_TRUE(answer) << what;
     co_return net::must(std::move(answer));
   }
   net::awaitable<net::http_response> get(std::string target) { return send("GET", std::move(target)); }
