@@ -1,0 +1,161 @@
+// namespace list, status, apply, delete; service list, info, delete.
+#include <algorithm>
+
+#include "base/text.h"
+#include "cli/command/all.h"
+#include "cli/format/table.h"
+#include "cli/job_file.h"
+#include "schema/node.h"
+
+namespace drover::cli::commands {
+namespace {
+
+constexpr flag_spec show_flags[] = {json_flag, template_flag, verbose_flag};
+
+result<int> run_list(context& c) {
+  if (!c.arguments.empty()) return c.misused("This command takes no arguments");
+  auto answer = c.api.send({.path = "/v1/namespaces"});
+  if (!answer) return context::failed("retrieving namespaces", answer.error());
+  if (c.wants_raw()) return c.raw(answer->body);
+  TRY_ASSIGN(auto list, api_client::decode<std::vector<schema::namespace_definition>>(answer->body));
+  std::sort(list.begin(), list.end(), [](const auto& a, const auto& b) { return a.name < b.name; });
+  format::table t({"Name", "Description"});
+  for (const auto& n : list) t.add({n.name, n.description});
+  c.say(t.empty() ? "No namespaces found" : t.text());
+  return 0;
+}
+
+result<int> run_status(context& c) {
+  if (c.arguments.size() != 1) return c.misused("This command takes one argument: <namespace>");
+  auto answer = c.api.send({.path = "/v1/namespace/" + path_word(c.arguments[0])});
+  if (!answer) return context::failed("retrieving namespace", answer.error());
+  if (c.wants_raw()) return c.raw(answer->body);
+  TRY_ASSIGN(auto n, api_client::decode<schema::namespace_definition>(answer->body));
+  format::pairs p;
+  p.add("Name", n.name);
+  p.add("Description", n.description);
+  p.add("Quota", n.quota);
+  const auto capabilities = n.capabilities.value_or(schema::namespace_capabilities{});
+  p.add("EnabledDrivers", capabilities.enabled_task_drivers.empty() ? "*" : join(capabilities.enabled_task_drivers, ","));
+  p.add("DisabledDrivers", join(capabilities.disabled_task_drivers, ","));
+  auto text = p.text();
+  if (!n.meta.empty()) {
+    format::pairs meta;
+    for (const auto& [key, value] : n.meta) meta.add(key, value);
+    text += "\n\nMetadata\n" + meta.text();
+  }
+  c.say(text);
+  return 0;
+}
+
+constexpr flag_spec apply_flags[] = {{"description", flag_kind::text, "What the namespace is for."},
+                                     {"quota", flag_kind::text, "Quota of the namespace."},
+                                     {"json", flag_kind::boolean, "The argument is a file with the namespace as JSON (\"-\": standard input)."}};
+
+result<int> run_apply(context& c) {
+  if (c.arguments.size() != 1) return c.misused("This command takes one argument: <namespace>");
+  schema::namespace_definition n;
+  if (c.flags.on("json")) {
+    TRY_ASSIGN(auto text, read_input(c.arguments[0]));
+    TRY_ASSIGN(n, codec::from_json<schema::namespace_definition>(text));
+  } else {
+    auto known = c.api.get<schema::namespace_definition>("/v1/namespace/" + path_word(c.arguments[0]));
+    if (known) n = *std::move(known);
+    else if (known.error().code() != errc::not_found) return context::failed("looking up namespace", known.error());
+    n.name = c.arguments[0];
+  }
+  if (c.flags.has("description")) n.description = c.flags.text("description");
+  if (c.flags.has("quota")) n.quota = c.flags.text("quota");
+  auto done = c.api.send({.method = "PUT", .path = "/v1/namespace", .body = codec::to_json(n)});
+  if (!done) return context::failed("applying namespace specification", done.error());
+  c.say(fmt::format("Successfully applied namespace \"{}\"!", n.name));
+  return 0;
+}
+
+result<int> run_delete(context& c) {
+  if (c.arguments.size() != 1) return c.misused("This command takes one argument: <namespace>");
+  auto done = c.api.send({.method = "DELETE", .path = "/v1/namespace/" + path_word(c.arguments[0])});
+  if (!done) return context::failed("deleting namespace", done.error());
+  c.say(fmt::format("Successfully deleted namespace \"{}\"!", c.arguments[0]));
+  return 0;
+}
+
+result<int> run_service_list(context& c) {
+  if (!c.arguments.empty()) return c.misused("This command takes no arguments");
+  auto answer = c.api.send({.path = "/v1/services"});
+  if (!answer) return context::failed("listing service registrations", answer.error());
+  if (c.wants_raw()) return c.raw(answer->body);
+  TRY_ASSIGN(auto list, api_client::decode<std::vector<schema::service_registration_list_stub>>(answer->body));
+  bool all = c.api.options().namespace_ == "*";
+  format::table t(all ? format::table::row{"Service Name", "Namespace", "Tags"} : format::table::row{"Service Name", "Tags"});
+  t.when_empty("");
+  for (const auto& n : list)
+    for (const auto& s : n.services) {
+      auto tags = "[" + join(s.tags, ",") + "]";
+      t.add(all ? format::table::row{s.service_name, n.namespace_, tags} : format::table::row{s.service_name, tags});
+    }
+  c.say(t.empty() ? "No service registrations found" : t.text());
+  return 0;
+}
+
+result<int> run_service_info(context& c) {
+  if (c.arguments.size() != 1) return c.misused("This command takes one argument: <service>");
+  auto answer = c.api.send({.path = "/v1/service/" + path_word(c.arguments[0])});
+  if (!answer) return context::failed("listing service registrations", answer.error());
+  if (c.wants_raw()) return c.raw(answer->body);
+  TRY_ASSIGN(auto list, api_client::decode<std::vector<schema::service_registration>>(answer->body));
+  if (list.empty()) {
+    c.say("No service registrations found");
+    return 0;
+  }
+  auto how = c.style();
+  std::string text;
+  if (c.verbose()) {
+    for (const auto& s : list) {
+      format::pairs p;
+      p.add("ID", s.id);
+      p.add("Service Name", s.service_name);
+      p.add("Namespace", s.namespace_);
+      p.add("Job ID", s.job_id);
+      p.add("Alloc ID", s.alloc_id);
+      p.add("Node ID", s.node_id);
+      p.add("Datacenter", s.datacenter);
+      p.add("Address", fmt::format("{}:{}", s.address, s.port));
+      p.add("Tags", "[" + join(s.tags, ",") + "]");
+      text += (text.empty() ? "" : "\n\n") + p.text();
+    }
+  } else {
+    format::table t({"Job ID", "Address", "Tags", "Node ID", "Alloc ID"});
+    for (const auto& s : list) t.add({s.job_id, fmt::format("{}:{}", s.address, s.port), "[" + join(s.tags, ",") + "]", how.id(s.node_id), how.id(s.alloc_id)});
+    text = t.text();
+  }
+  c.say(text);
+  return 0;
+}
+
+result<int> run_service_delete(context& c) {
+  if (c.arguments.size() != 2) return c.misused("This command takes two arguments: <service> <registration>");
+  auto done = c.api.send({.method = "DELETE", .path = fmt::format("/v1/service/{}/{}", path_word(c.arguments[0]), path_word(c.arguments[1]))});
+  if (!done) return context::failed("deleting service registration", done.error());
+  c.say("Successfully deleted service registration");
+  return 0;
+}
+
+}  // namespace
+
+const command namespace_list = {.name = "namespace list", .synopsis = "List namespaces", .usage = "[options]",
+                                .help = "Every namespace the token may see.", .flags = show_flags, .run = &run_list};
+const command namespace_status = {.name = "namespace status", .synopsis = "Show a namespace", .usage = "[options] <namespace>",
+                                  .help = "A namespace with its limits and its metadata.", .flags = show_flags, .run = &run_status};
+const command namespace_apply = {.name = "namespace apply", .synopsis = "Create or change a namespace", .usage = "[options] <namespace>",
+                                 .help = "Changes what is given and leaves the rest.", .flags = apply_flags, .run = &run_apply};
+const command namespace_delete = {.name = "namespace delete", .synopsis = "Delete a namespace", .usage = "<namespace>",
+                                  .help = "Only a namespace without running jobs can be deleted.", .flags = {}, .run = &run_delete};
+const command service_list = {.name = "service list", .synopsis = "List services", .usage = "[options]",
+                              .help = "Every service that the cluster itself keeps.", .flags = show_flags, .run = &run_service_list};
+const command service_info = {.name = "service info", .synopsis = "Show where a service runs", .usage = "[options] <service>",
+                              .help = "Every instance of the service.", .flags = show_flags, .run = &run_service_info};
+const command service_delete = {.name = "service delete", .synopsis = "Remove an instance of a service", .usage = "<service> <registration>",
+                                .help = "Removes one registration; its id is shown by `service info -verbose`.", .flags = {}, .run = &run_service_delete};
+
+}  // namespace drover::cli::commands
