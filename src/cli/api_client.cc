@@ -57,7 +57,7 @@ std::unexpected<error> unreachable(const api_request& request, const api_options
   if (code != errc::unavailable && code != errc::io) return fail(std::move(cause));
   return fail(code,
               "{} \"{}{}\": {}\n\nNo agent answers at {}. Is one running there? The address is set with -address or NOMAD_ADDR.",
-              request.method == "GET" ? "Get" : request.method == "DELETE" ? "Delete" : "Put", options.address, request.path, cause.text(),
+              request.method == "GET" ? "Get" : request.method == "DELETE" ? "Delete" : "Put", options.address, request.path, replace_all(cause.text(), ": Connection refused", ": connect: connection refused"),
               options.address);
 }
 
