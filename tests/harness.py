@@ -116,7 +116,7 @@ class Result:
 class Agent:
     """One agent with a directory, a configuration and ports of its own."""
 
-    def __init__(self, folder, *, name="node-one", config="", binary=BINARY, log_level="DEBUG"):
+    def __init__(self, folder, *, name="node-one", config="", client="", binary=BINARY, log_level="DEBUG"):
         self.folder = str(folder)
         self.binary = binary
         self.name = name
@@ -126,8 +126,8 @@ class Agent:
         self.log_path = os.path.join(self.folder, "agent.log")
         os.makedirs(self.folder, exist_ok=True)
         self.process = None
-        self._started = None
-        self._reader = None
+        self._started = self._reader = None
+        self._ended = False
         with open(self.config_path, "w") as file:
             file.write(f"""
 name      = "{name}"
@@ -151,6 +151,7 @@ client {{
   network_interface = "lo"
   min_dynamic_port  = {low}
   max_dynamic_port  = {high}
+{client}
 }}
 
 plugin "raw_exec" {{
@@ -166,7 +167,7 @@ plugin "raw_exec" {{
         """Starts the process; returns before it is ready."""
         assert os.path.exists(self.binary), f"{self.binary} is missing: run scripts/test, or set DROVER"
         words = [self.binary, "agent", f"-config={self.config_path}", *arguments]
-        self._started = threading.Event()
+        self._started, self._ended = threading.Event(), False
         self.process = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, cwd=self.folder)
         self._reader = threading.Thread(target=self._copy_log, args=(self.process.stdout, self._started), daemon=True)
         self._reader.start()
@@ -176,7 +177,7 @@ plugin "raw_exec" {{
         """Starts and waits until the node is ready."""
         self.launch(*arguments)
         assert self._started.wait(DEADLINE), f"the agent did not start:\n{self.log()}"
-        assert self.process.poll() is None, f"the agent ended with {self.process.returncode}:\n{self.log()}"
+        assert not self._ended, f"the agent ended with {self.process.wait(DEADLINE)}:\n{self.log()}"
         self.wait("/v1/nodes", lambda nodes: any(n["Name"] == self.name and n["Status"] == "ready" for n in nodes), "the node is ready")
         return self
 
@@ -186,7 +187,9 @@ plugin "raw_exec" {{
                 log.write(line)
                 if b"agent started!" in line:
                     started.set()
-        started.set()
+        if not started.is_set():
+            self._ended = True
+            started.set()
 
     def log(self):
         with contextlib.suppress(OSError), open(self.log_path, errors="replace") as file:
@@ -353,6 +356,7 @@ class Redis:
     """One connection to a redis server, kept open."""
 
     def __init__(self, port):
+        self.port = port
         end = time.monotonic() + DEADLINE
         while True:
             try:
@@ -417,6 +421,18 @@ def status_of(pid):
         return None
 
 
+def all_processes():
+    return [int(entry) for entry in os.listdir("/proc") if entry.isdigit()]
+
+
+def command_line(pid):
+    try:
+        with open(f"/proc/{pid}/cmdline", "rb") as file:
+            return file.read().replace(b"\0", b" ").decode(errors="replace")
+    except OSError:
+        return ""
+
+
 def parent_of(pid):
     return int(status_of(pid)["PPid"])
 
@@ -437,18 +453,15 @@ def processes_below(folder):
     """Processes that were started for an agent: their command line, directory or root is in its folder."""
     found = []
     folder = os.path.realpath(folder)
-    for entry in os.listdir("/proc"):
-        if not entry.isdigit() or int(entry) == os.getpid():
+    for entry in all_processes():
+        if entry == os.getpid():
             continue
-        texts = []
-        with contextlib.suppress(OSError):
-            with open(f"/proc/{entry}/cmdline", "rb") as file:
-                texts.append(file.read().decode(errors="replace"))
+        texts = [command_line(entry)]
         for link in ("cwd", "root"):
             with contextlib.suppress(OSError):
                 texts.append(os.readlink(f"/proc/{entry}/{link}"))
         if any(folder + "/" in text or text == folder for text in texts):
-            found.append(int(entry))
+            found.append(entry)
     return found
 
 
@@ -456,6 +469,12 @@ def end_processes_below(folder):
     for pid in processes_below(folder):
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
+
+
+def idle_job(name):
+    """A job that no node takes: for tests of what is stored."""
+    return {"ID": name, "Name": name, "Datacenters": ["nowhere"],
+            "TaskGroups": [{"Name": "g", "Tasks": [{"Name": "t", "Driver": "raw_exec", "Config": {"command": "/bin/true"}}]}]}
 
 
 def write_job(folder, name, text):
@@ -525,7 +544,7 @@ def assert_fields(have, want, where="", ignore=()):
     if isinstance(want, dict) and isinstance(have, dict):
         missing = set(want) - set(have) - set(ignore)
         assert not missing, f"{where or '/'}: the members {sorted(missing)} are missing; there are {sorted(have)}"
-        for name in want:
+        for name in set(want) - set(ignore):
             if name in have:
                 assert_fields(have[name], want[name], f"{where}/{name}", ignore)
     elif isinstance(want, list) and isinstance(have, list):

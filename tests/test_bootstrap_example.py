@@ -8,11 +8,11 @@ SLEEP = os.path.join(harness.EXAMPLES, "sleep.nomad.hcl")
 
 
 def state(value):
-    return f'client {{\n  meta {{\n    state = "{value}"\n  }}\n}}\n'
+    return f'  meta {{\n    state = "{value}"\n  }}'
 
 
 def test_service_waits_for_a_ready_node(make_agent):
-    agent = make_agent(config=state("bootstrapping")).start()
+    agent = make_agent(client=state("bootstrapping")).start()
     for file in (BOOTSTRAP, SLEEP):
         agent.ok("job", "validate", file)
 
@@ -49,7 +49,7 @@ def test_sysbatch_runs_on_nodes_that_are_not_ready(make_agent, tmp_path):
     once = once.replace("; drover node meta apply state=ready", "")
     path = harness.write_job(tmp_path, "once.nomad.hcl", once)
 
-    agent = make_agent(config=state("bootstrapping")).start()
+    agent = make_agent(client=state("bootstrapping")).start()
     agent.ok("job", "run", "-detach", path)
     (alloc,) = agent.wait_allocs("bootstrap", lambda allocs: allocs and all(a["ClientStatus"] == "complete" for a in allocs), "the job ran on the node")
     assert "bootstrapping node-one" in agent.ok("alloc", "logs", alloc["ID"]).out
