@@ -18,6 +18,14 @@ struct gc_thresholds {
   duration node = hours(24);
 };
 
+// What a new cluster's scheduler does unless its operator says otherwise.
+inline schema::scheduler_configuration default_scheduler_configuration() {
+  schema::scheduler_configuration config;
+  config.scheduler_algorithm = "binpack";
+  config.preemption_config.system_scheduler_enabled = true;
+  return config;
+}
+
 struct server_options {
   std::string data_dir;  // <data_dir>/raft and <data_dir>/node-id live here
   std::string name;
@@ -45,7 +53,7 @@ struct server_options {
   int64_t job_tracked_versions = 6;
   int64_t job_max_source_size = 1'000'000;
   // What a new cluster's scheduler configuration starts with.
-  schema::scheduler_configuration default_scheduler_config;
+  schema::scheduler_configuration default_scheduler_config = default_scheduler_configuration();
   uint32_t raft_snapshot_threshold = 8192;
   uint32_t raft_trailing_logs = 2048;
 };

@@ -17,23 +17,30 @@ net::time_point deadline_of(server_context& context, duration wanted) {
 
 }  // namespace
 
-awaitable<result<>> run_read(server_context& context, schema::query_options options, erased_read attempt) {
+awaitable<result<>> run_read(server_context& context, const schema::query_options& options, read_attempt& attempt) {
   if (!options.region.empty() && options.region != context.options.region)
     co_return fail(errc::unknown, "No path to region");
   // A server that has not replayed its log knows nothing yet: answering "none" would make clients stop their tasks.
   if (!context.ready_to_serve()) co_return fail(errc::unavailable, "Not ready to serve consistent reads");
-  auto deadline = options.min_query_index > 0 ? deadline_of(context, options.max_query_time) : net::never;
+  auto minimum = options.min_query_index;
+  auto deadline = minimum > 0 ? deadline_of(context, options.max_query_time) : net::never;
+  bool over = minimum == 0;
   for (;;) {
-    auto state = context.store.current();
-    std::vector<state::watch_key> watched;
-    auto index = attempt(read{state, watched});
-    if (!index) co_return std::unexpected(std::move(index).error());
-    if (*index > options.min_query_index || options.min_query_index == 0) co_return result<>{};
     net::remote_event changed(context.loop);
-    auto handle = context.store.watch(state, std::move(watched), changed.setter());
-    if (!handle) co_return std::unexpected(std::move(handle).error());
-    state = state::snapshot();  // a held query holds no old state
-    if (!co_await changed.wait(deadline)) co_return result<>{};
+    state::watch_handle handle;
+    {
+      // Nothing of the state is held while waiting.
+      auto state = context.store.current();
+      std::vector<state::watch_key> watched;
+      auto index = attempt.run(read{state, watched});
+      if (!index) co_return std::unexpected(std::move(index).error());
+      if (*index > minimum || over) co_return result<>{};
+      attempt.forget();
+      auto watch = context.store.watch(state, std::move(watched), changed.setter());
+      if (!watch) co_return std::unexpected(std::move(watch).error());
+      handle = *std::move(watch);
+    }
+    over = !co_await changed.wait(deadline);
   }
 }
 

@@ -62,21 +62,43 @@ class page {
   bool skipping_ = true;
 };
 
-using erased_read = std::function<result<uint64_t>(const read&)>;
-// Runs `attempt` until it gives an index above options.min_query_index, or the query's time is over (then its last answer stands).
-awaitable<result<>> run_read(server_context& context, schema::query_options options, erased_read attempt);
+// A read whose answer lives with its caller: run() builds it and gives its index; forget() drops it, because a held query should hold nothing.
+class read_attempt {
+ public:
+  virtual result<uint64_t> run(const read& r) = 0;
+  virtual void forget() = 0;
+
+ protected:
+  ~read_attempt() = default;
+};
+
+template <class Request, class Response>
+class typed_read final : public read_attempt {
+ public:
+  typed_read(read_function<Request, Response> function, Request r) : request(std::move(r)), function_(function) {}
+  result<uint64_t> run(const read& r) override {
+    TRY(function_(r, request, response));
+    return response.index;
+  }
+  void forget() override { response = Response(); }
+  Request request;
+  Response response;
+
+ private:
+  read_function<Request, Response> function_;
+};
+
+// Runs `attempt` until it gives an index above options.min_query_index, or the query's time is over (then the state of that moment is the
+// answer). Both references must outlive the call.
+awaitable<result<>> run_read(server_context& context, const schema::query_options& options, read_attempt& attempt);
 
 template <class Request, class Response>
 awaitable<result<Response>> answer_read(server_context& context, read_function<Request, Response> function, Request request) {
-  Response response;
-  auto done = co_await run_read(context, request, [&](const read& r) -> result<uint64_t> {
-    response = Response();
-    TRY(function(r, request, response));
-    return response.index;
-  });
+  typed_read<Request, Response> attempt(function, std::move(request));
+  auto done = co_await run_read(context, attempt.request, attempt);
   if (!done) co_return std::unexpected(std::move(done).error());
-  response.known_leader = context.has_leader();
-  co_return response;
+  attempt.response.known_leader = context.has_leader();
+  co_return std::move(attempt.response);
 }
 
 template <class Request, class Response>
