@@ -1,14 +1,11 @@
 #include "cli/command.h"
 
-#include <chrono>
-
 #include "cli/template.h"
+#include "env/clock.h"
 
 namespace drover::cli {
 
-timestamp now() {
-  return timestamp(std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::system_clock::now().time_since_epoch()).count());
-}
+timestamp now() { return env::real_clock().now(); }
 
 format::style context::style() const { return {.verbose = verbose(), .now = now()}; }
 
