@@ -9,10 +9,11 @@ namespace {
 
 const std::string no_dynamic_port = "network: dynamic port selection failed";
 
+// A static port is one of the host network, not of one of its addresses: who asks for 80 does not want 80 on the node's other address.
 bool static_free(const node_usage& usage, const std::string& host_network, uint16_t port) {
   auto addresses = usage.addresses();
   for (size_t i = 0; i < addresses.size(); ++i)
-    if (addresses[i].alias == host_network && !usage.port_taken(i, port)) return true;
+    if (addresses[i].alias == host_network) return !usage.port_taken(i, port);
   return false;
 }
 
@@ -45,8 +46,9 @@ std::optional<picked> pick(const node_usage& usage, const std::string& host_netw
     if (addresses[i].alias != host_network) continue;
     if (!wanted) {
       if (auto port = pick_dynamic(usage, i, random)) return picked{i, *port};
-    } else if (ignore_collision || !usage.port_taken(i, *wanted)) {
-      return picked{i, *wanted};
+    } else {
+      if (ignore_collision || !usage.port_taken(i, *wanted)) return picked{i, *wanted};
+      return std::nullopt;
     }
   }
   return std::nullopt;
