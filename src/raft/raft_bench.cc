@@ -63,10 +63,8 @@ double applies_per_second(raft::node& n, int in_flight, double ms) {
   std::counting_semaphore<> slots(in_flight);
   std::atomic<int> done = 0;
   auto start = clock_type::now();
-  int sent = 0;
   while (milliseconds_since(start) < ms) {
     slots.acquire();
-    sent++;
     n.apply(std::string(1000, 'x'), [&](auto) {
       done++;
       slots.release();
