@@ -147,7 +147,7 @@ def test_nodes_evaluations_servers_deployments(walk):
 
     (member,) = agent.ok("server", "members").table()
     assert member["Name"] == "node-one.global" and member["Status"] == "alive" and member["Leader"] == "true"
-    assert_same_shape(agent.ok("server", "members").out, "server-members.txt", ignore={"Protocol"})
+    assert_same_shape(agent.ok("server", "members", "-verbose").out, "server-members.txt")
 
     deployments = agent.ok("deployment", "list")
     assert_same_shape(deployments.out, "deployment-list.txt")
