@@ -123,7 +123,8 @@ def test_exec(task):
 
 
 def test_signal(task):
-    with task.follow("alloc", "logs", "-f", "-tail", "-n", "1", task.alloc_id) as logs:
+    with task.follow("alloc", "logs", "-f", task.alloc_id) as logs:
+        logs.read_until("tick")
         task.ok("alloc", "signal", "-s", "SIGUSR1", task.alloc_id, "main")
         logs.read_until("got-usr1")
     refused = task.run("alloc", "signal", "-s", "SIGNOPE", task.alloc_id)
