@@ -54,3 +54,12 @@ def test_sysbatch_runs_on_nodes_that_are_not_ready(make_agent, tmp_path):
     (alloc,) = agent.wait_allocs("bootstrap", lambda allocs: allocs and all(a["ClientStatus"] == "complete" for a in allocs), "the job ran on the node")
     assert "bootstrapping node-one" in agent.ok("alloc", "logs", alloc["ID"]).out
 
+
+
+def test_periodic_job_is_stored_and_places_nothing_by_itself(make_agent):
+    agent = make_agent(client=state("bootstrapping")).start()
+    agent.ok("job", "run", BOOTSTRAP)
+    status = agent.ok("job", "status", "bootstrap")
+    assert status.field("Periodic") == "true" and status.field("Status") == "running"
+    assert agent.allocs("bootstrap") == []
+    agent.ok("job", "stop", "-purge", "bootstrap")
