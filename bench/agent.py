@@ -9,7 +9,6 @@ import json
 import os
 import resource
 import selectors
-import shutil
 import socket
 import statistics
 import sys
@@ -68,7 +67,7 @@ class Site:
 
     def __exit__(self, *_):
         self.agent.close()
-        shutil.rmtree(self.folder, ignore_errors=True)
+        harness.remove_folder(self.folder)
 
 
 def settle(agent):
@@ -94,7 +93,7 @@ def bench_start():
         sizes.append(pss_kib(agent.process.pid) / 1024)
         counts.append(threads(agent.process.pid))
         agent.close()
-        shutil.rmtree(folder, ignore_errors=True)
+        harness.remove_folder(folder)
     report("start", node_ready_ms=statistics.median(times), idle_pss_mb=statistics.median(sizes), threads=max(counts),
            binary_mb=os.path.getsize(harness.BINARY) / 1e6)
 

@@ -1,7 +1,5 @@
 """Fixtures: agents that end with the test, whose log is shown when the test fails."""
 import os
-import shutil
-import subprocess
 import tempfile
 
 import pytest
@@ -19,17 +17,7 @@ def pytest_unconfigure(config):
     folder = getattr(config, "drover_folder", None)
     if folder is None:
         return
-    # What is mounted there (a task's secrets, its file system) is never deleted through.
-    for mount in mounts_below(folder):
-        subprocess.run(["umount", "-l", mount], capture_output=True)
-    if not mounts_below(folder):
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def mounts_below(folder):
-    with open("/proc/self/mountinfo") as file:
-        points = [line.split()[4] for line in file]
-    return sorted((point for point in points if point.startswith(os.path.realpath(folder) + "/")), reverse=True)
+    harness.remove_folder(folder)
 
 
 @pytest.fixture(scope="session")

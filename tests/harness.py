@@ -11,6 +11,7 @@ import os
 import random
 import re
 import select
+import shutil
 import signal
 import socket
 import subprocess
@@ -469,6 +470,20 @@ def end_processes_below(folder):
     for pid in processes_below(folder):
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
+
+
+def mounts_below(folder):
+    with open("/proc/self/mountinfo") as file:
+        points = [line.split()[4] for line in file]
+    return sorted((point for point in points if point.startswith(os.path.realpath(folder) + "/")), reverse=True)
+
+
+def remove_folder(folder):
+    """What is mounted there (tasks' secrets, their file systems) is never deleted through."""
+    for mount in mounts_below(folder):
+        subprocess.run(["umount", "-l", mount], capture_output=True)
+    if not mounts_below(folder):
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def idle_job(name):
