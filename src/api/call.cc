@@ -71,7 +71,7 @@ const std::string& call::path_value(std::string_view name) const {
 bool is_pretty(const call& c) { return c.request.query.has("pretty") && c.query("pretty") != "0"; }
 
 reply json_reply(const call& c, schema::record_view record) {
-  codec::json_style style{.pretty = is_pretty(c), .hide_redacted = (c.route.row->flags & hide_secrets) != 0};
+  codec::json_style style{.pretty = is_pretty(c), .hide_redacted = (c.route.row->flags & hide_secrets) != 0, .fragments = c.with.fragments.get()};
   reply out;
   bool is_empty_list = record.type->kind == schema::kind::list && record.type->list->size(record.data) == 0;
   if (is_empty_list) out.body = style.pretty ? "[]\n" : "[]";

@@ -8,9 +8,11 @@
 #include <memory>
 #include <string>
 
+#include "api/limits.h"
 #include "base/log.h"
 #include "base/value.h"
 #include "client/client.h"
+#include "codec/json.h"
 #include "net/http_server.h"
 #include "rpc/channel.h"
 #include "schema/operator_rpc.h"
@@ -43,6 +45,8 @@ struct services {
   std::function<result<>()> reload{};
   // When this agent began.
   timestamp started{};
+  // JSON of stored records that were shown lately: they never change, only their successors differ.
+  std::shared_ptr<codec::fragment_cache> fragments = std::make_shared<codec::fragment_cache>(fragment_bytes_max);
 };
 
 class router;

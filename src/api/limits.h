@@ -11,6 +11,7 @@ namespace drover::api {
 inline constexpr int64_t per_page_max = 10'000;             // larger pages are cut to this
 inline constexpr size_t log_lines_queued_max = 512;          // per monitor stream; lines beyond are dropped and counted in the stream
 inline constexpr duration stream_heartbeat = seconds(1);     // {} on monitor streams without news
+inline constexpr size_t fragment_bytes_max = 8 << 20;        // texts of stored records that are kept; half of it twice
 inline constexpr size_t exec_command_words_max = 1024;       // 400
 inline constexpr size_t exec_message_bytes_max = 512 * 1024; // close code 1009
 

@@ -79,6 +79,25 @@ TEST(Json, Conventions) {
   EXPECT_EQ(defaults->count, 1);
 }
 
+TEST(Json, SharedRecordsAreWrittenOnce) {
+  fragment_cache cache(10'000);
+  schema::allocation alloc;
+  alloc.job = std::make_shared<const schema::job>(sample_job());
+  auto plain = to_json(alloc);
+  EXPECT_EQ(to_json(alloc, {.fragments = &cache}), plain);
+  EXPECT_NE(cache.find(alloc.job.get()), nullptr);
+  EXPECT_EQ(to_json(alloc, {.fragments = &cache}), plain);
+  // Too much for the cache: the oldest go, nothing is wrong.
+  for (int i = 0; i < 20; ++i) {
+    schema::allocation other;
+    auto job = sample_job();
+    job.priority = i;
+    other.job = std::make_shared<const schema::job>(job);
+    EXPECT_EQ(to_json(other, {.fragments = &cache}), to_json(other));
+  }
+  EXPECT_EQ(cache.find(alloc.job.get()), nullptr);
+}
+
 TEST(Json, ErrorsSayWhere) {
   struct row {
     std::string text;

@@ -3,8 +3,10 @@
 // maps as null. Pure and thread-safe.
 #pragma once
 
+#include <memory>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 
 #include "base/result.h"
 #include "base/value.h"
@@ -15,9 +17,31 @@ namespace drover::codec {
 // Nesting deeper than this is refused, in records and in values, for input and output.
 constexpr int depth_max = 128;
 
+class fragment_cache;
+
 struct json_style {
   bool pretty = false;        // four blanks of indentation and a newline at the end
   bool hide_redacted = false; // fields marked redacted become "" or null
+  // Shared records are immutable: their text is kept here and used again. Only for compact text with nothing hidden.
+  fragment_cache* fragments = nullptr;
+};
+
+// JSON texts of shared records, by identity. Bounded: what was not asked for while half of the limit was filled anew goes. Not thread-safe.
+class fragment_cache {
+ public:
+  explicit fragment_cache(size_t bytes_max) : bytes_max_(bytes_max) {}
+  // The text, or null.
+  const std::string* find(const void* record);
+  void put(std::shared_ptr<const void> record, std::string text);
+
+ private:
+  struct fragment {
+    std::shared_ptr<const void> record;  // while it lives nobody else has its address
+    std::string text;
+  };
+  size_t bytes_max_;
+  size_t young_bytes_ = 0;
+  std::unordered_map<const void*, fragment> young_, old_;
 };
 
 std::string to_json(schema::record_view record, json_style style = {});

@@ -48,8 +48,11 @@ class writer {
         out_ += '"';
         return;
       case kind::value: return write(as<value>(p));
-      case kind::optional:
       case kind::shared:
+        if (style_.fragments != nullptr && !style_.pretty && !style_.hide_redacted && type.pointer->get(p) != nullptr)
+          return write_shared(type, p, flags);
+        [[fallthrough]];
+      case kind::optional:
         if (const void* element = type.pointer->get(p)) return write(type.element(), element, flags);
         out_ += "null";
         return;
@@ -74,6 +77,17 @@ class writer {
   }
 
  private:
+  void write_shared(const type_info& type, const void* p, uint32_t flags) {
+    const void* element = type.pointer->get(p);
+    if (const auto* known = style_.fragments->find(element)) {
+      out_ += *known;
+      return;
+    }
+    size_t start = out_.size();
+    write(type.element(), element, flags);
+    style_.fragments->put(type.pointer->share(p), out_.substr(start));
+  }
+
   void write_bytes(const bytes& b) {
     if (b.empty()) {
       out_ += "null";
@@ -227,6 +241,24 @@ void append_json_string(std::string& out, std::string_view text) {
   }
   flush(text.size());
   out += '"';
+}
+
+const std::string* fragment_cache::find(const void* record) {
+  if (auto it = young_.find(record); it != young_.end()) return &it->second.text;
+  auto kept = old_.extract(record);
+  if (kept.empty()) return nullptr;
+  young_bytes_ += kept.mapped().text.size();
+  return &young_.insert(std::move(kept)).position->second.text;
+}
+
+void fragment_cache::put(std::shared_ptr<const void> record, std::string text) {
+  if (young_bytes_ + text.size() > bytes_max_ / 2) {
+    old_ = std::exchange(young_, {});
+    young_bytes_ = 0;
+  }
+  young_bytes_ += text.size();
+  const void* key = record.get();
+  young_[key] = {std::move(record), std::move(text)};
 }
 
 void append_json(std::string& out, schema::record_view record, json_style style) {

@@ -113,6 +113,8 @@ struct pointer_operations {
   const void* (*get)(const void*);  // null when absent
   void* (*emplace)(void*);          // a new default element
   void (*reset)(void*);
+  // Shared only (null for optional): another owner of the element.
+  std::shared_ptr<const void> (*share)(const void*) = nullptr;
 };
 
 struct type_info {
@@ -228,6 +230,7 @@ struct described<std::shared_ptr<const T>> {
           return raw;
         },
         [](void* p) { static_cast<self*>(p)->reset(); },
+        [](const void* p) -> std::shared_ptr<const void> { return *static_cast<const self*>(p); },
     };
     static const type_info info = [] {
       type_info i{.kind = kind::shared, .name = {}, .size = 0, .element = &described<T>::get, .pointer = &operations};

@@ -124,7 +124,7 @@ struct job_list_request : query_options {
 };
 
 struct job_list_response : query_meta {
-  std::vector<schema::job_list_stub> jobs;
+  std::vector<ref<schema::job_list_stub>> jobs;
   DROVER_RECORD(job_list_response);
 };
 

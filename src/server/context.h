@@ -28,6 +28,7 @@ class plan_queue;
 class node_connections;
 class alloc_updates;
 class deployments;
+class job_stubs;
 class leader_duties;
 class worker;
 
@@ -51,6 +52,7 @@ struct server_context {
   leader_duties* leader = nullptr;
   // Writes that callers have asked for; they end when they are done, not when the caller goes.
   net::task_scope* writes = nullptr;
+  job_stubs* stubs = nullptr;
   std::vector<worker*> workers = {};
   std::string server_id = {};
   // The state of the newest commit that the loop has seen; views are kept current against it.

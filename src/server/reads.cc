@@ -32,7 +32,7 @@ awaitable<result<>> run_read(server_context& context, const schema::query_option
       // Nothing of the state is held while waiting.
       auto state = context.store.current();
       std::vector<state::watch_key> watched;
-      auto index = attempt.run(read{state, watched});
+      auto index = attempt.run(read{state, watched, *context.stubs});
       if (!index) co_return std::unexpected(std::move(index).error());
       if (*index > minimum || over) co_return result<>{};
       attempt.forget();

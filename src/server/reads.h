@@ -14,6 +14,7 @@
 #include "rpc/channel.h"
 #include "schema/common.h"
 #include "server/context.h"
+#include "server/endpoint/stubs.h"
 #include "state/snapshot.h"
 #include "state/store.h"
 
@@ -26,6 +27,7 @@ using schema::ref;
 struct read {
   const state::snapshot& state;
   std::vector<state::watch_key>& watched;
+  job_stubs& stubs;
   void watch(state::watch_key key) const { watched.push_back(std::move(key)); }
 };
 
@@ -51,6 +53,8 @@ class page {
     ++taken_;
     return true;
   }
+  // No page was asked for: keys need not be made.
+  bool takes_all() const { return per_page_ <= 0 && from_.empty(); }
   bool full() const { return !next_.empty(); }
   const std::string& next_token() const { return next_; }
 

@@ -12,6 +12,7 @@
 #include "server/blocked_evals.h"
 #include "server/deployments.h"
 #include "server/endpoint/endpoints.h"
+#include "server/endpoint/stubs.h"
 #include "server/eval_broker.h"
 #include "server/gc.h"
 #include "server/heartbeats.h"
@@ -66,6 +67,7 @@ struct cluster_server::parts {
         channel(l, table),
         writes(l, log::logger("nomad")) {
     context.writes = &writes;
+    context.stubs = &stubs;
   }
 
   server_options options;
@@ -80,6 +82,7 @@ struct cluster_server::parts {
   rpc::method_table table;
   rpc::local_channel channel;
   net::task_scope writes;
+  job_stubs stubs;
 
   std::string id;
   // Commits are followed from here on; before, the state is read as a whole.

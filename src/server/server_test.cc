@@ -36,6 +36,7 @@ class server_fixture {
   ~server_fixture() {
     run(server->stop());
     server.reset();
+    if (!keep_directory) std::filesystem::remove_all(directory_);
   }
 
   template <class T>
@@ -50,6 +51,7 @@ class server_fixture {
 
   net::loop loop;
   std::unique_ptr<cluster_server> server;
+  bool keep_directory = false;
 
  private:
   static std::string make_directory() {
@@ -352,6 +354,7 @@ TEST(Server, EverythingIsThereAfterARestart) {
   std::string directory, cluster, alloc;
   {
     server_fixture f;
+    f.keep_directory = true;
     directory = f.directory();
     join_node(f);
     ASSERT_TRUE(submit(f, make_job("web")));
@@ -371,7 +374,6 @@ TEST(Server, EverythingIsThereAfterARestart) {
   thief->secret_id = "00000000-0000-0000-0000-000000000000";
   request.node = thief;
   EXPECT_EQ(f.call<schema::node_update_response>("Node.Register", request).error().code(), errc::permission_denied);
-  std::filesystem::remove_all(directory);
 }
 
 TEST(Server, GarbageCollectionTakesWhatHasEnded) {

@@ -25,6 +25,14 @@ schema::job_list_stub job_stub(const schema::job& job, const schema::job_summary
   return stub;
 }
 
+schema::ref<schema::job_list_stub> job_stubs::get(const schema::ref<schema::job>& job, const schema::ref<schema::job_summary>& summary) {
+  if (entries_.size() >= entries_max) entries_.clear();
+  auto& known = entries_[job.get()];
+  if (!known.stub || known.summary != summary)
+    known = {job, summary, std::make_shared<const schema::job_list_stub>(job_stub(*job, summary.get(), false))};
+  return known.stub;
+}
+
 schema::alloc_list_stub alloc_stub(const schema::allocation& alloc, bool with_resources, bool with_task_states) {
   schema::alloc_list_stub stub;
   stub.id = alloc.id;

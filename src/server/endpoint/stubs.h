@@ -1,6 +1,8 @@
 // The short forms that lists show.
 #pragma once
 
+#include <unordered_map>
+
 #include "schema/alloc.h"
 #include "schema/eval.h"
 #include "schema/job.h"
@@ -9,6 +11,22 @@
 namespace drover::server {
 
 schema::job_list_stub job_stub(const schema::job& job, const schema::job_summary* summary, bool with_meta);
+// The stubs of the jobs list, kept from one list to the next: a stub is made anew only when its job or its summary was.
+// Loop thread only.
+class job_stubs {
+ public:
+  schema::ref<schema::job_list_stub> get(const schema::ref<schema::job>& job, const schema::ref<schema::job_summary>& summary);
+
+ private:
+  static constexpr size_t entries_max = 50'000;
+  struct entry {
+    schema::ref<schema::job> job;
+    schema::ref<schema::job_summary> summary;
+    schema::ref<schema::job_list_stub> stub;
+  };
+  std::unordered_map<const schema::job*, entry> entries_;
+};
+
 schema::alloc_list_stub alloc_stub(const schema::allocation& alloc, bool with_resources, bool with_task_states);
 schema::node_list_stub node_stub(const schema::node& node, bool with_resources, bool with_os);
 schema::evaluation_stub eval_stub(const schema::evaluation& eval);
