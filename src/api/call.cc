@@ -73,9 +73,13 @@ bool is_pretty(const call& c) { return c.request.query.has("pretty") && c.query(
 reply json_reply(const call& c, schema::record_view record) {
   codec::json_style style{.pretty = is_pretty(c), .hide_redacted = (c.route.row->flags & hide_secrets) != 0, .fragments = c.with.fragments.get()};
   reply out;
+  // Lists grow to what they were the last time: without it a large body is moved again and again while it grows.
+  constexpr size_t reserve_bytes_max = 1 << 20;
+  out.body.reserve(std::min(c.route.usual_bytes + c.route.usual_bytes / 8, reserve_bytes_max));
   bool is_empty_list = record.type->kind == schema::kind::list && record.type->list->size(record.data) == 0;
   if (is_empty_list) out.body = style.pretty ? "[]\n" : "[]";
   else codec::append_json(out.body, record, style);
+  c.route.usual_bytes = out.body.size();
   return out;
 }
 

@@ -27,6 +27,8 @@ struct compiled_route {
     const schema::field_info* member;
   };
   const api::route* row;
+  // Size of the last JSON answer: the next one is probably as large. Loop thread only.
+  mutable size_t usual_bytes = 0;
   std::vector<part> parts;
   std::vector<param> params;
   std::vector<path_member> path_members;

@@ -29,8 +29,10 @@ result<> list_jobs(const read& r, const schema::job_list_request& request, schem
   bool with_meta = request.fields && request.fields->meta;
   r.state.visit_jobs(ns, request.prefix, [&](const ref<schema::job>& job) {
     if (on.takes_all() || on.takes(job->namespace_ + "." + job->id)) {
-      auto summary = r.state.job_summary(job->namespace_, job->id);
-      out.jobs.push_back(with_meta ? std::make_shared<const schema::job_list_stub>(job_stub(*job, summary.get(), true)) : r.stubs.get(job, summary));
+      if (with_meta)
+        out.jobs.push_back(std::make_shared<const schema::job_list_stub>(job_stub(*job, r.state.job_summary(job->namespace_, job->id).get(), true)));
+      else
+        out.jobs.push_back(r.stubs.get(r.state, job));
     }
     return !on.full();
   });

@@ -25,11 +25,15 @@ schema::job_list_stub job_stub(const schema::job& job, const schema::job_summary
   return stub;
 }
 
-schema::ref<schema::job_list_stub> job_stubs::get(const schema::ref<schema::job>& job, const schema::ref<schema::job_summary>& summary) {
+schema::ref<schema::job_list_stub> job_stubs::get(const state::snapshot& state, const schema::ref<schema::job>& job) {
   if (entries_.size() >= entries_max) entries_.clear();
+  auto index = state.index(state::table::job_summaries);
   auto& known = entries_[job.get()];
+  if (known.stub && known.checked_at == index) return known.stub;
+  auto summary = state.job_summary(job->namespace_, job->id);
   if (!known.stub || known.summary != summary)
-    known = {job, summary, std::make_shared<const schema::job_list_stub>(job_stub(*job, summary.get(), false))};
+    known = {job, summary, std::make_shared<const schema::job_list_stub>(job_stub(*job, summary.get(), false)), index};
+  known.checked_at = index;
   return known.stub;
 }
 

@@ -7,6 +7,7 @@
 #include "schema/eval.h"
 #include "schema/job.h"
 #include "schema/node.h"
+#include "state/snapshot.h"
 
 namespace drover::server {
 
@@ -15,7 +16,8 @@ schema::job_list_stub job_stub(const schema::job& job, const schema::job_summary
 // Loop thread only.
 class job_stubs {
  public:
-  schema::ref<schema::job_list_stub> get(const schema::ref<schema::job>& job, const schema::ref<schema::job_summary>& summary);
+  // Requires: `job` is of `state`.
+  schema::ref<schema::job_list_stub> get(const state::snapshot& state, const schema::ref<schema::job>& job);
 
  private:
   static constexpr size_t entries_max = 50'000;
@@ -23,6 +25,8 @@ class job_stubs {
     schema::ref<schema::job> job;
     schema::ref<schema::job_summary> summary;
     schema::ref<schema::job_list_stub> stub;
+    // Index of the table of summaries when this was last compared: while that stands, so does the summary.
+    uint64_t checked_at = 0;
   };
   std::unordered_map<const schema::job*, entry> entries_;
 };
