@@ -171,8 +171,7 @@ def test_data_directory_that_cannot_be_used(make_agent):
 def test_data_directory_on_a_read_only_file_system(make_agent):
     agent = make_agent()
     os.makedirs(agent.data_dir)
-    if not mount_tmpfs(agent.data_dir, "size=16m,ro"):
-        return
+    assert mount_tmpfs(agent.data_dir, "size=16m,ro"), "this test mounts a small disk, which needs root, as the exec driver does"
     try:
         agent.launch()
         assert agent.wait_ended() == 1
@@ -190,8 +189,7 @@ def test_full_disk(make_agent):
     """Writes are refused with a reason while the disk is full, nothing acknowledged is lost, and the next start works again."""
     agent = make_agent()
     os.makedirs(agent.data_dir)
-    if not mount_tmpfs(agent.data_dir, "size=64m"):
-        return
+    assert mount_tmpfs(agent.data_dir, "size=64m"), "this test mounts a small disk, which needs root, as the exec driver does"
     try:
         agent.start()
         agent.ok("job", "run", "-detach", os.path.join(harness.EXAMPLES, "sleep.nomad.hcl"))
