@@ -43,6 +43,8 @@ net::awaitable<void> http_api::serve(net::http_exchange& exchange) {
   if (!answer && answer.error().code() == errc::cancelled) co_return;
   if (!answer && http_status(answer.error().code()) >= 500 && answer.error().code() != errc::unsupported)
     with_.logger.warn("request failed", {{"method", request.method}, {"path", request.raw_path()}, {"error", answer.error().text()}});
+  // A stream that broke after its head was sent has nothing more to say to this client.
+  if (exchange.answered()) co_return;
   co_await exchange.respond(finish(answer ? *std::move(answer) : error_reply(answer.error())));
 }
 
