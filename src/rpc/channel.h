@@ -38,6 +38,8 @@ class channel {
   // Requires: request and response stay alive until the call ends; the caller awaits in the same expression (use rpc::call).
   virtual awaitable<result<>> call(std::string method, schema::record_view request, schema::record_slot response) = 0;
   virtual awaitable<result<std::unique_ptr<message_stream>>> open(std::string method, schema::record_view request) = 0;
+  // False once the connection behind it has ended: every call from now on fails with errc::closed.
+  virtual bool is_open() const { return true; }
 };
 
 // auto answer = co_await rpc::call<schema::single_node_response>(channel, "Node.GetNode", request);
@@ -58,6 +60,9 @@ struct call_context {
   bool in_process = true;
   std::string remote_address;  // empty in process
   std::string tls_name;        // the peer certificate's name, empty without TLS
+  // The caller's own methods, called over the connection by which this call came; null when that is not possible. Whoever keeps it asks
+  // is_open() before each use: the connection may end at any time.
+  std::shared_ptr<channel> back = nullptr;
 };
 
 // The methods that this process answers, as data: one row a method.
