@@ -33,11 +33,11 @@ _port_blocks = itertools.count(random.SystemRandom().randrange(0, 200))
 
 
 def free_ports():
-    """A listener's port that is free now and a range of 40 for the tasks of one agent, such that agents of one run do not meet."""
+    """The first of three listeners' ports that are free now and a range of 40 for the tasks of one agent, such that agents of one run do not meet."""
     for _ in range(400):
-        first = 14000 + (next(_port_blocks) % 400) * 42
+        first = 14000 + (next(_port_blocks) % 400) * 43
         usable = True
-        for port in (first, first + 1, first + 2, first + 3):
+        for port in (first, first + 1, first + 2, first + 3, first + 4):
             with socket.socket() as probe:
                 probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
                 try:
@@ -45,8 +45,8 @@ def free_ports():
                 except OSError:
                     usable = False
         if usable:
-            return first, first + 2, first + 41
-    raise RuntimeError("no free ports between 14000 and 30800")
+            return first, first + 3, first + 42
+    raise RuntimeError("no free ports between 14000 and 31200")
 
 
 def ask_again_soon():
@@ -139,7 +139,7 @@ log_level = "{log_level}"
 ports {{
   http = {self.port}
   rpc  = {self.port + 1}
-  serf = {self.port + 1}
+  serf = {self.port + 2}
 }}
 
 server {{
@@ -167,18 +167,25 @@ plugin "raw_exec" {{
     def launch(self, *arguments):
         """Starts the process; returns before it is ready."""
         assert os.path.exists(self.binary), f"{self.binary} is missing: run scripts/test, or set DROVER"
-        words = [self.binary, "agent", f"-config={self.config_path}", *arguments]
+        words = [*self.agent_words(), *arguments]
         self._started, self._ended = threading.Event(), False
         self.process = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, cwd=self.folder)
         self._reader = threading.Thread(target=self._copy_log, args=(self.process.stdout, self._started), daemon=True)
         self._reader.start()
         return self
 
-    def start(self, *arguments):
-        """Starts and waits until the node is ready."""
-        self.launch(*arguments)
+    def agent_words(self):
+        return [self.binary, "agent", f"-config={self.config_path}"]
+
+    def wait_started(self):
+        """Until the agent says so itself."""
         assert self._started.wait(DEADLINE), f"the agent did not start:\n{self.log()}"
         assert not self._ended, f"the agent ended with {self.process.wait(DEADLINE)}:\n{self.log()}"
+        return self
+
+    def start(self, *arguments):
+        """Starts and waits until the node is ready."""
+        self.launch(*arguments).wait_started()
         self.wait("/v1/nodes", lambda nodes: any(n["Name"] == self.name and n["Status"] == "ready" for n in nodes), "the node is ready")
         return self
 
@@ -237,8 +244,11 @@ plugin "raw_exec" {{
 
     # -- HTTP
 
+    def connect(self, timeout):
+        return http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout)
+
     def http(self, method, path, body=None, timeout=DEADLINE, headers=None, raw=False):
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout + 10)
+        connection = self.connect(timeout + 10)
         try:
             if body is not None and not raw:
                 body = json.dumps(body)
@@ -292,11 +302,18 @@ plugin "raw_exec" {{
 
     # -- commands
 
+    def url(self):
+        return f"http://127.0.0.1:{self.port}"
+
+    def run_words(self, words):
+        """The words that run a command where this agent is."""
+        return words
+
     def run(self, *words, binary=None, env=None, cwd=None, stdin=None, timeout=DEADLINE):
         """Runs a command; the caller looks at the exit code."""
-        args = [binary or self.binary, *words]
+        args = self.run_words([binary or self.binary, *words])
         environment = {k: v for k, v in os.environ.items() if not k.startswith("NOMAD_")}
-        environment.update({"NOMAD_ADDR": f"http://127.0.0.1:{self.port}", "NOMAD_CLI_NO_COLOR": "1", **(env or {})})
+        environment.update({"NOMAD_ADDR": self.url(), "NOMAD_CLI_NO_COLOR": "1", **(env or {})})
         done = subprocess.run(args, input=stdin, stdin=None if stdin is not None else subprocess.DEVNULL, capture_output=True, text=True,
                               errors="replace", timeout=timeout * 2, env=environment, cwd=cwd or self.folder)
         return Result(args, done.returncode, done.stdout, done.stderr)
@@ -309,8 +326,8 @@ plugin "raw_exec" {{
 
     def follow(self, *words):
         """A command that runs on, such as `alloc logs -f`; its lines come through read_until()."""
-        environment = dict(os.environ, NOMAD_ADDR=f"http://127.0.0.1:{self.port}", NOMAD_CLI_NO_COLOR="1")
-        return Follower([self.binary, *words], environment)
+        environment = dict(os.environ, NOMAD_ADDR=self.url(), NOMAD_CLI_NO_COLOR="1")
+        return Follower(self.run_words([self.binary, *words]), environment)
 
 
 class Follower:
