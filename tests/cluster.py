@@ -1,8 +1,11 @@
 """A cluster of real agents, each on a machine (network namespace) of its own, with Nomad's ports and addresses that only the test has."""
+import base64
 import concurrent.futures
 import http.client
 import json
 import os
+import ssl
+import subprocess
 import time
 
 import harness
@@ -12,19 +15,62 @@ import network
 class _Connection(http.client.HTTPConnection):
     """HTTP from the agent's own machine: it works however the network between the machines is cut."""
 
-    def __init__(self, machine, port, timeout):
-        super().__init__("127.0.0.1" if machine.address is None else machine.address, port, timeout=timeout)
-        self._machine = machine
+    def __init__(self, machine, port, timeout, tls=None):
+        super().__init__(machine.address, port, timeout=timeout)
+        self._machine, self._tls = machine, tls
 
     def connect(self):
         self.sock = self._machine.connect(self.host, self.port, self.timeout)
+        if self._tls:
+            # The certificate is for localhost and the role's name, as its creator made it.
+            self.sock = self._tls.wrap_socket(self.sock, server_hostname="localhost")
+
+
+class Certificates:
+    """A CA and the certificates of each role, made with the commands that a person would use."""
+
+    def __init__(self, folder, binary, region="global"):
+        self.folder = folder
+        self.region = region
+        self.binary = binary
+        os.makedirs(folder, exist_ok=True)
+        self._run("tls", "ca", "create")
+        for role in ("server", "client", "cli"):
+            self._run("tls", "cert", "create", f"-{role}", "-region", region)
+        self.ca = os.path.join(folder, "nomad-agent-ca.pem")
+        self.context = ssl.create_default_context(cafile=self.ca)
+        self.context.load_cert_chain(self.path("cli"), self.path("cli", "-key"))
+
+    def _run(self, *words):
+        done = subprocess.run([self.binary, *words], cwd=self.folder, capture_output=True, text=True)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+    def path(self, role, kind=""):
+        return os.path.join(self.folder, f"{self.region}-{role}-nomad{kind}.pem")
+
+    def block(self, role, http=True):
+        return f"""tls {{
+  http = {str(http).lower()}
+  rpc  = true
+  ca_file   = "{self.ca}"
+  cert_file = "{self.path(role)}"
+  key_file  = "{self.path(role, "-key")}"
+  verify_server_hostname = true
+  verify_https_client    = true
+}}
+"""
+
+    def environment(self):
+        return {"NOMAD_CACERT": self.ca, "NOMAD_CLIENT_CERT": self.path("cli"), "NOMAD_CLIENT_KEY": self.path("cli", "-key"),
+                "NOMAD_TLS_SERVER_NAME": f"server.{self.region}.nomad"}
 
 
 class Member(harness.Agent):
     """An agent on a machine. `role` is "server" or "client"."""
 
-    def __init__(self, machine, folder, role, *, server="", client="", config="", region="global", binary=harness.BINARY, log_level="DEBUG"):
+    def __init__(self, machine, folder, role, *, server="", client="", config="", region="global", binary=harness.BINARY, log_level="DEBUG", certificates=None):
         self.folder = str(folder)
+        self.certificates = certificates
         self.machine, self.role, self.binary, self.name = machine, role, binary, machine.name
         self.port = 4646
         self.region = region
@@ -34,14 +80,16 @@ class Member(harness.Agent):
         self.environment = {}
         self.process = self._started = self._reader = None
         self._ended = False
-        self._blocks = (server, client, config, log_level)
+        self.blocks = (server, client, config, log_level)
         os.makedirs(self.folder, exist_ok=True)
         self.write_config()
 
     def write_config(self):
-        server, client, config, log_level = self._blocks
+        server, client, config, log_level = self.blocks
         server_block = f"server {{\n  enabled = true\n{server}\n}}\n" if self.role == "server" else ""
         client_block = f"client {{\n  enabled = true\n{client}\n}}\n" if self.role == "client" else ""
+        if self.certificates:
+            config = self.certificates.block(self.role) + config
         with open(self.config_path, "w") as file:
             file.write(f"""name      = "{self.name}"
 region    = "{self.region}"
@@ -62,13 +110,16 @@ plugin "raw_exec" {{
         return self.machine.address
 
     def connect(self, timeout):
-        return _Connection(self.machine, self.port, timeout)
+        return _Connection(self.machine, self.port, timeout, self.certificates and self.certificates.context)
 
     def agent_words(self):
         return self.machine.command(*super().agent_words())
 
     def url(self):
-        return f"http://{self.machine.address}:{self.port}"
+        return f"{'https' if self.certificates else 'http'}://{self.machine.address}:{self.port}"
+
+    def run(self, *words, env=None, **options):
+        return super().run(*words, env={**(self.certificates.environment() if self.certificates else {}), **(env or {})}, **options)
 
     def run_words(self, words):
         return self.machine.command(*words)
@@ -77,19 +128,33 @@ plugin "raw_exec" {{
         self.launch(*arguments)
         return self.wait_started()
 
-    def log_has(self, text):
-        return text in self.log()
+    def wait_peers(self, count):
+        """Until so many servers vote."""
+        end = time.monotonic() + harness.DEADLINE
+        voters = []
+        while time.monotonic() < end:
+            answer = self.http("GET", "/v1/operator/raft/configuration")
+            if answer.status == 200:
+                voters = [s for s in answer.json["Servers"] if s["Voter"]]
+                if len(voters) == count:
+                    return
+            harness.ask_again_soon()
+        raise AssertionError(f"{count} voters never came, the last were {voters}\n{self.log()[-4000:]}")
 
 
 class Cluster:
     """Servers and clients on one network. Everything ends with close()."""
 
-    def __init__(self, folder, *, servers=3, clients=3, server="", client="", config="", region="global", net=None, binary=harness.BINARY):
+    def __init__(self, folder, *, servers=3, clients=3, server="", client="", config="", region="global", net=None, binary=harness.BINARY, tls=False, encrypt=True, small_disk=None):
         self.folder = str(folder)
+        os.makedirs(self.folder, exist_ok=True)
         self.own_network = net is None
         self.network = net or network.Network()
         self.region = region
         self.binary = binary
+        self.certificates = Certificates(os.path.join(self.folder, "tls"), binary, region) if tls else None
+        if encrypt:
+            server = f'  encrypt = "{base64.b64encode(os.urandom(32)).decode()}"\n{server}'
         self.templates = (server, client, config)
         suffix = "" if region == "global" else f"-{region}"
         self.server_machines = [self.network.machine(f"s{i + 1}{suffix}") for i in range(servers)]
@@ -97,19 +162,43 @@ class Cluster:
         self.expect = servers
         self.servers = [self.make_server(m) for m in self.server_machines]
         self.clients = [self.make_client(m) for m in self.client_machines]
+        self.mounts = []
+        if small_disk is not None:
+            self.give_small_disk(self.servers[small_disk])
+
+    def give_small_disk(self, member, size="48m"):
+        """The member's data directory becomes a file system of its own that can be filled."""
+        os.makedirs(member.data_dir)
+        done = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", member.data_dir], capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        self.mounts.append(member.data_dir)
 
     def join_list(self):
         return json.dumps([m.address for m in self.server_machines])
 
+    def server_block(self):
+        return (f"  bootstrap_expect = {self.expect}\n  server_join {{\n    retry_join = {self.join_list()}\n    retry_interval = \"1s\"\n  }}\n"
+                f"{self.templates[0]}")
+
+    def readdress(self, addresses):
+        """Every server gets another address, and a configuration that names the new ones."""
+        for member, address in zip(self.servers, addresses):
+            member.machine.readdress(address)
+        for member in self.servers:
+            member.blocks = (self.server_block(), *member.blocks[1:])
+            member.write_config()
+
     def make_server(self, machine):
-        server, _, config = self.templates
-        block = f"  bootstrap_expect = {self.expect}\n  server_join {{\n    retry_join = {self.join_list()}\n    retry_interval = \"1s\"\n  }}\n{server}"
-        return Member(machine, os.path.join(self.folder, machine.name), "server", server=block, config=config, region=self.region, binary=self.binary)
+        config = self.templates[2]
+        block = self.server_block()
+        return Member(machine, os.path.join(self.folder, machine.name), "server", server=block, config=config, region=self.region, binary=self.binary,
+                      certificates=self.certificates)
 
     def make_client(self, machine):
         _, client, config = self.templates
         block = f"  servers = {self.join_list()}\n{client}"
-        return Member(machine, os.path.join(self.folder, machine.name), "client", client=block, config=config, region=self.region, binary=self.binary)
+        return Member(machine, os.path.join(self.folder, machine.name), "client", client=block, config=config, region=self.region, binary=self.binary,
+                      certificates=self.certificates)
 
     @property
     def members(self):
@@ -204,6 +293,8 @@ class Cluster:
         finally:
             for member in self.members:
                 harness.end_processes_below(member.folder)
+            for mount in self.mounts:
+                subprocess.run(["umount", mount], capture_output=True)
             if self.own_network:
                 self.network.close()
 

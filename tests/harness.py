@@ -373,12 +373,12 @@ class Follower:
 class Redis:
     """One connection to a redis server, kept open."""
 
-    def __init__(self, port):
+    def __init__(self, port, connect=None):
         self.port = port
         end = time.monotonic() + DEADLINE
         while True:
             try:
-                self.socket = socket.create_connection(("127.0.0.1", port), timeout=DEADLINE)
+                self.socket = connect() if connect else socket.create_connection(("127.0.0.1", port), timeout=DEADLINE)
                 break
             except ConnectionRefusedError:
                 # "running" means started: the program may not listen yet, and nothing tells when it does.
