@@ -1,0 +1,12 @@
+// The limits of acl/. Reaching one is an error that names it.
+#pragma once
+
+#include <cstddef>
+
+namespace drover::acl {
+
+inline constexpr size_t policy_bytes_max = 1 << 20;  // of rules text
+inline constexpr size_t rules_max = 10'000;          // patterns of all kinds in one policy
+inline constexpr size_t pattern_bytes_max = 512;
+
+}  // namespace drover::acl
