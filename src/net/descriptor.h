@@ -14,5 +14,8 @@ namespace drover::net {
 result<std::unique_ptr<byte_stream>> adopt_descriptor(loop& l, int descriptor);
 // A connected stream socket from elsewhere (socketpair, systemd, SCM_RIGHTS).
 result<std::unique_ptr<byte_stream>> adopt_socket(loop& l, int descriptor);
+// The reverse: the plain socket of a stream, for another owner, with nothing of the loop attached to it any more. errc::unsupported for other
+// streams (TLS), which are then as they were. Requires: nobody reads or writes.
+result<int> release_socket(byte_stream& stream);
 
 }  // namespace drover::net

@@ -94,5 +94,25 @@ TEST_F(net_descriptor, sockets_can_be_adopted_and_files_cannot) {
   }(l, ends[0], ends[1]));
 }
 
+// The stream has used the loop before; its socket then lives on without it.
+TEST_F(net_descriptor, a_socket_can_be_released_to_another_owner) {
+  run_test(l, [](loop& l) -> awaitable<void> {
+    auto [a, b] = must(stream_pair(l));
+    must(co_await b->write_all("x"));
+    char byte;
+    EXPECT_EQ(must(co_await a->read_some({&byte, 1})), 1u);
+    int socket = must(release_socket(*a));
+    EXPECT_EQ(a->native_handle(), -1);
+    a.reset();
+    EXPECT_EQ(::write(socket, "y", 1), 1);
+    EXPECT_EQ(must(co_await b->read_some({&byte, 1})), 1u);
+    EXPECT_EQ(byte, 'y');
+    ::close(socket);
+    EXPECT_EQ(must(co_await b->read_some({&byte, 1})), 0u);
+    auto terminal = must(adopt_descriptor(l, ::open("/dev/ptmx", O_RDWR | O_CLOEXEC)));
+    EXPECT_EQ(release_socket(*terminal).error().code(), errc::unsupported);
+  }(l));
+}
+
 }  // namespace
 }  // namespace drover::net

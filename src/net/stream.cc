@@ -15,6 +15,7 @@
 #include <boost/asio/use_awaitable.hpp>
 
 #include "base/text.h"
+#include "net/descriptor.h"
 #include "net/readiness_stream.h"
 #include "net/socket.h"
 
@@ -33,6 +34,12 @@ class socket_stream final : public readiness_stream<generic_socket> {
     handle_.shutdown(asio::socket_base::shutdown_send, code);
     if (code) co_return failed(code, "shutdown");
     co_return result<>();
+  }
+  result<int> release() {
+    error_code code;
+    int descriptor = handle_.release(code);
+    if (code) return failed(code, "release");
+    return descriptor;
   }
   endpoint remote() const override { return from_socket_address(remote_, remote_size_); }
   endpoint local() const override {
@@ -123,6 +130,12 @@ result<> bind_tcp(int handle, const endpoint& where) {
   return {};
 }
 }  // namespace
+
+result<int> release_socket(byte_stream& stream) {
+  auto* socket = dynamic_cast<socket_stream*>(&stream);
+  if (socket == nullptr) return fail(errc::unsupported, "this stream is more than a socket");
+  return socket->release();
+}
 
 std::unique_ptr<byte_stream> make_stream(generic_socket socket) {
   int yes = 1;

@@ -33,7 +33,7 @@ std::string free_address() {
 
 class cluster {
  public:
-  explicit cluster(size_t size, size_t first_members = SIZE_MAX) {
+  explicit cluster(size_t size, size_t first_members = SIZE_MAX, bool bootstrap_later = false) : bootstrap_later_(bootstrap_later) {
     for (size_t i = 0; i < size; i++) addresses_.push_back(free_address());
     for (size_t i = 0; i < std::min(size, first_members); i++) members_.push_back({i + 1, addresses_[i], role::voter});
     nodes_.resize(size);
@@ -48,7 +48,7 @@ class cluster {
     o.directory = dir_.path() + "/" + std::to_string(i);
     o.id = i + 1;
     o.address = addresses_[i];
-    if (i < members_.size()) o.bootstrap = members_;
+    if (i < members_.size() && !bootstrap_later_) o.bootstrap = members_;
     o.transport = make_tcp_transport();
     o.snapshot_threshold = threshold;
     o.snapshot_trailing = trailing;
@@ -94,10 +94,12 @@ class cluster {
   }
   node& at(size_t i) { return *nodes_[i]; }
   recorder& machine(size_t i) { return *machines_[i]; }
+  const std::vector<server>& members() const { return members_; }
   const std::string& address(size_t i) const { return addresses_[i]; }
 
  private:
   temp_dir dir_;
+  bool bootstrap_later_;
   std::vector<std::string> addresses_;
   std::vector<server> members_;
   std::mutex mutex_;
@@ -125,6 +127,32 @@ TEST(cluster, three_servers_elect_one_leader_and_all_apply_the_same) {
   EXPECT_FALSE(wait([&](callback done) { c.at(other).barrier(done); }));
   EXPECT_EQ(c.at(other).leader().leader_id, leader + 1);
   EXPECT_EQ(c.at(other).stats().servers.size(), 3u);
+}
+
+TEST(cluster, servers_that_wait_form_a_cluster_when_they_are_given_their_first_configuration) {
+  cluster c(3, 3, true);
+  for (size_t i = 0; i < 3; i++) c.start(i);
+  EXPECT_EQ(c.at(0).stats().servers.size(), 0u);
+  EXPECT_LT(c.at(0).stats().last_contact, nanoseconds(0));
+  EXPECT_EQ(wait([&](callback done) { c.at(0).bootstrap({}, false, done); }).error().code(), errc::invalid);
+  for (size_t i : {1u, 2u, 0u}) {
+    auto r = wait([&](callback done) { c.at(i).bootstrap(c.members(), i == 0, done); });
+    ASSERT_TRUE(r) << text(r);
+  }
+  c.write("x");
+  for (size_t i = 0; i < 3; i++) ASSERT_TRUE(c.machine(i).wait_for(1));
+  EXPECT_EQ(c.at(2).stats().servers.size(), 3u);
+  EXPECT_EQ(wait([&](callback done) { c.at(0).bootstrap(c.members(), true, done); }).error().code(), errc::conflict);
+}
+
+// Two of three are enough; the third was told nothing and learns everything from the leader.
+TEST(cluster, one_that_missed_the_first_configuration_gets_it_from_the_leader) {
+  cluster c(3, 3, true);
+  for (size_t i = 0; i < 3; i++) c.start(i);
+  for (size_t i : {1u, 0u}) ASSERT_TRUE(wait([&](callback done) { c.at(i).bootstrap(c.members(), i == 0, done); }));
+  c.write("x");
+  ASSERT_TRUE(c.machine(2).wait_for(1));
+  EXPECT_EQ(c.at(2).stats().servers.size(), 3u);
 }
 
 TEST(cluster, a_new_leader_takes_over_and_the_old_one_catches_up) {

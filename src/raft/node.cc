@@ -103,7 +103,8 @@ void node::impl::turn() {
     instance_.reset();
     error e = trouble_ ? *trouble_ : error(errc::cancelled, "the server stops");
     for (compaction& c : std::exchange(compactions_, {})) c.done(fail(e));
-    if (!stopping_ && !halted_)
+    if (bootstrapping_) open_bootstrapped();
+    else if (!stopping_ && !halted_)
       uv_timer_start(&retry_, [](uv_timer_t* t) { static_cast<impl*>(t->data)->reopen(); }, reopen_ms, 0);
   }
   watch_instance();
@@ -149,8 +150,8 @@ void node::impl::reopen() {
     }
   }
   if (r) {
+    if (trouble_) logger.info("raft can write again");
     trouble_.reset();
-    logger.info("raft can write again");
     return;
   }
   trouble_ = r.error();
@@ -160,6 +161,19 @@ void node::impl::reopen() {
   }
   if (!instance_ && !halted_)
     uv_timer_start(&retry_, [](uv_timer_t* t) { static_cast<impl*>(t->data)->reopen(); }, reopen_ms, 0);
+}
+
+void node::impl::open_bootstrapped() {
+  auto wanted = *std::exchange(bootstrapping_, std::nullopt);
+  if (stopping_) return wanted.done(fail(errc::cancelled, "the server stops"));
+  reopen();
+  if (!instance_) return wanted.done(fail(trouble_ ? *trouble_ : error(errc::io, "raft could not start again")));
+  if (instance_->last_index() == 0)
+    return wanted.done(fail(errc::conflict, "this server has voted in a cluster already and waits for its leader"));
+  // libraft's timer for the first election; its next tick looks at it.
+  if (wanted.elect_now && instance_->raft().state == RAFT_FOLLOWER)
+    instance_->raft().follower_state.randomized_election_timeout = 0;
+  wanted.done({});
 }
 
 void node::impl::finish_stop() {
@@ -492,6 +506,9 @@ void node::impl::publish() {
       }
     }
     stats_.state = state;
+    contact_at_ = 0;
+    if (state == raft::state::follower && instance_->raft().follower_state.current_leader.id != 0)
+      contact_at_ = std::max<uint64_t>(1, instance_->raft().election_timer_start);
     if (now != told_) stats_.leadership = now;
     if (trouble_) {
       stats_.trouble = trouble_->text();
@@ -520,6 +537,12 @@ raft::stats node::impl::stats() const {
   out.snapshots_taken = snapshots_taken_;
   out.snapshots_restored = snapshots_restored_;
   out.refused = refused_;
+  if (out.state == raft::state::leader) {
+    out.last_contact = {};
+  } else if (contact_at_ != 0) {
+    uint64_t now = uv_hrtime() / 1'000'000;
+    out.last_contact = milliseconds(static_cast<int64_t>(now > contact_at_ ? now - contact_at_ : 0));
+  }
   return out;
 }
 

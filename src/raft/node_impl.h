@@ -37,6 +37,7 @@ class node::impl final : public instance::owner {
   using change_call = std::function<int(::raft*, raft_change*, raft_change_cb)>;
   void change(std::string doing, change_call call, callback done);
   void transfer(uint64_t id, callback done);
+  void bootstrap(std::vector<server> members, bool elect_now, callback done);
 
   bool is_leader() const { return is_leader_.load(std::memory_order_acquire); }
   uint64_t last_applied() const { return applied_.load(std::memory_order_acquire); }
@@ -74,6 +75,8 @@ class node::impl final : public instance::owner {
   void turn();
   void watch_instance();
   void reopen();
+  // After bootstrap() closed the empty instance.
+  void open_bootstrapped();
   void take_in();
   void pump();
   void submit(std::vector<item> items);
@@ -111,6 +114,11 @@ class node::impl final : public instance::owner {
     callback done;
   };
   std::vector<compaction> compactions_;
+  struct first_configuration {
+    bool elect_now;
+    callback done;
+  };
+  std::optional<first_configuration> bootstrapping_;
   std::optional<error> trouble_;
   bool halted_ = false;
   bool stopping_ = false;
@@ -129,6 +137,7 @@ class node::impl final : public instance::owner {
   bool stop_wanted_ = false;  // guarded by mutex_
   bool stopped_ = false;      // guarded by mutex_
   raft::stats stats_;         // guarded by mutex_
+  uint64_t contact_at_ = 0;   // guarded by mutex_: when the leader was heard, in milliseconds of uv_hrtime(); 0: none is known
   std::atomic<bool> is_leader_ = false;
   std::atomic<uint64_t> applied_ = 0;
   std::atomic<uint64_t> in_flight_entries_ = 0;

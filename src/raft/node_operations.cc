@@ -131,6 +131,20 @@ void node::impl::transfer(uint64_t id, callback done) {
   });
 }
 
+// libraft writes a first configuration only before it starts, so the (empty) instance is closed and opened again.
+void node::impl::bootstrap(std::vector<server> members, bool elect_now, callback done) {
+  post([this, members = std::move(members), elect_now, done = std::move(done)](result<> r) {
+    if (!r) return done(std::move(r));
+    if (members.empty() || members.size() > servers_max) {
+      return done(fail(errc::invalid, "a first configuration has 1 to {} servers, not {}", servers_max, members.size()));
+    }
+    if (instance_->last_index() != 0) return done(fail(errc::conflict, "this server belongs to a cluster already"));
+    settings_.bootstrap = members;
+    bootstrapping_ = first_configuration{elect_now, done};
+    instance_->close();
+  });
+}
+
 // ---- node
 
 node::node(std::unique_ptr<impl> i) : impl_(std::move(i)) {}
@@ -195,6 +209,10 @@ void node::remove(uint64_t id, callback done) {
   impl_->change(
       fmt::format("cannot remove server {}", id),
       [id](::raft* r, raft_change* q, raft_change_cb cb) { return raft_remove(r, q, id, cb); }, std::move(done));
+}
+
+void node::bootstrap(std::vector<server> members, bool elect_now, callback done) {
+  impl_->bootstrap(std::move(members), elect_now, std::move(done));
 }
 
 void node::transfer(uint64_t id, callback done) {

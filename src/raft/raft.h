@@ -134,6 +134,8 @@ struct stats {
   raft::leadership leadership;
   // The last committed or pending configuration.
   std::vector<server> servers;
+  // How long ago a follower heard from its leader; zero on the leader itself, negative: no leader is known.
+  duration last_contact = nanoseconds(-1);
   // Why the node halted or cannot write now; empty when all is well.
   std::string trouble;
 };
@@ -174,6 +176,11 @@ class node {
   void save_snapshot(snapshot_callback done);
   // Takes a snapshot to disk now and compacts the log behind it, whatever the threshold.
   void compact(callback done);
+
+  // Gives the first configuration to a server that was started without one and has nothing on its disk; the same on every member.
+  // `elect_now`: it stands for election at once instead of after its timeout (one of them should). errc::conflict: this server has taken
+  // part in a cluster already.
+  void bootstrap(std::vector<server> members, bool elect_now, callback done);
 
   // Membership, on the leader; one change at a time (errc::conflict otherwise). A new server is a spare; assign() makes
   // it a voter and calls back when it has caught up.
