@@ -43,10 +43,10 @@ TEST_F(client_test, runs_true_to_completion) {
     EXPECT_EQ(report->client_description, "All tasks have completed");
     EXPECT_THAT(event_types(*report, "main"), ElementsAre("Received", "Task Setup", "Started", "Terminated"));
     auto& events = report->task_states.at("main").events;
-    EXPECT_EQ(events[0].display_message, "Task received by client");
-    EXPECT_EQ(events[1].display_message, "Building Task Directory");
-    EXPECT_EQ(events[2].display_message, "Task started by client");
-    EXPECT_EQ(events[3].display_message, "Exit Code: 0");
+    EXPECT_EQ(events[0]->display_message, "Task received by client");
+    EXPECT_EQ(events[1]->display_message, "Building Task Directory");
+    EXPECT_EQ(events[2]->display_message, "Task started by client");
+    EXPECT_EQ(events[3]->display_message, "Exit Code: 0");
     EXPECT_FALSE(report->task_states.at("main").failed);
   }(*this));
 }
@@ -58,8 +58,8 @@ TEST_F(client_test, a_failing_task_fails_its_allocation) {
     t.servers->place(alloc);
     auto report = co_await t.servers->reported_status(alloc.id, "failed");
     EXPECT_THAT(event_types(*report, "main"), ElementsAre("Received", "Task Setup", "Started", "Terminated", "Not Restarting"));
-    EXPECT_EQ(report->task_states.at("main").events[3].display_message, "Exit Code: 1");
-    EXPECT_EQ(report->task_states.at("main").events[4].display_message, "Policy allows no restarts");
+    EXPECT_EQ(report->task_states.at("main").events[3]->display_message, "Exit Code: 1");
+    EXPECT_EQ(report->task_states.at("main").events[4]->display_message, "Policy allows no restarts");
     EXPECT_TRUE(report->task_states.at("main").failed);
   }(*this));
 }
@@ -75,8 +75,8 @@ TEST_F(client_test, restarts_by_policy_then_gives_up) {
     EXPECT_THAT(event_types(*report, "main"), ElementsAre("Received", "Task Setup", "Started", "Terminated", "Restarting", "Started",
                                                           "Terminated", "Not Restarting"));
     EXPECT_EQ(report->task_states.at("main").restarts, 1u);
-    EXPECT_EQ(report->task_states.at("main").events[4].display_message, "Task restarting in 0s");
-    EXPECT_EQ(report->task_states.at("main").events[7].display_message,
+    EXPECT_EQ(report->task_states.at("main").events[4]->display_message, "Task restarting in 0s");
+    EXPECT_EQ(report->task_states.at("main").events[7]->display_message,
               "Exceeded allowed attempts 1 in interval 1m0s and mode is \"fail\"");
   }(*this));
 }
@@ -88,8 +88,8 @@ TEST_F(client_test, a_missing_command_is_a_clear_failure) {
     t.servers->place(alloc);
     auto report = co_await t.servers->reported_status(alloc.id, "failed");
     EXPECT_THAT(event_types(*report, "main"), ElementsAre("Received", "Failed Validation", "Not Restarting"));
-    EXPECT_THAT(report->task_states.at("main").events[1].display_message, HasSubstr("missing command"));
-    EXPECT_EQ(report->task_states.at("main").events[2].display_message, "Error was unrecoverable");
+    EXPECT_THAT(report->task_states.at("main").events[1]->display_message, HasSubstr("missing command"));
+    EXPECT_EQ(report->task_states.at("main").events[2]->display_message, "Error was unrecoverable");
   }(*this));
 }
 
@@ -100,7 +100,7 @@ TEST_F(client_test, a_program_that_does_not_exist_is_a_driver_failure) {
     t.servers->place(alloc);
     auto report = co_await t.servers->reported_status(alloc.id, "failed");
     EXPECT_THAT(event_types(*report, "main"), ElementsAre("Received", "Task Setup", "Driver Failure", "Not Restarting"));
-    EXPECT_THAT(report->task_states.at("main").events[2].display_message, HasSubstr("/no/such/program"));
+    EXPECT_THAT(report->task_states.at("main").events[2]->display_message, HasSubstr("/no/such/program"));
   }(*this));
 }
 
@@ -114,9 +114,9 @@ TEST_F(client_test, a_stop_kills_the_task) {
     auto report = co_await t.servers->reported_status(alloc.id, "complete");
     EXPECT_THAT(event_types(*report, "main"), ElementsAre("Received", "Task Setup", "Started", "Killing", "Terminated", "Killed"));
     auto& events = report->task_states.at("main").events;
-    EXPECT_EQ(events[3].display_message, "Sent interrupt. Waiting 5s before force killing");
-    EXPECT_EQ(events[4].display_message, "Exit Code: 0, Signal: 2");
-    EXPECT_EQ(events[5].display_message, "Task successfully killed");
+    EXPECT_EQ(events[3]->display_message, "Sent interrupt. Waiting 5s before force killing");
+    EXPECT_EQ(events[4]->display_message, "Exit Code: 0, Signal: 2");
+    EXPECT_EQ(events[5]->display_message, "Task successfully killed");
   }(*this));
 }
 

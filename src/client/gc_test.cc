@@ -50,7 +50,7 @@ TEST(task_event, texts) {
   schema::task_state s;
   for (int i = 0; i < 15; ++i) events::append(s, events::started(timestamp(i)));
   EXPECT_EQ(s.events.size(), 10u);
-  EXPECT_EQ(s.events.front().time, 5);
+  EXPECT_EQ(s.events.front()->time, 5);
 }
 
 }  // namespace

@@ -137,7 +137,7 @@ TEST_F(group_test, an_allocation_that_never_runs_is_unhealthy_at_the_deadline) {
     t.servers->place(alloc);
     auto report = co_await t.servers->reported(alloc.id, [](auto& a) { return a.deployment_status.has_value(); });
     EXPECT_EQ(report->deployment_status->healthy, false);
-    EXPECT_EQ(report->task_states.at("main").events.back().display_message, "Task not running by healthy_deadline of 30ms");
+    EXPECT_EQ(report->task_states.at("main").events.back()->display_message, "Task not running by healthy_deadline of 30ms");
   }(*this));
 }
 
@@ -166,7 +166,7 @@ TEST_F(group_test, templates_artifacts_and_payloads_become_files) {
     t.servers->place(alloc);
     auto wrong = co_await t.servers->reported_status(alloc.id, "failed");
     EXPECT_THAT(event_types(*wrong, "main"), ElementsAre("Received", "Task Setup", "Downloading Artifacts", "Failed Artifact Download", "Not Restarting"));
-    EXPECT_THAT(wrong->task_states.at("main").events[3].display_message, HasSubstr("the md5 checksum is"));
+    EXPECT_THAT(wrong->task_states.at("main").events[3]->display_message, HasSubstr("the md5 checksum is"));
 
     auto again = make_alloc("batch", {task});
     job.task_groups[0].tasks[0].artifacts[0].getter_options.clear();
@@ -207,14 +207,15 @@ TEST_P(redis_test, serves_on_its_port_and_stops_cleanly) {
   run([](redis_test& t) -> net::awaitable<void> {
     t.start_agent();
     auto alloc = make_alloc("service", {make_task("redis", GetParam(), command("redis-server", {"--port", "${NOMAD_PORT_db}", "--save", "", "--bind", "127.0.0.1"}))});
-    alloc.allocated_resources.emplace();
+    schema::allocated_resources given;
     auto port = static_cast<uint16_t>(23000 + ::getpid() % 5000);
-    alloc.allocated_resources->shared.ports = {{.label = "db", .value = port, .to = 0, .host_ip = "127.0.0.1"}};
-    alloc.allocated_resources->tasks["redis"].cpu.cpu_shares = 200;
-    alloc.allocated_resources->tasks["redis"].memory.memory_mb = 256;
+    given.shared.ports = {{.label = "db", .value = port, .to = 0, .host_ip = "127.0.0.1"}};
+    given.tasks["redis"].cpu.cpu_shares = 200;
+    given.tasks["redis"].memory.memory_mb = 256;
+    alloc.allocated_resources = schema::share(std::move(given));
     t.servers->place(alloc);
     auto report = co_await t.servers->reported(alloc.id, [](auto& a) { return a.client_status != "pending"; });
-    EXPECT_EQ(report->client_status, "running") << report->task_states.at("redis").events.back().display_message;
+    EXPECT_EQ(report->client_status, "running") << report->task_states.at("redis").events.back()->display_message;
     if (report->client_status != "running") co_return;
     EXPECT_EQ(co_await ping(port), "+PONG\r\n");
     t.servers->stop(alloc.id);

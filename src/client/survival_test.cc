@@ -78,7 +78,7 @@ TEST_F(survival_test, an_end_that_nobody_saw_is_told_with_its_code) {
     t.start_agent(t.lasting());
     auto report = co_await t.servers->reported_status(alloc.id, "failed");
     EXPECT_THAT(event_types(*report, "main"), ElementsAre("Received", "Task Setup", "Started", "Terminated", "Not Restarting"));
-    EXPECT_EQ(report->task_states.at("main").events[3].exit_code, 3);
+    EXPECT_EQ(report->task_states.at("main").events[3]->exit_code, 3);
   }(*this));
 }
 

@@ -24,13 +24,13 @@ struct task_env_test : ::testing::Test {
     alloc.name = "web.api[3]";
     alloc.namespace_ = "default";
     alloc.job = j;
-    alloc.allocated_resources.emplace();
-    auto& r = *alloc.allocated_resources;
+    schema::allocated_resources r;
     r.shared.ports = {{.label = "http", .value = 25000, .to = 0, .host_ip = "10.0.0.1"},
                       {.label = "my-port", .value = 25001, .to = 8080, .host_ip = "fd00::1"}};
     r.tasks["server"].cpu.cpu_shares = 100;
     r.tasks["server"].cpu.reserved_cores = {0, 1, 2, 5};
     r.tasks["server"].memory.memory_mb = 256;
+    alloc.allocated_resources = schema::share(std::move(r));
     node.id = "node-id";
     node.name = "one";
     node.datacenter = "dc1";

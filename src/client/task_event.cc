@@ -149,6 +149,7 @@ task_event skipping_shutdown_delay(timestamp now) {
 task_event failed_restoring(timestamp now) {
   return make("Failed Restoring Task", now, "failed to restore task; will not run until server is contacted");
 }
+task_event reconnected(timestamp now) { return make("Reconnected", now, "Client reconnected"); }
 task_event alloc_unhealthy(timestamp now, std::string message) {
   return with_message("Alloc Unhealthy", now, std::move(message));
 }
@@ -161,7 +162,7 @@ task_event failing(task_event e) {
 
 void append(schema::task_state& state, task_event e) {
   if (e.fails_task) state.failed = true;
-  state.events.push_back(std::move(e));
+  state.events.push_back(schema::share(std::move(e)));
   if (state.events.size() > limits::task_events_max)
     state.events.erase(state.events.begin(), state.events.end() - limits::task_events_max);
 }

@@ -180,6 +180,18 @@ TEST(Msgpack, LyingCountsAndDepthAreRefused) {
   EXPECT_FALSE(from_msgpack<schema::task>("\xc1"));
 }
 
+TEST(Codec, ANullInAListOfSharedRecordsIsAnEmptyOne) {
+  auto from_text = from_json<schema::task_state>(R"({"Events":[null,{"Type":"Started"}]})");
+  ASSERT_TRUE(from_text);
+  auto from_raw = from_msgpack<schema::task_state>(std::string("\x81\xa6" "Events\x92\xc0\x81\xa4Type\xa7Started"));
+  ASSERT_TRUE(from_raw);
+  for (const auto* state : {&*from_text, &*from_raw}) {
+    ASSERT_EQ(state->events.size(), 2u);
+    EXPECT_EQ(state->events[0]->type, "");
+    EXPECT_EQ(state->events[1]->type, "Started");
+  }
+}
+
 TEST(Compare, IgnoresWhatItIsTold) {
   auto a = sample_job(), b = sample_job();
   b.modify_index = 9;

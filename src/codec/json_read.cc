@@ -123,6 +123,8 @@ result<> read_list(dom::element e, const type_info& type, void* p, const path& a
   for (auto each : dom::array(e)) {
     path here{&at, {}, index++};
     void* slot = type.list->append(p);
+    // Who walks a list of shared records looks for no null.
+    if (each.is_null() && type.element().kind == kind::shared) type.element().pointer->emplace(slot);
     if (each.is_null()) continue;
     TRY(read(each, type.element(), slot, here));
   }

@@ -9,6 +9,9 @@ namespace {
 
 using namespace detail;
 
+// Shorter texts of shared records are written about as fast as they are found.
+constexpr size_t fragment_bytes_min = 512;
+
 template <class T>
 void append_integer(std::string& out, T n) {
   char buffer[24];
@@ -85,7 +88,7 @@ class writer {
     }
     size_t start = out_.size();
     write(type.element(), element, flags);
-    style_.fragments->put(type.pointer->share(p), out_.substr(start));
+    if (out_.size() - start >= fragment_bytes_min) style_.fragments->put(type.pointer->share(p), out_.substr(start));
   }
 
   void write_bytes(const bytes& b) {

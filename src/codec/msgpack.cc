@@ -226,11 +226,8 @@ struct head {
 class reader {
  public:
   explicit reader(std::string_view data) : data_(data) {}
-  size_t position() const { return at_; }
   size_t left() const { return data_.size() - at_; }
   bool at_end() const { return at_ == data_.size(); }
-  // Did it fail because the data ended, so that more bytes could mend it?
-  bool ran_short() const { return ran_short_; }
 
   result<head> next() {
     if (at_end()) return short_of_bytes();
@@ -285,7 +282,6 @@ class reader {
 
  private:
   std::unexpected<error> short_of_bytes() {
-    ran_short_ = true;
     return fail(errc::invalid, "msgpack: the data ends inside an object");
   }
   template <class T>
@@ -336,7 +332,6 @@ class reader {
 
   std::string_view data_;
   size_t at_ = 0;
-  bool ran_short_ = false;
 };
 
 result<> too_deep() { return fail(errc::invalid, "msgpack: nesting is deeper than {}", depth_max); }
@@ -470,7 +465,12 @@ class decoder {
     // Every object has at least a byte: a count that lies cannot make us allocate more than it sent.
     type.list->reserve(p, std::min(h.count, in_.left()));
     const auto& element = type.element();
-    for (size_t i = 0; i < h.count; ++i) TRY(read(element, type.list->append(p), depth + 1));
+    for (size_t i = 0; i < h.count; ++i) {
+      void* slot = type.list->append(p);
+      TRY(read(element, slot, depth + 1));
+      // Who walks a list of shared records looks for no null.
+      if (element.kind == kind::shared && element.pointer->get(slot) == nullptr) element.pointer->emplace(slot);
+    }
     return {};
   }
 
@@ -565,15 +565,6 @@ result<> from_msgpack(std::string_view data, schema::record_slot record) {
   TRY(d.read(*record.type, record.data, 0));
   if (!d.in().at_end()) return fail(errc::invalid, "msgpack: {} bytes follow the object", d.in().left());
   return {};
-}
-
-result<std::optional<size_t>> msgpack_length(std::string_view data) {
-  reader in(data);
-  if (auto done = skip(in); !done) {
-    if (in.ran_short()) return std::optional<size_t>();
-    return std::unexpected(std::move(done).error());
-  }
-  return std::optional(in.position());
 }
 
 }  // namespace drover::codec

@@ -7,6 +7,7 @@
 #include <sstream>
 
 #include "base/bytes.h"
+#include "base/source_dir.h"
 #include "codec/json.h"
 #include "codec/msgpack.h"
 #include "schema/alloc_rpc.h"
@@ -79,7 +80,7 @@ void compare(const value& sent, const value& again, const std::string& path, std
 }
 
 TEST(Wire, RecordedCallsSurviveARoundTrip) {
-  std::ifstream file(std::string(DROVER_SOURCE_DIR) + "/src/codec/testdata/nomad-1.1.2-rpc.txt");
+  std::ifstream file(std::string(source_dir) + "/src/codec/testdata/nomad-1.1.2-rpc.txt");
   ASSERT_TRUE(file);
   std::set<std::string> tried;
   for (std::string line; std::getline(file, line);) {

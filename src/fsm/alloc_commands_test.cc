@@ -143,7 +143,7 @@ TEST(client_update, takes_only_what_clients_own) {
   forged.node_id = "other";
   forged.desired_status = "stop";
   forged.job_id = "other";
-  forged.network_status = schema::alloc_network_status{.interface_name = "eth0", .address = "10.0.0.1"};
+  forged.network_status = schema::share(schema::alloc_network_status{.interface_name = "eth0", .address = "10.0.0.1"});
   update.alloc[0] = std::make_shared<const schema::allocation>(forged);
   update.evals.push_back(make_eval("e9", "web"));
   c.apply<alloc_client_update>(update);

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "base/source_dir.h"
 #include "codec/compare.h"
 #include "codec/json.h"
 #include "hcl/function.h"
@@ -311,7 +312,7 @@ TEST(parse, damaged_files_are_errors_not_crashes) {
 
 class example_file : public ::testing::TestWithParam<std::string> {};
 TEST_P(example_file, is_a_valid_job) {
-  auto job = parsed(read_text(std::string(DROVER_SOURCE_DIR) + "/examples/" + GetParam()));
+  auto job = parsed(read_text(std::string(source_dir) + "/examples/" + GetParam()));
   canonicalize(job);
   EXPECT_EQ(multi_error(validate(job).errors), "");
 }

@@ -11,10 +11,12 @@
 #include <string>
 #include <vector>
 
+#include "base/source_dir.h"
+
 namespace drover::jobspec {
 
 inline std::string testdata(const std::string& name) {
-  return std::string(DROVER_SOURCE_DIR) + "/src/jobspec/testdata/" + name;
+  return std::string(source_dir) + "/src/jobspec/testdata/" + name;
 }
 
 inline std::string read_text(const std::string& path) {

@@ -89,6 +89,17 @@ class method_table {
                                    return run<Request, Response>(handler, std::move(context), request, response);
                                  }};
   }
+  // For methods that may wait long (blocking queries): request and response stay where the carrier has them and live until the call ends,
+  // nothing is copied. The response is fresh; after an error nobody looks at it.
+  template <class Request, class Response>
+  void add_in_place(std::string name, std::function<awaitable<result<>>(call_context, const Request&, Response&)> handler) {
+    methods_[std::move(name)] = {&schema::type_of<Request>(), &schema::type_of<Response>(),
+                                 [handler = std::move(handler)](call_context context, schema::record_view request,
+                                                                schema::record_slot response) {
+                                   return handler(std::move(context), *static_cast<const Request*>(request.data),
+                                                  *static_cast<Response*>(response.data));
+                                 }};
+  }
   template <class Request>
   void add_stream(std::string name,
                   std::function<awaitable<result<>>(call_context, Request, std::unique_ptr<message_stream>)> handler) {
@@ -112,7 +123,7 @@ class method_table {
 
  private:
   template <class Request, class Response>
-  static awaitable<result<>> run(std::function<awaitable<result<Response>>(call_context, Request)> handler, call_context context,
+  static awaitable<result<>> run(const std::function<awaitable<result<Response>>(call_context, Request)>& handler, call_context context,
                                  schema::record_view request, schema::record_slot response) {
     auto answer = co_await handler(std::move(context), *static_cast<const Request*>(request.data));
     if (!answer) co_return std::unexpected(std::move(answer).error());

@@ -15,10 +15,11 @@ ref<schema::allocation> make_alloc(const std::string& id, int64_t cpu, int64_t m
   alloc->node_id = "n1";
   alloc->desired_status = "run";
   alloc->client_status = "running";
-  alloc->allocated_resources.emplace();
-  alloc->allocated_resources->tasks["main"].cpu.cpu_shares = cpu;
-  alloc->allocated_resources->tasks["main"].memory.memory_mb = memory;
-  for (auto port : ports) alloc->allocated_resources->shared.ports.push_back({"p", port, 0, ip, false});
+  schema::allocated_resources given;
+  given.tasks["main"].cpu.cpu_shares = cpu;
+  given.tasks["main"].memory.memory_mb = memory;
+  for (auto port : ports) given.shared.ports.push_back({"p", port, 0, ip, false});
+  alloc->allocated_resources = schema::share(std::move(given));
   return alloc;
 }
 

@@ -24,8 +24,9 @@ TEST(node_view_state, a_refreshed_view_is_the_one_built_anew) {
     alloc.node_id = node;
     alloc.desired_status = "run";
     alloc.client_status = "running";
-    alloc.allocated_resources.emplace();
-    alloc.allocated_resources->tasks["main"].cpu.cpu_shares = cpu;
+    schema::allocated_resources given;
+    given.tasks["main"].cpu.cpu_shares = cpu;
+    alloc.allocated_resources = schema::share(std::move(given));
     return alloc;
   };
   auto first = write(1, [&](auto& t) {

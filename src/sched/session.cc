@@ -120,9 +120,10 @@ void session::place(const placement& what, ranker::choice made, const std::strin
   alloc->node_name = node.name;
   alloc->job_id = job().id;
   alloc->task_group = what.group->name;
-  alloc->allocated_resources = granted_to_group(*what.group, oversubscription_);
-  grant(*alloc->allocated_resources, *what.group, node, cluster_.usage(made.node), std::move(made.ports), made.cores);
-  alloc->metrics = std::move(made.metrics);
+  auto resources = granted_to_group(*what.group, oversubscription_);
+  grant(resources, *what.group, node, cluster_.usage(made.node), std::move(made.ports), made.cores);
+  alloc->allocated_resources = schema::share(std::move(resources));
+  alloc->metrics = schema::share(std::move(made.metrics));
   alloc->desired_status = "run";
   alloc->client_status = "pending";
   alloc->deployment_id = deployment_id;
@@ -131,7 +132,7 @@ void session::place(const placement& what, ranker::choice made, const std::strin
     alloc->previous_allocation = what.previous->id;
     if (what.rescheduled)
       alloc->reschedule_tracker =
-          next_tracker(*what.previous, what.group->reschedule_policy.value_or(schema::reschedule_policy{}), now_);
+          schema::share(next_tracker(*what.previous, what.group->reschedule_policy.value_or(schema::reschedule_policy{}), now_));
     else if (what.stop_previous.empty())
       alloc->reschedule_tracker = what.previous->reschedule_tracker;  // lost or moved: its history stays
   }

@@ -117,7 +117,7 @@ struct task_state {
   timestamp last_restart;
   timestamp started_at;
   timestamp finished_at;
-  std::vector<schema::task_event> events;
+  std::vector<ref<schema::task_event>> events;
   std::string paused;
   DROVER_RECORD(task_state);
 };
@@ -132,11 +132,11 @@ struct allocation {
   std::string job_id;
   ref<schema::job> job;
   std::string task_group;
-  std::optional<schema::resources> resources;
-  std::optional<schema::resources> shared_resources;
+  ref<schema::resources> resources;
+  ref<schema::resources> shared_resources;
   std::map<std::string, schema::resources> task_resources;
-  std::optional<schema::allocated_resources> allocated_resources;
-  std::optional<schema::alloc_metric> metrics;
+  ref<schema::allocated_resources> allocated_resources;
+  ref<schema::alloc_metric> metrics;
   std::string desired_status;
   std::string desired_description;
   schema::desired_transition desired_transition;
@@ -148,8 +148,8 @@ struct allocation {
   std::string next_allocation;
   std::string deployment_id;
   std::optional<schema::alloc_deployment_status> deployment_status;
-  std::optional<schema::reschedule_tracker> reschedule_tracker;
-  std::optional<schema::alloc_network_status> network_status;
+  ref<schema::reschedule_tracker> reschedule_tracker;
+  ref<schema::alloc_network_status> network_status;
   std::string followup_eval_id;
   std::vector<std::string> preempted_allocations;
   std::string preempted_by_allocation;
@@ -174,7 +174,7 @@ struct alloc_list_stub {
   std::string job_type;
   uint64_t job_version = 0;
   std::string task_group;
-  std::optional<schema::allocated_resources> allocated_resources;
+  ref<schema::allocated_resources> allocated_resources;
   std::string desired_status;
   std::string desired_description;
   std::string client_status;
@@ -183,7 +183,7 @@ struct alloc_list_stub {
   std::optional<schema::alloc_deployment_status> deployment_status;
   std::string followup_eval_id;
   std::string next_allocation;
-  std::optional<schema::reschedule_tracker> reschedule_tracker;
+  ref<schema::reschedule_tracker> reschedule_tracker;
   std::vector<std::string> preempted_allocations;
   std::string preempted_by_allocation;
   uint64_t create_index = 0;

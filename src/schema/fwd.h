@@ -2,12 +2,19 @@
 #pragma once
 
 #include <memory>
+#include <type_traits>
+#include <utility>
 
 namespace drover::schema {
 
 // A shared immutable record. Change = copy, edit, put.
 template <class T>
 using ref = std::shared_ptr<const T>;
+
+template <class T>
+ref<std::remove_cvref_t<T>> share(T&& record) {
+  return std::make_shared<const std::remove_cvref_t<T>>(std::forward<T>(record));
+}
 
 struct acl_auth_method;
 struct acl_auth_method_config;

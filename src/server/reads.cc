@@ -17,7 +17,8 @@ net::time_point deadline_of(server_context& context, duration wanted) {
 
 }  // namespace
 
-awaitable<result<>> run_read(server_context& context, const schema::query_options& options, read_attempt& attempt) {
+awaitable<result<>> run_read(server_context& context, read_attempt attempt) {
+  const auto& options = *attempt.options;
   if (!options.region.empty() && options.region != context.options.region)
     co_return fail(errc::unknown, "No path to region");
   // A server that has not replayed its log knows nothing yet: answering "none" would make clients stop their tasks.
@@ -32,16 +33,18 @@ awaitable<result<>> run_read(server_context& context, const schema::query_option
       // Nothing of the state is held while waiting.
       auto state = context.store.current();
       std::vector<state::watch_key> watched;
-      auto index = attempt.run(read{state, watched, *context.stubs});
+      auto index = attempt.run(attempt, read{state, watched, *context.stubs});
       if (!index) co_return std::unexpected(std::move(index).error());
-      if (*index > minimum || over) co_return result<>{};
-      attempt.forget();
+      if (*index > minimum || over) break;
+      attempt.forget(attempt);
       auto watch = context.store.watch(state, std::move(watched), changed.setter());
       if (!watch) co_return std::unexpected(std::move(watch).error());
       handle = *std::move(watch);
     }
     over = !co_await changed.wait(deadline);
   }
+  attempt.tell_leader(attempt, context.has_leader());
+  co_return result<>{};
 }
 
 }  // namespace drover::server

@@ -66,50 +66,46 @@ class page {
   bool skipping_ = true;
 };
 
-// A read whose answer lives with its caller: run() builds it and gives its index; forget() drops it, because a held query should hold nothing.
-class read_attempt {
- public:
-  virtual result<uint64_t> run(const read& r) = 0;
-  virtual void forget() = 0;
-
- protected:
-  ~read_attempt() = default;
+// One read of any type. The request and the answer are the caller's and outlive the call, so that a held query costs no copy of either.
+struct read_attempt {
+  std::string_view method;
+  const schema::query_options* options;
+  schema::record_view request;
+  schema::record_slot response;
+  void (*function)();
+  // Builds the answer and gives its index.
+  result<uint64_t> (*run)(const read_attempt&, const read&);
+  // Drops the answer: a held query should hold nothing.
+  void (*forget)(const read_attempt&);
+  void (*tell_leader)(const read_attempt&, bool known);
 };
 
 template <class Request, class Response>
-class typed_read final : public read_attempt {
- public:
-  typed_read(read_function<Request, Response> function, Request r) : request(std::move(r)), function_(function) {}
-  result<uint64_t> run(const read& r) override {
-    TRY(function_(r, request, response));
-    return response.index;
-  }
-  void forget() override { response = Response(); }
-  Request request;
-  Response response;
-
- private:
-  read_function<Request, Response> function_;
-};
-
-// Runs `attempt` until it gives an index above options.min_query_index, or the query's time is over (then the state of that moment is the
-// answer). Both references must outlive the call.
-awaitable<result<>> run_read(server_context& context, const schema::query_options& options, read_attempt& attempt);
-
-template <class Request, class Response>
-awaitable<result<Response>> answer_read(server_context& context, read_function<Request, Response> function, Request request) {
-  typed_read<Request, Response> attempt(function, std::move(request));
-  auto done = co_await run_read(context, attempt.request, attempt);
-  if (!done) co_return std::unexpected(std::move(done).error());
-  attempt.response.known_leader = context.has_leader();
-  co_return std::move(attempt.response);
+read_attempt attempt_of(std::string_view method, read_function<Request, Response> function, const Request& request, Response& response) {
+  static constexpr auto answer = [](const read_attempt& a) -> Response& { return *static_cast<Response*>(a.response.data); };
+  return {.method = method,
+          .options = &request,
+          .request = schema::view(request),
+          .response = schema::slot(response),
+          .function = reinterpret_cast<void (*)()>(function),
+          .run = [](const read_attempt& a, const read& r) -> result<uint64_t> {
+            TRY(reinterpret_cast<read_function<Request, Response>>(a.function)(r, *static_cast<const Request*>(a.request.data), answer(a)));
+            return answer(a).index;
+          },
+          .forget = [](const read_attempt& a) { answer(a) = Response(); },
+          .tell_leader = [](const read_attempt& a, bool known) { answer(a).known_leader = known; }};
 }
+
+// Runs `attempt` until it gives an index above min_query_index, or the query's time is over (then the state of that moment is the answer).
+// Requires: what `attempt` points to outlives the call.
+awaitable<result<>> run_read(server_context& context, read_attempt attempt);
 
 template <class Request, class Response>
 void add_read(rpc::method_table& table, server_context& context, std::string name, read_function<Request, Response> function) {
-  table.add<Request, Response>(std::move(name), [&context, function](rpc::call_context, Request request) {
-    return answer_read<Request, Response>(context, function, std::move(request));
-  });
+  table.add_in_place<Request, Response>(
+      name, [&context, name, function](rpc::call_context, const Request& request, Response& response) {
+        return run_read(context, attempt_of(name, function, request, response));
+      });
 }
 
 template <class Request, class Response>

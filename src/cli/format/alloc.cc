@@ -185,8 +185,8 @@ std::string events_of(const schema::task_state& state) {
   if (state.events.empty()) return out;
   table t({"Time", "Type", "Description"});
   for (auto e = state.events.rbegin(); e != state.events.rend(); ++e) {
-    auto text = e->display_message.empty() ? e->message : e->display_message;
-    t.add({clock_time(e->time), e->type, text});
+    auto text = (*e)->display_message.empty() ? (*e)->message : (*e)->display_message;
+    t.add({clock_time((*e)->time), (*e)->type, text});
   }
   return out + "\n\nRecent Events:\n" + t.text();
 }
@@ -210,7 +210,7 @@ std::string short_tasks(const schema::allocation& a) {
     const auto& state = a.task_states.at(name);
     const auto* task = task_of(a, name);
     auto hook = task != nullptr && task->lifecycle ? task->lifecycle->hook + (task->lifecycle->sidecar ? "-sidecar" : "") : "main";
-    const auto* last = state.events.empty() ? nullptr : &state.events.back();
+    const auto* last = state.events.empty() ? nullptr : state.events.back().get();
     t.add({name, state.state, last ? last->type : "", last ? clock_time(last->time) : "", hook});
   }
   return section("Tasks", t.text());

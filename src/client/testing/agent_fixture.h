@@ -115,7 +115,7 @@ class agent_fixture : public ::testing::Test {
   static std::vector<std::string> event_types(const schema::allocation& a, const std::string& task) {
     std::vector<std::string> out;
     if (auto it = a.task_states.find(task); it != a.task_states.end())
-      for (auto& e : it->second.events) out.push_back(e.type);
+      for (auto& e : it->second.events) out.push_back(e->type);
     return out;
   }
 

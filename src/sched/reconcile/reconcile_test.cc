@@ -72,7 +72,7 @@ schema::allocation failed_alloc(timestamp at, std::vector<schema::reschedule_eve
   alloc.node_id = "n";
   alloc.task_states["main"].failed = true;
   alloc.task_states["main"].finished_at = at;
-  if (!events.empty()) alloc.reschedule_tracker = schema::reschedule_tracker{std::move(events), ""};
+  if (!events.empty()) alloc.reschedule_tracker = schema::share(schema::reschedule_tracker{std::move(events), ""});
   return alloc;
 }
 
