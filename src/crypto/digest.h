@@ -1,0 +1,17 @@
+// Digests: SHA-256, and with a key (HMAC). Pure; any thread.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace drover::crypto {
+
+// 32 bytes.
+std::string sha256(std::string_view data);
+std::string hmac_sha256(std::string_view key, std::string_view data);
+// In time that does not depend on where they differ.
+bool same_digest(std::string_view a, std::string_view b);
+// Lower-case hex.
+std::string to_hex(std::string_view data);
+
+}  // namespace drover::crypto
