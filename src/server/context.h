@@ -8,18 +8,22 @@
 #include "base/log.h"
 #include "env/clock.h"
 #include "env/random.h"
+#include "net/event.h"
 #include "net/loop.h"
 #include "net/task_scope.h"
+#include "raft/raft.h"
 #include "rpc/channel.h"
 #include "server/options.h"
 #include "state/store.h"
 
-namespace drover::raft {
-class node;
+namespace drover::rpc {
+class connection_pool;
 }
 
 namespace drover::server {
 
+class peers;
+class forwarder;
 class replicator;
 class eval_broker;
 class blocked_evals;
@@ -41,6 +45,10 @@ struct server_context {
 
   state::store& store;
   raft::node* raft = nullptr;
+  // The other servers and the way to them; null: there are none.
+  server::peers* peers = nullptr;
+  rpc::connection_pool* pool = nullptr;
+  forwarder* forward = nullptr;
   replicator* replicate = nullptr;
   eval_broker* broker = nullptr;
   blocked_evals* blocked = nullptr;
@@ -57,6 +65,9 @@ struct server_context {
   std::string server_id = {};
   // The state of the newest commit that the loop has seen; views are kept current against it.
   state::snapshot followed = {};
+  // Who leads, as the loop has heard; leadership_changed is notified after each change of it. is_leader: this server's duties have begun.
+  raft::leadership leadership = {};
+  net::event leadership_changed = {};
   bool is_leader = false;
   bool replayed = false;  // the log was applied up to where it stood at start
 
@@ -67,7 +78,7 @@ struct server_context {
     return rpc::call<Response>(*channel, std::move(method), std::move(request));
   }
 
-  bool has_leader() const { return is_leader; }
+  bool has_leader() const { return is_leader || leadership.leader_id != 0; }
   bool ready_to_serve() const { return replayed; }
   state::snapshot state() const { return store.current(); }
   int64_t now_ns() const { return clock.now().ns; }

@@ -99,7 +99,7 @@ struct cluster_server::parts {
   result<> start_raft();
   void make_parts();
   void on_commit(const fsm::commit_event& event);
-  void on_leadership(bool is_self);
+  void on_leadership(const raft::leadership& now);
 };
 
 cluster_server::cluster_server(net::loop& l, server_options options) : parts_(std::make_unique<parts>(l, std::move(options))) {}
@@ -127,8 +127,8 @@ result<> cluster_server::parts::start_raft() {
   o.snapshot_threshold = options.raft_snapshot_threshold;
   o.snapshot_trailing = options.raft_trailing_logs;
   o.on_leadership_change = [this, live = live](const raft::leadership& l) {
-    boost::asio::post(context.loop, [this, live, is_self = l.is_self] {
-      if (*live) on_leadership(is_self);
+    boost::asio::post(context.loop, [this, live, l] {
+      if (*live) on_leadership(l);
     });
   };
   TRY_ASSIGN(raft, raft::node::start(std::move(o), adapter));
@@ -172,15 +172,18 @@ result<> cluster_server::start() {
   p.context.followed = p.store.current();
   p.context.replayed = true;
   for (auto& w : p.workers) w->start();
-  p.on_leadership(p.raft->is_leader());
+  p.on_leadership(p.raft->leader());
   return {};
 }
 
-void cluster_server::parts::on_leadership(bool is_self) {
-  if (context.is_leader == is_self) return;
-  context.is_leader = is_self;
-  if (is_self) leader->establish();
-  else leader->revoke();
+void cluster_server::parts::on_leadership(const raft::leadership& now) {
+  context.leadership = now;
+  if (context.is_leader != now.is_self) {
+    context.is_leader = now.is_self;
+    if (now.is_self) leader->establish();
+    else leader->revoke();
+  }
+  context.leadership_changed.notify_all();
 }
 
 void cluster_server::parts::on_commit(const fsm::commit_event& event) {
