@@ -13,6 +13,7 @@ void disk::wrap(raft_io* io) {
   io->append = &disk::append;
   io->truncate = &disk::truncate;
   io->snapshot_put = &disk::snapshot_put;
+  io->set_term = &disk::set_term;
 }
 
 void disk::forget(request* r) {
@@ -25,7 +26,7 @@ int disk::append(raft_io* io, raft_io_append* req, const raft_entry entries[], u
   for (unsigned i = 0; i < n; i++) bytes += entries[i].buf.len;
   request* r = &self.requests_.emplace_back(request{{}, &self, req, cb, entries, n, false});
   r->req.data = r;
-  self.appended_(bytes);
+  self.observer_.appended(bytes);
   if (self.failure_) {
     self.held_.push_back(r);
     return 0;
@@ -98,6 +99,12 @@ int disk::truncate(raft_io* io, raft_index index) {
   return self.original_.truncate(io, index);
 }
 
+int disk::set_term(raft_io* io, raft_term term) {
+  disk& self = of(io);
+  self.observer_.term_begins(term);
+  return self.original_.set_term(io, term);
+}
+
 int disk::snapshot_put(raft_io* io, unsigned trailing, raft_io_snapshot_put* req, const raft_snapshot* snapshot,
                        raft_io_snapshot_put_cb cb) {
   disk& self = of(io);
@@ -112,9 +119,9 @@ void disk::snapshot_done(raft_io_snapshot_put* req, int status) {
   auto* self = static_cast<disk*>(instance->data);
   self->snapshot_callback_(req, status);
   if (status == 0) {
-    self->snapshot_stored_({});
+    self->observer_.snapshot_stored({});
   } else {
-    self->snapshot_stored_(fail(libraft_error(status, "cannot store a snapshot")));
+    self->observer_.snapshot_stored(fail(libraft_error(status, "cannot store a snapshot")));
   }
 }
 

@@ -21,8 +21,13 @@ namespace drover::raft {
 
 class disk {
  public:
-  explicit disk(std::function<void(size_t bytes)> appended, std::function<void(result<>)> snapshot_stored)
-      : appended_(std::move(appended)), snapshot_stored_(std::move(snapshot_stored)) {}
+  struct observer {
+    std::function<void(size_t bytes)> appended;
+    std::function<void(result<>)> snapshot_stored;
+    // Before the term is stored, so before anything of it is sent.
+    std::function<void(uint64_t term)> term_begins;
+  };
+  explicit disk(observer o) : observer_(std::move(o)) {}
 
   // Requires: `io` is a fresh raft_uv instance that outlives this.
   void wrap(raft_io* io);
@@ -51,6 +56,7 @@ class disk {
   static disk& of(raft_io* io) { return *static_cast<disk*>(static_cast<::raft*>(io->data)->data); }
   static int append(raft_io* io, raft_io_append* req, const raft_entry entries[], unsigned n, raft_io_append_cb cb);
   static int truncate(raft_io* io, raft_index index);
+  static int set_term(raft_io* io, raft_term term);
   static int snapshot_put(raft_io* io, unsigned trailing, raft_io_snapshot_put* req, const raft_snapshot* snapshot,
                           raft_io_snapshot_put_cb cb);
   static void append_done(raft_io_append* req, int status);
@@ -68,8 +74,7 @@ class disk {
   std::deque<request*> held_;
   std::optional<error> failure_;
   raft_io_snapshot_put_cb snapshot_callback_ = nullptr;
-  std::function<void(size_t)> appended_;
-  std::function<void(result<>)> snapshot_stored_;
+  observer observer_;
   uint64_t appends_ = 0;
 };
 

@@ -32,7 +32,9 @@ instance::instance(owner& o, const options& settings, uv_loop_t* loop, stream_br
       settings_(settings),
       loop_(loop),
       bridge_(bridge),
-      disk_([this](size_t bytes) { appended(bytes); }, [this](result<> r) { snapshot_stored(std::move(r)); }) {}
+      disk_({.appended = [this](size_t bytes) { appended(bytes); },
+             .snapshot_stored = [this](result<> r) { snapshot_stored(std::move(r)); },
+             .term_begins = [this](uint64_t term) { owner_.term_begins(term); }}) {}
 
 instance::~instance() {
   ENSURE(closed_, "libraft still runs");

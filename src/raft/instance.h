@@ -29,6 +29,8 @@ class instance {
     virtual result<> restore_state(std::string_view frame) = 0;
     virtual state_machine::serialiser freeze_state() = 0;
     virtual void snapshot_finished(result<> r) = 0;
+    // Before anything of that term is stored or sent.
+    virtual void term_begins(uint64_t term) = 0;
   };
 
   instance(owner& o, const options& settings, uv_loop_t* loop, stream_bridge& bridge);

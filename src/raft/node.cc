@@ -481,6 +481,7 @@ void node::impl::publish() {
     const char* address = nullptr;
     raft_leader(&r, &id, &address);
     now.term = r.current_term;
+    term_.store(r.current_term, std::memory_order_release);
     now.is_self = id == settings_.id && state == raft::state::leader && announced_term_ == r.current_term;
     // A leader that is not ready yet is nobody's leader.
     if (id != settings_.id || now.is_self) {

@@ -40,6 +40,7 @@ class node::impl final : public instance::owner {
   void bootstrap(std::vector<server> members, bool elect_now, callback done);
 
   bool is_leader() const { return is_leader_.load(std::memory_order_acquire); }
+  uint64_t term() const { return term_.load(std::memory_order_acquire); }
   uint64_t last_applied() const { return applied_.load(std::memory_order_acquire); }
   raft::leadership leader() const;
   raft::stats stats() const;
@@ -68,6 +69,7 @@ class node::impl final : public instance::owner {
   result<> restore_state(std::string_view frame) override;
   state_machine::serialiser freeze_state() override;
   void snapshot_finished(result<> r) override;
+  void term_begins(uint64_t term) override { term_.store(term, std::memory_order_release); }
 
   // loop
   void run(std::promise<result<>>& started);
@@ -140,6 +142,7 @@ class node::impl final : public instance::owner {
   uint64_t contact_at_ = 0;   // guarded by mutex_: when the leader was heard, in milliseconds of uv_hrtime(); 0: none is known
   std::atomic<bool> is_leader_ = false;
   std::atomic<uint64_t> applied_ = 0;
+  std::atomic<uint64_t> term_ = 0;
   std::atomic<uint64_t> in_flight_entries_ = 0;
   std::atomic<uint64_t> in_flight_bytes_ = 0;
   std::atomic<uint64_t> refused_ = 0;

@@ -165,6 +165,9 @@ void node::barrier(callback done) {
 bool node::is_leader() const {
   return impl_->is_leader();
 }
+uint64_t node::term() const {
+  return impl_->term();
+}
 raft::leadership node::leader() const {
   return impl_->leader();
 }

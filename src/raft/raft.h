@@ -168,6 +168,8 @@ class node {
 
   bool is_leader() const;
   raft::leadership leader() const;
+  // The newest term that this server knows of, never behind what it has told others: it has voted in no later one.
+  uint64_t term() const;
   uint64_t last_applied() const;
   // A consistent copy as of a moment ago.
   raft::stats stats() const;
