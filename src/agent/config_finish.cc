@@ -7,6 +7,7 @@
 #include "agent/address.h"
 #include "agent/config.h"
 #include "agent/options.h"
+#include "agent/tls.h"
 #include "base/text.h"
 
 namespace drover::agent {
@@ -145,6 +146,7 @@ result<> finish(agent_config& config) {
   TRY(check_data_dir(config));
   TRY(check_server(config.server));
   TRY(check_client(config.client));
+  TRY(check_tls(config.tls));
   TRY(log_options_of(config));
   return {};
 }

@@ -1,0 +1,13 @@
+// The limits of agent/.
+#pragma once
+
+#include <cstddef>
+
+#include "base/time.h"
+
+namespace drover::agent {
+
+inline constexpr size_t tls_regions_max = 256;                // contexts kept, one a region that is dialled; beyond it they are made anew
+inline constexpr duration certificate_warning = hours(24 * 7);  // a certificate that ends sooner gives a warning when it is loaded
+
+}  // namespace drover::agent
