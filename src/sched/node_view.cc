@@ -54,6 +54,7 @@ node_view::row node_view::make_row(const schema::node& node) {
 void node_view::fill_row(row r, ref<schema::node> node) {
   ready_[r] = node->status == "ready" && node->scheduling_eligibility != "ineligible" && !node->drain_strategy && !node->drain;
   class_[r] = class_names_.id(node->computed_class.empty() ? computed_class(*node) : node->computed_class);
+  if (class_[r] >= node_class_.size()) node_class_.push_back(node->node_class);
   datacenter_[r] = datacenter_names_.id(node->datacenter);
   pool_[r] = pool_names_.id(node->node_pool.empty() ? "default" : node->node_pool);
   usage_[r] = node_usage(*node);

@@ -81,6 +81,8 @@ class node_view {
   const node_usage& usage(row r) const { return usage_[r]; }
 
   const interned& classes() const { return class_names_; }
+  // The node class that all nodes of a computed class have.
+  const std::string& node_class(uint32_t class_id) const { return node_class_[class_id]; }
   const interned& datacenters() const { return datacenter_names_; }
   const interned& pools() const { return pool_names_; }
 
@@ -105,6 +107,7 @@ class node_view {
   text_map<ref<schema::allocation>> allocs_;
   text_map<std::vector<std::string>> allocs_of_node_;
   interned class_names_;
+  std::vector<std::string> node_class_;  // by class id
   interned datacenter_names_;
   interned pool_names_;
   uint64_t index_ = 0;

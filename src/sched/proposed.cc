@@ -2,31 +2,28 @@
 
 namespace drover::sched {
 
-proposed::proposed(const node_view& view, const std::vector<ref<schema::allocation>>& job_allocs)
-    : view_(view), slot_(view.rows(), none) {
+proposed::proposed(const node_view& view, const std::vector<ref<schema::allocation>>& job_allocs) : view_(view) {
   for (const auto& alloc : job_allocs)
     if (occupies(*alloc))
       if (row r = view.find(alloc->node_id); r != node_view::no_row) count(r, *alloc, +1);
 }
 
 node_usage& proposed::edit(row r) {
-  if (slot_[r] == none) {
-    slot_[r] = static_cast<uint32_t>(changed_.size());
-    changed_.push_back(view_.usage(r));
-  }
   changes_.push_back(r);
-  return changed_[slot_[r]];
+  if (auto* known = changed_.find(r)) return *known;
+  return changed_[r] = view_.usage(r);
+}
+
+size_t proposed::group(std::string_view name) {
+  for (size_t i = 0; i < groups_.size(); ++i)
+    if (groups_[i].name == name) return i;
+  groups_.push_back({std::string(name), {}});
+  return groups_.size() - 1;
 }
 
 void proposed::count(row r, const schema::allocation& alloc, int sign) {
-  auto& load = loads_[r];
-  load.job += sign;
-  load.groups[alloc.task_group] += sign;
-}
-
-const proposed::job_load* proposed::load(row r) const {
-  auto it = loads_.find(r);
-  return it == loads_.end() ? nullptr : &it->second;
+  job_[r] += sign;
+  groups_[group(alloc.task_group)].counts[r] += sign;
 }
 
 void proposed::stop(const schema::allocation& alloc) {

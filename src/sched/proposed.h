@@ -2,12 +2,11 @@
 // One belongs to one scheduling (not thread-safe); the view must outlive it and stay unchanged.
 #pragma once
 
-#include <map>
-#include <set>
 #include <string>
 #include <vector>
 
 #include "sched/node_view.h"
+#include "sched/row_map.h"
 
 namespace drover::sched {
 
@@ -18,8 +17,14 @@ class proposed {
   proposed(const node_view& view, const std::vector<ref<schema::allocation>>& job_allocs);
 
   const node_view& view() const { return view_; }
-  const amounts& used(row r) const { return slot_[r] == none ? view_.used(r) : changed_[slot_[r]].used(); }
-  const node_usage& usage(row r) const { return slot_[r] == none ? view_.usage(r) : changed_[slot_[r]]; }
+  const amounts& used(row r) const {
+    const auto* changed = changed_.find(r);
+    return changed == nullptr ? view_.used(r) : changed->used();
+  }
+  const node_usage& usage(row r) const {
+    const auto* changed = changed_.find(r);
+    return changed == nullptr ? view_.usage(r) : *changed;
+  }
 
   // An existing allocation goes, or comes back (its replacement found no place).
   void stop(const schema::allocation& alloc);
@@ -27,31 +32,33 @@ class proposed {
   // A new allocation, or the changed version of one that was stopped here before.
   void place(row r, const schema::allocation& alloc);
 
-  // Allocations of this job that occupy the node.
-  struct job_load {
-    int64_t job = 0;
-    std::map<std::string, int64_t, std::less<>> groups;
-    int64_t group(std::string_view name) const {
-      auto it = groups.find(name);
-      return it == groups.end() ? 0 : it->second;
-    }
-  };
-  // Null: none.
-  const job_load* load(row r) const;
-  const std::map<row, job_load>& loads() const { return loads_; }
+  // Allocations of this job that occupy a node, whole or by group.
+  using counts = row_map<int64_t>;
+  int64_t of_job(row r) const { return at(job_, r); }
+  int64_t of_group(size_t group, row r) const { return at(groups_[group].counts, r); }
+  const counts& rows_of_group(size_t group) const { return groups_[group].counts; }
+  // Groups by name as numbers, made on first use.
+  size_t group(std::string_view name);
 
   // Every row that changed, in order, with repetitions: readers remember how far they have read.
   const std::vector<row>& changes() const { return changes_; }
 
  private:
-  static constexpr uint32_t none = UINT32_MAX;
+  struct group_counts {
+    std::string name;
+    proposed::counts counts;
+  };
+  static int64_t at(const counts& all, row r) {
+    const auto* found = all.find(r);
+    return found == nullptr ? 0 : *found;
+  }
   node_usage& edit(row r);
   void count(row r, const schema::allocation& alloc, int sign);
 
   const node_view& view_;
-  std::vector<uint32_t> slot_;
-  std::vector<node_usage> changed_;
-  std::map<row, job_load> loads_;
+  row_map<node_usage> changed_;
+  counts job_;
+  std::vector<group_counts> groups_;
   std::vector<row> changes_;
 };
 

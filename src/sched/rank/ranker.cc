@@ -14,7 +14,6 @@ const std::string no_cpu = "cpu";
 const std::string no_memory = "memory";
 const std::string no_disk = "disk";
 const std::string no_cores = "cores";
-constexpr double penalty = -1;
 
 bool is_penalized(std::span<const node_view::row> penalized, node_view::row node) { return std::ranges::find(penalized, node) != penalized.end(); }
 
@@ -44,26 +43,41 @@ amounts group_demand::on(const node_usage& usage) const {
 
 ranker::ranker(proposed& cluster, const job_scope& scope, const schema::job& job, const schema::task_group& group, operator_set& operators,
                settings how)
-    : cluster_(cluster), scope_(scope), group_(group), checks_(job, group, operators), ports_(group), demand_(group), how_(how) {
-  scorers_.push_back(make_binpack_scorer(how.algorithm));
-  scorers_.push_back(make_anti_affinity_scorer(group.name, group.count));
-}
+    : cluster_(cluster),
+      scope_(scope),
+      group_(group),
+      group_number_(cluster.group(group.name)),
+      checks_(job, group, operators),
+      ports_(group),
+      demand_(group),
+      how_(how),
+      affinities_(job, group, operators),
+      spreads_(job, group) {}
 
 void ranker::build() {
   built_ = true;
   changes_read_ = cluster_.changes().size();
   const auto& view = cluster_.view();
   status_.resize(view.rows());
+  class_filtered_.resize(view.classes().size());
+  class_exhausted_.resize(view.classes().size());
   base_.node_pool = scope_.pool_name;
   properties_.reserve(checks_.distinct_properties().size());
   for (const auto& rule : checks_.distinct_properties()) add_property(rule);
+  spreads_.build(cluster_, group_number_);
+  ranking_.reset(view.rows(), spreads_.buckets());
+  ranking_.set_least_terms(least_terms());
+  for (uint32_t b = 0; b < spreads_.buckets(); ++b) ranking_.set_boost(b, spreads_.boost(b));
+  std::vector<int64_t> available(view.datacenters().size());
   for (row r = 0; r < view.rows(); ++r) {
     if (view.ready(r) && scope_.in_pool(view, r)) ++base_.nodes_in_pool;
     if (!scope_.contains(view, r)) continue;
-    ++base_.nodes_available[view.datacenters().text(view.datacenter_of(r))];
+    ++available[view.datacenter_of(r)];
     judge(r);
   }
-  std::make_heap(heap_.begin(), heap_.end(), lower{});
+  for (uint32_t id = 0; id < available.size(); ++id)
+    if (available[id] > 0) base_.nodes_available[view.datacenters().text(id)] = available[id];
+  ranking_.seal();
 }
 
 void ranker::catch_up() {
@@ -72,26 +86,26 @@ void ranker::catch_up() {
   for (; changes_read_ < changes.size(); ++changes_read_) {
     row r = changes[changes_read_];
     recount_properties(r);
-    if (!scope_.contains(cluster_.view(), r)) continue;
-    judge(r);
-    if (status_[r].state == state::candidate) std::push_heap(heap_.begin(), heap_.end(), lower{});
+    for (uint32_t bucket : spreads_.recount(cluster_, group_number_, r)) ranking_.set_boost(bucket, spreads_.boost(bucket));
+    if (scope_.contains(cluster_.view(), r)) judge(r);
   }
 }
 
-// Decides a node's state and, if it is a candidate, appends it to the heap (the caller restores its order).
+// Decides a node's state and, if it is a candidate, its rank.
 void ranker::judge(row node) {
+  ranking_.drop(node);
   if (const std::string* reason = checks_.refuse(cluster_.view(), node)) return set(node, state::filtered, reason);
   if (const std::string* reason = refuse_by_others(node)) return set(node, state::filtered, reason);
   if (const std::string* reason = refuse_by_capacity(node)) return set(node, state::exhausted, reason);
   set(node, state::candidate, nullptr);
-  uint32_t tie = static_cast<uint32_t>(random_stream::mix(how_.seed ^ (uint64_t{node} << 20)));
-  heap_.push_back({score(node).value(), tie, node, status_[node].stamp});
+  auto own = score(node);
+  ranking_.put(node, spreads_.bucket_of(node), own.collides, own.sum(), tie_of(node));
 }
 
 void ranker::set(row node, ranker::state now, const std::string* reason) {
   status& s = status_[node];
-  count(node, s, -1);
-  s = {now, reason, ++stamps_};
+  if (s.judged) count(node, s, -1);
+  s = {now, reason, true};
   count(node, s, +1);
 }
 
@@ -102,19 +116,17 @@ void ranker::add_to(std::vector<tally>& tallies, const std::string* reason, int 
 }
 
 void ranker::count(row node, const status& s, int sign) {
-  if (s.stamp == 0) return;  // was never judged
   counts_[static_cast<size_t>(s.state)] += sign;
   if (s.reason == nullptr) return;
   bool filtered = s.state == state::filtered;
   add_to(filtered ? filtered_ : exhausted_, s.reason, sign);
-  const std::string& name = cluster_.view().node(node).node_class;
-  if (!name.empty()) add_to(filtered ? class_filtered_ : class_exhausted_, &name, sign);
+  (filtered ? class_filtered_ : class_exhausted_)[cluster_.view().class_of(node)] += sign;
 }
 
 const std::string* ranker::refuse_by_others(row node) {
   if (checks_.distinct_hosts_of_job() || checks_.distinct_hosts_of_group()) {
-    const auto* load = cluster_.load(node);
-    if (load != nullptr && ((checks_.distinct_hosts_of_job() && load->job > 0) || load->group(group_.name) > 0)) return &distinct_hosts_;
+    int64_t others = checks_.distinct_hosts_of_job() ? cluster_.of_job(node) : cluster_.of_group(group_number_, node);
+    if (others > 0) return &distinct_hosts_;
   }
   for (const auto& property : properties_) {
     uint32_t value = property.value_of[node];
@@ -159,8 +171,7 @@ void ranker::add_property(const distinct_property& rule) {
       property.rows.resize(value + 1);
     }
     property.rows[value].push_back(r);
-    const auto* load = cluster_.load(r);
-    property.counted[r] = load == nullptr ? 0 : rule.whole_job ? load->job : load->group(group_.name);
+    property.counted[r] = rule.whole_job ? cluster_.of_job(r) : cluster_.of_group(group_number_, r);
     property.used[value] += property.counted[r];
   }
 }
@@ -170,74 +181,44 @@ void ranker::recount_properties(row node) {
   for (auto& property : properties_) {
     uint32_t value = property.value_of[node];
     if (value == interned::none) continue;
-    const auto* load = cluster_.load(node);
-    int64_t now = load == nullptr ? 0 : property.rule->whole_job ? load->job : load->group(group_.name);
+    int64_t now = property.rule->whole_job ? cluster_.of_job(node) : cluster_.of_group(group_number_, node);
     bool was_full = property.used[value] >= property.rule->limit;
     property.used[value] += now - property.counted[node];
     property.counted[node] = now;
     if (was_full == (property.used[value] >= property.rule->limit)) continue;
-    for (row other : property.rows[value]) {
-      if (other == node || !scope_.contains(cluster_.view(), other)) continue;
-      judge(other);
-      if (status_[other].state == state::candidate) std::push_heap(heap_.begin(), heap_.end(), lower{});
-    }
+    for (row other : property.rows[value])
+      if (other != node && scope_.contains(cluster_.view(), other)) judge(other);
   }
 }
 
-ranker::mean ranker::score(row node) const {
+uint32_t ranker::tie_of(row node) const { return static_cast<uint32_t>(random_stream::mix(how_.seed ^ (uint64_t{node} << 20))); }
+
+ranker::terms ranker::score(row node) {
+  const auto& view = cluster_.view();
   amounts needed = demand_.cores > 0 ? demand_.on(cluster_.usage(node)) : demand_.fixed;
-  mean all;
-  for (const auto& each : scorers_) {
-    score_term term = each->score(cluster_, node, needed);
-    if (!term.counts) continue;
-    all.sum += term.value;
-    ++all.terms;
-  }
-  return all;
+  terms own;
+  own.packing = packing_score(how_.algorithm, view.capacity(node), cluster_.used(node) + needed);
+  int64_t there = cluster_.of_group(group_number_, node);
+  own.collides = there > 0;
+  if (own.collides) own.collision = collision_score(there, group_.count);
+  own.affinity = affinities_.score(view, node);
+  return own;
 }
 
-// Calls each(entry) from the best on until it returns false. The heap stays as it is; entries that were superseded are skipped.
-template <class F>
-void ranker::best_first(F&& each) {
-  while (!heap_.empty() && !live(heap_.front())) {
-    std::pop_heap(heap_.begin(), heap_.end(), lower{});
-    heap_.pop_back();
-  }
-  if (heap_.size() > 2 * status_.size() + 64) {
-    std::erase_if(heap_, [&](const entry& e) { return !live(e); });
-    std::make_heap(heap_.begin(), heap_.end(), lower{});
-  }
-  std::vector<size_t> frontier;
-  auto below = [&](size_t a, size_t b) { return lower{}(heap_[a], heap_[b]); };
-  auto add = [&](size_t i) {
-    if (i >= heap_.size()) return;
-    frontier.push_back(i);
-    std::push_heap(frontier.begin(), frontier.end(), below);
-  };
-  add(0);
-  while (!frontier.empty()) {
-    std::pop_heap(frontier.begin(), frontier.end(), below);
-    size_t at = frontier.back();
-    frontier.pop_back();
-    if (live(heap_[at]) && !each(heap_[at])) return;
-    add(2 * at + 1);
-    add(2 * at + 2);
-  }
+double ranker::rank(row node, const terms& own, bool penalized) const {
+  uint32_t bucket = spreads_.bucket_of(node);
+  if (!penalized) return ranking_.rank(bucket, own.collides, own.sum());
+  return ranking_.rank(bucket, own.collides + size_t{1}, own.sum() + penalty_score);
 }
 
 // The best node, where those the allocation failed on count one term of -1 more. `seen` gets what metrics show.
-ranker::row ranker::best(const ask& wanted, std::vector<std::pair<row, double>>& seen) {
+ranker::row ranker::best(const ask& wanted, seen_nodes& seen) {
   bool found_clean = false;
-  best_first([&](const entry& e) {
-    double value = e.score;
-    if (is_penalized(wanted.penalized, e.node)) {
-      mean with = score(e.node);
-      value = (with.sum + penalty) / (with.terms + 1);
-    } else {
-      found_clean = true;
-    }
+  ranking_.best_first([&](row node, double value) {
+    if (is_penalized(wanted.penalized, node)) value = rank(node, score(node), true);
+    else found_clean = true;
     auto after = std::ranges::upper_bound(seen, value, std::greater{}, &std::pair<row, double>::second);
-    seen.emplace(after, e.node, value);
+    seen.emplace(after, node, value);
     return !found_clean || seen.size() < limits::score_meta_max;
   });
   return seen.empty() ? node_view::no_row : seen.front().first;
@@ -248,11 +229,11 @@ std::optional<ranker::choice> ranker::select(const ask& wanted, random_stream& r
   if (wanted.preferred < status_.size() && status_[wanted.preferred].state == state::candidate &&
       !is_penalized(wanted.penalized, wanted.preferred)) {
     if (auto made = take(wanted.preferred, random)) {
-      add_scores(made->metrics, {{wanted.preferred, score(wanted.preferred).value()}}, wanted);
+      add_scores(made->metrics, {{wanted.preferred, rank(wanted.preferred, score(wanted.preferred), false)}}, wanted);
       return made;
     }
   }
-  std::vector<std::pair<row, double>> seen;
+  seen_nodes seen;
   for (;;) {
     seen.clear();
     row node = best(wanted, seen);
@@ -268,7 +249,7 @@ std::optional<ranker::choice> ranker::select_on(row node, random_stream& random)
   catch_up();
   if (node >= status_.size() || status_[node].state != state::candidate) return std::nullopt;
   auto made = take(node, random);
-  if (made) add_scores(made->metrics, {{node, score(node).value()}}, {});
+  if (made) add_scores(made->metrics, {{node, rank(node, score(node), false)}}, {});
   return made;
 }
 
@@ -282,6 +263,7 @@ std::optional<ranker::choice> ranker::take(row node, random_stream& random) {
   const auto& usage = cluster_.usage(node);
   auto ports = ports_.assign(cluster_.view().node(node), usage, random);
   if (!ports) {
+    ranking_.drop(node);
     set(node, state::exhausted, &*late_reasons_.insert(ports.error()).first);
     return std::nullopt;
   }
@@ -301,23 +283,30 @@ schema::alloc_metric ranker::metrics() {
   all.nodes_evaluated = all.nodes_filtered + all.nodes_exhausted + counts_[static_cast<size_t>(state::candidate)];
   for (const auto& t : filtered_) put(all.constraint_filtered, t.reason, t.count);
   for (const auto& t : exhausted_) put(all.dimension_exhausted, t.reason, t.count);
-  for (const auto& t : class_filtered_) put(all.class_filtered, t.reason, t.count);
-  for (const auto& t : class_exhausted_) put(all.class_exhausted, t.reason, t.count);
+  const auto& view = cluster_.view();
+  for (uint32_t id = 0; id < class_filtered_.size(); ++id) {
+    const std::string& name = view.node_class(id);
+    if (name.empty()) continue;
+    put(all.class_filtered, &name, class_filtered_[id]);
+    put(all.class_exhausted, &name, class_exhausted_[id]);
+  }
   return all;
 }
 
-void ranker::add_scores(schema::alloc_metric& metrics, const std::vector<std::pair<row, double>>& seen, const ask& wanted) const {
+void ranker::add_scores(schema::alloc_metric& metrics, const seen_nodes& seen, const ask& wanted) {
   size_t kept = std::min(seen.size(), limits::score_meta_max);
   metrics.score_meta_data.reserve(kept);
   for (size_t i = 0; i < kept; ++i) {
     auto [node, value] = seen[i];
+    auto own = score(node);
     auto& meta = metrics.score_meta_data.emplace_back();
     meta.node_id = cluster_.view().node(node).id;
     meta.norm_score = value;
-    amounts needed = demand_.on(cluster_.usage(node));
-    for (const auto& each : scorers_) meta.scores.emplace(each->name(), each->score(cluster_, node, needed).value);
-    meta.scores.emplace("node-reschedule-penalty", is_penalized(wanted.penalized, node) ? penalty : 0);
-    meta.scores.emplace("node-affinity", 0);
+    meta.scores.emplace("binpack", own.packing);
+    meta.scores.emplace("job-anti-affinity", own.collision);
+    meta.scores.emplace("node-affinity", own.affinity);
+    meta.scores.emplace("node-reschedule-penalty", is_penalized(wanted.penalized, node) ? penalty_score : 0);
+    if (double boost = spreads_.boost(spreads_.bucket_of(node)); boost != 0) meta.scores.emplace("allocation-spread", boost);
   }
 }
 

@@ -1,9 +1,8 @@
-// Chooses nodes for one group: looks at every node once, then keeps the feasible ones in a heap by score, so that each further placement
+// Chooses nodes for one group: looks at every node once, then keeps the feasible ones in a ranking, so that each further placement
 // costs the logarithm of their number. Changes of the proposed cluster (stops, placements of other groups) are caught up with row by row.
 // One belongs to one scheduling (not thread-safe).
 #pragma once
 
-#include <memory>
 #include <optional>
 #include <set>
 #include <span>
@@ -13,7 +12,10 @@
 #include "sched/feasible/group_checks.h"
 #include "sched/ports.h"
 #include "sched/proposed.h"
+#include "sched/rank/affinity.h"
+#include "sched/rank/ranking.h"
 #include "sched/rank/scorer.h"
+#include "sched/rank/spread.h"
 
 namespace drover::sched {
 
@@ -79,20 +81,7 @@ class ranker {
   struct status {
     ranker::state state = state::out_of_scope;
     const std::string* reason = nullptr;
-    uint32_t stamp = 0;
-  };
-  struct entry {
-    double score;
-    uint32_t tie;
-    row node;
-    uint32_t stamp;
-  };
-  struct lower {
-    bool operator()(const entry& a, const entry& b) const {
-      if (a.score != b.score) return a.score < b.score;
-      if (a.tie != b.tie) return a.tie > b.tie;
-      return a.node > b.node;
-    }
+    bool judged = false;
   };
   struct tally {
     const std::string* reason;
@@ -109,11 +98,15 @@ class ranker {
     std::string missing;
     std::string full;
   };
-  struct mean {
-    double sum = 0;
-    int terms = 0;
-    double value() const { return terms == 0 ? 0 : sum / terms; }
+  // A node's own terms. All but the collision always count (where the group asks for them at all).
+  struct terms {
+    double packing = 0;
+    double collision = 0;
+    double affinity = 0;
+    bool collides = false;
+    double sum() const { return packing + collision + affinity; }
   };
+  using seen_nodes = std::vector<std::pair<row, double>>;
 
   void build();
   void catch_up();
@@ -125,38 +118,39 @@ class ranker {
   static void add_to(std::vector<tally>& tallies, const std::string* reason, int sign);
   void add_property(const distinct_property& rule);
   void recount_properties(row node);
-  mean score(row node) const;
-  void push(row node);
-  template <class F>
-  void best_first(F&& each);
+  terms score(row node);
+  uint32_t tie_of(row node) const;
+  size_t least_terms() const { return affinities_.empty() ? 1 : 2; }
+  double rank(row node, const terms& own, bool penalized) const;
   std::optional<choice> take(row node, random_stream& random);
-  row best(const ask& wanted, std::vector<std::pair<row, double>>& seen);
-  void add_scores(schema::alloc_metric& metrics, const std::vector<std::pair<row, double>>& seen, const ask& wanted) const;
-  bool live(const entry& e) const { return status_[e.node].stamp == e.stamp; }
+  row best(const ask& wanted, seen_nodes& seen);
+  void add_scores(schema::alloc_metric& metrics, const seen_nodes& seen, const ask& wanted);
 
   proposed& cluster_;
   const job_scope& scope_;
   const schema::task_group& group_;
+  size_t group_number_;
   group_checks checks_;
   port_plan ports_;
   group_demand demand_;
   settings how_;
-  std::vector<std::unique_ptr<scorer>> scorers_;
+  affinity_set affinities_;
+  spread_set spreads_;
   std::vector<property_use> properties_;
   std::string distinct_hosts_ = "distinct_hosts";
 
   bool built_ = false;
   size_t changes_read_ = 0;
-  uint32_t stamps_ = 0;
   std::vector<status> status_;
-  std::vector<entry> heap_;
+  ranking ranking_;
   std::set<std::string, std::less<>> late_reasons_;  // of ports that looked free and were not
   schema::alloc_metric base_;  // what does not change: pool, nodes available
   int64_t counts_[4] = {};  // nodes by state
   std::vector<tally> filtered_;
   std::vector<tally> exhausted_;
-  std::vector<tally> class_filtered_;
-  std::vector<tally> class_exhausted_;
+  // By class id; the computed class implies the node class.
+  std::vector<int64_t> class_filtered_;
+  std::vector<int64_t> class_exhausted_;
 };
 
 }  // namespace drover::sched

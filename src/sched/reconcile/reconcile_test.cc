@@ -52,6 +52,8 @@ TEST(replace_rule, table) {
       {"memory", [](schema::job& j) { j.task_groups[0].tasks[0].resources->memory_mb = 65; }, true},
       {"networks", [](schema::job& j) { j.task_groups[0].networks.emplace_back(); }, true},
       {"identity", [](schema::job& j) { j.task_groups[0].tasks[0].identities.emplace_back(); }, true},
+      {"job affinity", [](schema::job& j) { j.affinities.push_back({"a", "b", "=", 50}); }, true},
+      {"job spread", [](schema::job& j) { j.spreads.push_back({"${node.datacenter}", 50, {}}); }, true},
       {"job meta", [](schema::job& j) { j.meta["a"] = "b"; }, true},
       {"group meta", [](schema::job& j) { j.task_groups[0].meta["a"] = "b"; }, true},
       {"task meta", [](schema::job& j) { j.task_groups[0].tasks[0].meta["a"] = "b"; }, true},

@@ -8,6 +8,7 @@
 namespace drover::sched {
 namespace {
 
+constexpr std::string_view job_replace[] = {"affinities", "spreads"};
 // "meta" is compared after it was put together; "services" by what sidecars and identities need.
 constexpr std::string_view group_replace[] = {"networks", "ephemeral_disk", "volumes", "consul", "affinities", "spreads"};
 constexpr std::string_view group_in_place[] = {
@@ -65,6 +66,7 @@ std::span<const std::string_view> in_place_task_fields() { return task_in_place;
 bool needs_replacement(const schema::job& before, const schema::task_group& before_group, const schema::job& after,
                        const schema::task_group& after_group) {
   if (before_group.tasks.size() != after_group.tasks.size()) return true;
+  if (any_differs(before, after, job_replace)) return true;
   if (any_differs(before_group, after_group, group_replace) || services_replace(before_group.services, after_group.services)) return true;
   for (const auto& task : after_group.tasks) {
     auto was = std::ranges::find(before_group.tasks, task.name, &schema::task::name);
