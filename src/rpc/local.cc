@@ -70,7 +70,7 @@ awaitable<result<>> local_channel::call(std::string method, schema::record_view 
 
 awaitable<result<std::unique_ptr<message_stream>>> local_channel::open(std::string method, schema::record_view request) {
   const auto* found = table_.find_stream(method);
-  if (found == nullptr) co_return fail(errc::not_found, "Unknown rpc method \"{}\"", method);
+  if (found == nullptr) co_return fail(errc::not_found, "Unknown rpc method: \"{}\"", method);
   ENSURE(found->request == request.type, "a stream is opened with another record than its method has");
   auto left = std::make_shared<pipe>(), right = std::make_shared<pipe>();
   auto callers = std::make_unique<end>(left, right);

@@ -50,7 +50,7 @@ class connection_pool {
 
  private:
   struct state;
-  std::unique_ptr<state> state_;
+  std::shared_ptr<state> state_;
 };
 
 }  // namespace drover::rpc
