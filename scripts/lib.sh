@@ -7,7 +7,7 @@ packages=(
   clang-19 lld-19 cmake ninja-build ccache pkg-config
   libboost1.81-dev libssl-dev zlib1g-dev
   libraft-dev libuv1-dev liblz4-dev
-  libfmt-dev libspdlog-dev libsimdjson-dev libre2-dev libyaml-dev liblz4-1
+  libfmt-dev libspdlog-dev libsimdjson-dev libre2-dev libyaml-dev liblz4-1 libsnappy-dev libhowardhinnant-date-dev
   libsqlite3-dev libcurl4-openssl-dev
   libgtest-dev libgmock-dev libbenchmark-dev
 )

@@ -6,6 +6,7 @@
 
 #include "client/alloc_runner.h"
 #include "client/testing/agent_fixture.h"
+#include "codec/snappy.h"
 #include "net/stream.h"
 
 namespace drover::client {
@@ -161,7 +162,7 @@ TEST_F(group_test, templates_artifacts_and_payloads_become_files) {
     task.dispatch_payload.emplace().file = "sub/payload";
     auto alloc = make_alloc("batch", {task});
     auto job = *alloc.job;
-    job.payload = bytes(" payload ");
+    job.payload = bytes(codec::snappy_compress(" payload "));
     alloc.job = std::make_shared<const schema::job>(job);
     t.servers->place(alloc);
     auto wrong = co_await t.servers->reported_status(alloc.id, "failed");

@@ -14,19 +14,33 @@ inline constexpr int status_per_second = 20;                  // ... and how fas
 inline constexpr size_t status_allocs_per_call = 512;         // one Node.UpdateAlloc
 inline constexpr size_t node_events_queued_max = 100;         // older ones go
 inline constexpr duration query_time = minutes(5);            // a blocking query is renewed after this
-inline constexpr duration retry_first = milliseconds(20);     // until the first success: doubles up to retry_early_max
-inline constexpr duration retry_early_max = seconds(1);
-inline constexpr duration retry_max = seconds(30);            // after a first success
+inline constexpr duration retry_first = milliseconds(20);     // doubles ...
+inline constexpr duration retry_max_least = seconds(1);       // ... up to this in a small cluster
+inline constexpr duration retry_max = seconds(30);            // ... up to this in the largest
+inline constexpr duration refused_retry = minutes(1);         // the servers refuse this node: a person must act
+inline constexpr duration disconnect_start_grace = seconds(5);  // an agent that comes back looks for servers so long before it stops tasks
+inline constexpr size_t allocs_per_pull = 256;                // one Alloc.GetAllocs
 inline constexpr int kill_attempts = 5;                       // of a driver that fails to kill
 inline constexpr duration kill_retry = milliseconds(500);     // doubles
 inline constexpr size_t file_chunk_bytes = 64 * 1024;         // one message of a file or log stream
 inline constexpr size_t streams_max = 1000;                   // open file, log and exec streams of this node
 inline constexpr size_t list_entries_max = 20'000;            // of one directory listing
+inline constexpr size_t dispatch_payload_bytes_max = 1024 * 1024;  // unpacked
 inline constexpr size_t template_bytes_max = 16 * 1024 * 1024;
 inline constexpr duration artifact_timeout = minutes(30);
 inline constexpr int64_t artifact_bytes_max = 100LL * 1024 * 1024 * 1024;
 inline constexpr int secrets_megabytes = 1;                   // size of secrets/ and private/ in memory
 inline constexpr size_t blocking_threads = 4;                 // for slow disk work and task starts
 inline constexpr duration stream_poll = milliseconds(500);    // a follower looks again even when nobody told it that a file grew
+
+inline constexpr duration last_report = seconds(2);           // a stopping agent tries so long to report what it has not yet
+inline constexpr duration drain_patience = seconds(5);        // beyond a drain's deadline, until the servers have noted its end
+inline constexpr size_t servers_max = 1000;                   // of one list of servers: more are left out
+inline constexpr duration rpc_hold = seconds(5);              // a call to the servers looks for one that answers so long
+inline constexpr duration rpc_answer = seconds(10);           // a server that takes longer, beyond the time a query may wait, has failed
+inline constexpr duration ping_answer = seconds(2);
+inline constexpr duration rebalance_interval_min = minutes(5);
+inline constexpr int64_t rebalances_per_second = 64;          // of a whole cluster
+inline constexpr int64_t reconnects_per_second = 250;         // of a whole cluster: how far apart a node's tries get
 
 }  // namespace drover::client::limits

@@ -23,6 +23,9 @@ class connection_pool;
 namespace drover::server {
 
 class peers;
+class membership;
+class bootstrapper;
+class raft_members;
 class forwarder;
 class replicator;
 class eval_broker;
@@ -34,6 +37,8 @@ class alloc_updates;
 class deployments;
 class job_stubs;
 class leader_duties;
+class periodic_launcher;
+class drainer;
 class worker;
 
 struct server_context {
@@ -48,6 +53,10 @@ struct server_context {
   // The other servers and the way to them; null: there are none.
   server::peers* peers = nullptr;
   rpc::connection_pool* pool = nullptr;
+  // The gossip pool, the first configuration, and (on the leader) who is a member of Raft.
+  server::membership* membership = nullptr;
+  server::bootstrapper* bootstrap = nullptr;
+  server::raft_members* raft_members = nullptr;
   forwarder* forward = nullptr;
   replicator* replicate = nullptr;
   eval_broker* broker = nullptr;
@@ -58,6 +67,8 @@ struct server_context {
   server::alloc_updates* alloc_updates = nullptr;
   server::deployments* deployments = nullptr;
   leader_duties* leader = nullptr;
+  periodic_launcher* periodic = nullptr;
+  server::drainer* drainer = nullptr;
   // Writes that callers have asked for; they end when they are done, not when the caller goes.
   net::task_scope* writes = nullptr;
   job_stubs* stubs = nullptr;

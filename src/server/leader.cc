@@ -6,9 +6,11 @@
 #include "schema/operator_rpc.h"
 #include "server/blocked_evals.h"
 #include "server/deployments.h"
+#include "server/drainer.h"
 #include "server/eval_broker.h"
 #include "server/gc.h"
 #include "server/heartbeats.h"
+#include "server/periodic.h"
 #include "server/plan_queue.h"
 #include "server/replicator.h"
 
@@ -51,6 +53,8 @@ void leader_duties::establish() {
     return true;
   });
   context_.deployments->set_enabled(true);
+  context_.periodic->set_enabled(true);
+  context_.drainer->set_enabled(true);
   scope_.spawn(write_defaults());
 }
 
@@ -62,6 +66,8 @@ void leader_duties::revoke() {
   context_.plans->set_enabled(false);
   context_.heartbeats->set_enabled(false);
   context_.deployments->set_enabled(false);
+  context_.periodic->set_enabled(false);
+  context_.drainer->set_enabled(false);
 }
 
 void leader_duties::apply_scheduler_config(const state::snapshot& state) {
@@ -95,7 +101,7 @@ void leader_duties::note(const fsm::commit_event& event) {
         if (auto deployment = change.after_as<state::table::deployments>()) context_.deployments->changed(deployment->id);
         break;
       case state::table::jobs:
-        if (auto job = change.after_as<state::table::jobs>(); job && job->stop) context_.blocked->untrack(job->namespace_, job->id);
+        note_job(change.before_as<state::table::jobs>().get(), change.after_as<state::table::jobs>().get());
         break;
       case state::table::scheduler_config: {
         bool was_enabled = context_.broker->enabled();
@@ -120,7 +126,18 @@ void leader_duties::note_eval(const ref<schema::evaluation>& eval) {
     context_.blocked->untrack(eval->namespace_, eval->job_id);
 }
 
+void leader_duties::note_job(const schema::job* before, const schema::job* after) {
+  if (after != nullptr && after->stop) context_.blocked->untrack(after->namespace_, after->id);
+  const auto* job = after != nullptr ? after : before;
+  // Only a new specification changes the schedule; the status changes with every launch.
+  bool same = before != nullptr && after != nullptr && before->job_modify_index == after->job_modify_index;
+  bool periodic = (before != nullptr && before->periodic) || (after != nullptr && after->periodic);
+  if (periodic && !same) context_.periodic->changed(job->namespace_, job->id);
+}
+
 void leader_duties::note_node(const schema::node* before, const schema::node* after, uint64_t index) {
+  if ((before != nullptr && before->drain_strategy) || (after != nullptr && after->drain_strategy))
+    context_.drainer->node_changed(after != nullptr ? after->id : before->id);
   if (after == nullptr || !takes_work(after)) return;
   bool came = !takes_work(before);
   bool changed = before != nullptr && before->computed_class != after->computed_class;
@@ -130,6 +147,7 @@ void leader_duties::note_node(const schema::node* before, const schema::node* af
 }
 
 void leader_duties::note_alloc(const schema::allocation* before, const schema::allocation* after, uint64_t index) {
+  context_.drainer->alloc_changed();
   if (after != nullptr && !after->deployment_id.empty()) context_.deployments->changed(after->deployment_id);
   bool freed = before != nullptr && occupies(*before) && (after == nullptr || !occupies(*after));
   if (!freed) return;

@@ -27,6 +27,7 @@ class leader_duties {
   void restore_evals(const state::snapshot& state);
   void apply_scheduler_config(const state::snapshot& state);
   void note_eval(const schema::ref<schema::evaluation>& eval);
+  void note_job(const schema::job* before, const schema::job* after);
   void note_node(const schema::node* before, const schema::node* after, uint64_t index);
   void note_alloc(const schema::allocation* before, const schema::allocation* after, uint64_t index);
   net::awaitable<void> write_defaults();

@@ -11,6 +11,7 @@
 #include "server/alloc_updates.h"
 #include "server/blocked_evals.h"
 #include "server/deployments.h"
+#include "server/drainer.h"
 #include "server/endpoint/endpoints.h"
 #include "server/endpoint/stubs.h"
 #include "server/eval_broker.h"
@@ -18,6 +19,7 @@
 #include "server/heartbeats.h"
 #include "server/leader.h"
 #include "server/node_connections.h"
+#include "server/periodic.h"
 #include "server/plan_queue.h"
 #include "server/replicator.h"
 #include "server/worker.h"
@@ -92,6 +94,8 @@ struct cluster_server::parts {
   std::unique_ptr<plan_queue> plans;
   std::unique_ptr<server::alloc_updates> updates;
   std::unique_ptr<server::deployments> watcher;
+  std::unique_ptr<periodic_launcher> periodic;
+  std::unique_ptr<server::drainer> drainer;
   std::unique_ptr<leader_duties> leader;
   std::vector<std::unique_ptr<worker>> workers;
 
@@ -150,13 +154,17 @@ void cluster_server::parts::make_parts() {
   context.alloc_updates = updates.get();
   watcher = std::make_unique<server::deployments>(context);
   context.deployments = watcher.get();
+  periodic = std::make_unique<periodic_launcher>(context);
+  context.periodic = periodic.get();
+  drainer = std::make_unique<server::drainer>(context);
+  context.drainer = drainer.get();
   leader = std::make_unique<leader_duties>(context);
   context.leader = leader.get();
   for (int i = 0; i < options.scheduler_workers; ++i) {
     workers.push_back(std::make_unique<worker>(context, context.random.uuid(), options.enabled_schedulers));
     context.workers.push_back(workers.back().get());
   }
-  for (auto add : {&add_job_reads, &add_job_writes, &add_job_plan, &add_alloc_methods, &add_eval_methods, &add_deployment_methods,
+  for (auto add : {&add_job_reads, &add_job_writes, &add_job_launches, &add_job_plan, &add_alloc_methods, &add_eval_methods, &add_deployment_methods,
                    &add_node_reads, &add_node_writes, &add_namespace_methods, &add_service_methods, &add_status_methods,
                    &add_operator_methods, &add_search_methods, &add_client_methods})
     add(table, context);
@@ -201,6 +209,8 @@ net::awaitable<void> cluster_server::stop() {
   for (auto& w : p.workers) co_await w->stop();
   if (p.leader) co_await p.leader->stop();
   if (p.watcher) co_await p.watcher->stop();
+  if (p.periodic) co_await p.periodic->stop();
+  if (p.drainer) co_await p.drainer->stop();
   if (p.updates) co_await p.updates->stop();
   if (p.plans) co_await p.plans->stop();
   co_await p.beats.stop();

@@ -1,7 +1,9 @@
 #include <filesystem>
 
 #include "client/hook/hook.h"
+#include "client/limits.h"
 #include "client/system.h"
+#include "codec/snappy.h"
 
 namespace drover::client {
 
@@ -17,7 +19,8 @@ class dispatch_payload_hook : public task_hook {
     auto local = fs::path(c.dir.task(c.task.name).local);
     auto file = (local / fs::path("/" + c.task.dispatch_payload->file).lexically_normal().relative_path());
     CO_TRY(make_directories(file.parent_path().string(), 0777));
-    co_return write_file(file.string(), payload.data, 0666);
+    CO_TRY_ASSIGN(auto plain, codec::snappy_uncompress(payload.data, limits::dispatch_payload_bytes_max));
+    co_return write_file(file.string(), plain, 0666);
   }
 };
 }  // namespace

@@ -9,6 +9,7 @@ struct server_context;
 
 void add_job_reads(rpc::method_table& table, server_context& context);
 void add_job_writes(rpc::method_table& table, server_context& context);
+void add_job_launches(rpc::method_table& table, server_context& context);
 void add_job_plan(rpc::method_table& table, server_context& context);
 void add_alloc_methods(rpc::method_table& table, server_context& context);
 void add_eval_methods(rpc::method_table& table, server_context& context);
