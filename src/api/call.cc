@@ -23,11 +23,9 @@ std::string_view token_of(const net::http_request& request) {
   return rest.substr(0, rest.find(' '));
 }
 
-result<std::string> region_of(const call& c) {
+std::string region_of(const call& c) {
   auto region = c.query("region");
-  if (region.empty() || region == c.with.region) return c.with.region;
-  // One region so far: any other has no servers that we know.
-  return fail(errc::unavailable, "No path to region");
+  return region.empty() ? c.with.region : std::string(region);
 }
 
 std::string namespace_of(const call& c) {
@@ -104,7 +102,7 @@ result<> decode_body(const call& c, schema::record_slot record) {
 }
 
 result<> fill_options(const call& c, schema::query_options& options) {
-  TRY_ASSIGN(options.region, region_of(c));
+  options.region = region_of(c);
   options.namespace_ = namespace_of(c);
   options.auth_token = token_of(c.request);
   const auto& params = c.request.query.params();
@@ -118,7 +116,7 @@ result<> fill_options(const call& c, schema::query_options& options) {
 }
 
 result<> fill_options(const call& c, schema::write_request& options) {
-  TRY_ASSIGN(options.region, region_of(c));
+  options.region = region_of(c);
   options.namespace_ = namespace_of(c);
   options.auth_token = token_of(c.request);
   options.idempotency_token = c.query("idempotency_token");

@@ -31,7 +31,6 @@ result<> complete(const call& c, Request& request, std::string_view path_id) {
   if (!path_id.empty() && job.id != path_id) return fail(errc::invalid, "Job ID does not match name");
   TRY(fill_options(c, static_cast<schema::write_request&>(request)));
   if (job.region.empty() || job.region == "global") job.region = request.region;
-  else if (job.region != c.with.region) return fail(errc::unavailable, "No path to region");
   request.region = job.region;
   if (job.namespace_.empty()) job.namespace_ = request.namespace_;
   request.namespace_ = job.namespace_;
@@ -84,6 +83,19 @@ awaitable<result<reply>> revert_job(call& c) { return write_checked<schema::job_
 awaitable<result<reply>> set_stable(call& c) { return write_checked<schema::job_stability_request, schema::job_stability_response>(c, "Job.Stable"); }
 
 awaitable<result<reply>> scale_job(call& c) { return write_checked<schema::job_scale_request, schema::job_register_response>(c, "Job.Scale"); }
+
+// The body is the payload itself.
+awaitable<result<reply>> dispatch_payload(call& c) {
+  schema::job_dispatch_request request;
+  CO_TRY(fill_options(c, static_cast<schema::write_request&>(request)));
+  request.job_id = c.path_value("job_id");
+  request.payload = bytes(std::move(c.request.body));
+  co_return co_await write<schema::job_dispatch_response>(c, "Job.Dispatch", std::move(request));
+}
+
+awaitable<result<reply>> dispatch_job(call& c) {
+  return write_checked<schema::job_dispatch_request, schema::job_dispatch_response>(c, "Job.Dispatch");
+}
 
 // Without a version the tag goes to the newest.
 awaitable<result<reply>> tag_version(call& c) {
@@ -168,6 +180,12 @@ void add_job_routes(std::vector<route>& t) {
      .rpc = rpc_of<job_scale_status_request, job_scale_status_response>("Job.ScaleStatus"), .answer = "job_scale_status", .absent = "job not found"},
     {.methods = "POST PUT", .path = "/v1/job/:job_id+/scale", .acl = "ns:scale-job", .flags = body_required, .handle = &scale_job,
      .rpc = rpc_of<job_scale_request, job_register_response>("Job.Scale")},
+    {.methods = "POST PUT", .path = "/v1/job/:job_id+/periodic/force", .acl = "ns:force-periodic-job", .handle = &call_rpc,
+     .rpc = rpc_of<periodic_force_request, periodic_force_response>("Periodic.Force")},
+    {.methods = "POST PUT", .path = "/v1/job/:job_id+/dispatch/payload", .acl = "ns:dispatch-job", .flags = body_optional, .handle = &dispatch_payload,
+     .rpc = rpc_of<job_dispatch_request, job_dispatch_response>("Job.Dispatch")},
+    {.methods = "POST PUT", .path = "/v1/job/:job_id+/dispatch", .acl = "ns:dispatch-job", .flags = body_optional, .handle = &dispatch_job,
+     .rpc = rpc_of<job_dispatch_request, job_dispatch_response>("Job.Dispatch")},
     {.methods = "GET", .path = "/v1/job/:job_id+", .acl = "ns:read-job", .flags = blocking, .handle = &call_rpc,
      .rpc = rpc_of<job_specific_request, single_job_response>("Job.GetJob"), .answer = "job", .absent = "job not found"},
     {.methods = "POST PUT", .path = "/v1/job/:job_id+", .acl = "ns:submit-job", .flags = body_required, .handle = &register_job,
