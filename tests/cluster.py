@@ -4,6 +4,7 @@ import concurrent.futures
 import http.client
 import json
 import os
+import re
 import ssl
 import subprocess
 import time
@@ -60,9 +61,10 @@ class Certificates:
 }}
 """
 
-    def environment(self):
+    def environment(self, role):
+        """What the CLI needs to talk to an agent of that role."""
         return {"NOMAD_CACERT": self.ca, "NOMAD_CLIENT_CERT": self.path("cli"), "NOMAD_CLIENT_KEY": self.path("cli", "-key"),
-                "NOMAD_TLS_SERVER_NAME": f"server.{self.region}.nomad"}
+                "NOMAD_TLS_SERVER_NAME": f"{role}.{self.region}.nomad"}
 
 
 class Member(harness.Agent):
@@ -118,8 +120,8 @@ plugin "raw_exec" {{
     def url(self):
         return f"{'https' if self.certificates else 'http'}://{self.machine.address}:{self.port}"
 
-    def run(self, *words, env=None, **options):
-        return super().run(*words, env={**(self.certificates.environment() if self.certificates else {}), **(env or {})}, **options)
+    def cli_environment(self):
+        return {**super().cli_environment(), **(self.certificates.environment(self.role) if self.certificates else {})}
 
     def run_words(self, words):
         return self.machine.command(*words)
@@ -130,16 +132,7 @@ plugin "raw_exec" {{
 
     def wait_peers(self, count):
         """Until so many servers vote."""
-        end = time.monotonic() + harness.DEADLINE
-        voters = []
-        while time.monotonic() < end:
-            answer = self.http("GET", "/v1/operator/raft/configuration")
-            if answer.status == 200:
-                voters = [s for s in answer.json["Servers"] if s["Voter"]]
-                if len(voters) == count:
-                    return
-            harness.ask_again_soon()
-        raise AssertionError(f"{count} voters never came, the last were {voters}\n{self.log()[-4000:]}")
+        self.wait_json("/v1/operator/raft/configuration", lambda c: len([s for s in c["Servers"] if s["Voter"]]) == count, f"{count} servers vote")
 
 
 class Cluster:
@@ -266,6 +259,16 @@ class Cluster:
             except OSError:
                 continue
         raise AssertionError(f"no server answers\n{self.logs()}")
+
+    def wait_log(self, pattern):
+        """Until some server has logged it."""
+        end = time.monotonic() + harness.DEADLINE
+        while time.monotonic() < end:
+            for member in self.servers:
+                if re.search(pattern, member.log()):
+                    return member
+            harness.ask_again_soon()
+        raise AssertionError(f"no server logged {pattern!r}\n{self.logs()}")
 
     def logs(self):
         return "\n".join(f"--- {m.name}\n{m.log()[-2500:]}" for m in self.members)

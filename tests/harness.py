@@ -117,7 +117,7 @@ class Result:
 class Agent:
     """One agent with a directory, a configuration and ports of its own."""
 
-    def __init__(self, folder, *, name="node-one", config="", client="", binary=BINARY, log_level="DEBUG"):
+    def __init__(self, folder, *, name="node-one", config="", client="", server="", with_client=True, binary=BINARY, log_level="DEBUG"):
         self.folder = str(folder)
         self.binary = binary
         self.name = name
@@ -145,10 +145,11 @@ ports {{
 server {{
   enabled          = true
   bootstrap_expect = 1
+{server}
 }}
 
 client {{
-  enabled           = true
+  enabled           = {str(with_client).lower()}
   network_interface = "lo"
   min_dynamic_port  = {low}
   max_dynamic_port  = {high}
@@ -282,6 +283,27 @@ plugin "raw_exec" {{
                 ask_again_soon()
         raise AssertionError(f"never came: {what}; last answer of {path}: {last}\n--- agent log, end\n{self.log()[-4000:]}")
 
+    def wait_json(self, path, condition, what, timeout=None):
+        """For answers without an index: asks until the condition holds."""
+        end = time.monotonic() + (timeout or DEADLINE)
+        last = None
+        while time.monotonic() < end:
+            last = self.http("GET", path)
+            if last.status == 200 and condition(last.json):
+                return last.json
+            ask_again_soon()
+        raise AssertionError(f"never came: {what}; last answer of {path}: {last}\n--- agent log, end\n{self.log()[-4000:]}")
+
+    def wait_log(self, pattern, timeout=None):
+        """Until the agent has logged it."""
+        end = time.monotonic() + (timeout or DEADLINE)
+        while time.monotonic() < end:
+            match = re.search(pattern, self.log())
+            if match:
+                return match
+            ask_again_soon()
+        raise AssertionError(f"never logged: {pattern!r}\n{self.log()[-4000:]}")
+
     def allocs(self, job):
         return self.get(f"/v1/job/{urllib.parse.quote(job, safe='')}/allocations")
 
@@ -305,6 +327,9 @@ plugin "raw_exec" {{
     def url(self):
         return f"http://127.0.0.1:{self.port}"
 
+    def cli_environment(self):
+        return {"NOMAD_ADDR": self.url(), "NOMAD_CLI_NO_COLOR": "1"}
+
     def run_words(self, words):
         """The words that run a command where this agent is."""
         return words
@@ -313,7 +338,7 @@ plugin "raw_exec" {{
         """Runs a command; the caller looks at the exit code."""
         args = self.run_words([binary or self.binary, *words])
         environment = {k: v for k, v in os.environ.items() if not k.startswith("NOMAD_")}
-        environment.update({"NOMAD_ADDR": self.url(), "NOMAD_CLI_NO_COLOR": "1", **(env or {})})
+        environment.update({**self.cli_environment(), **(env or {})})
         done = subprocess.run(args, input=stdin, stdin=None if stdin is not None else subprocess.DEVNULL, capture_output=True, text=True,
                               errors="replace", timeout=timeout * 2, env=environment, cwd=cwd or self.folder)
         return Result(args, done.returncode, done.stdout, done.stderr)
@@ -326,7 +351,7 @@ plugin "raw_exec" {{
 
     def follow(self, *words):
         """A command that runs on, such as `alloc logs -f`; its lines come through read_until()."""
-        environment = dict(os.environ, NOMAD_ADDR=self.url(), NOMAD_CLI_NO_COLOR="1")
+        environment = dict(os.environ, **self.cli_environment())
         return Follower(self.run_words([self.binary, *words]), environment)
 
 
