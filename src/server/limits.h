@@ -21,4 +21,22 @@ inline constexpr size_t dispatch_payload_bytes_max = 16 * 1024;
 inline constexpr size_t peer_file_bytes_max = 1 << 20;
 inline constexpr size_t peer_file_servers_max = 64;
 
+// Calls between servers (server_links.h, forward.h). A server that answered is trusted for a while, one that did not is left alone for a moment;
+// calls under way end when their server has missed some pings.
+inline constexpr duration ping_timeout = milliseconds(700);
+inline constexpr duration link_trusted_for = seconds(5);
+inline constexpr duration link_avoided_for = milliseconds(250);
+inline constexpr duration link_watch_interval = seconds(1);
+inline constexpr int link_misses_max = 2;
+inline constexpr size_t known_links_max = 1024;
+inline constexpr size_t raced_links_max = 8;
+// A request waits so long for a leader; between two looks it waits a part of that, more or less.
+inline constexpr duration rpc_hold_timeout = seconds(5);
+inline constexpr int hold_jitter_fraction = 16;
+// How often a request to another region tries another server of it.
+inline constexpr int region_attempts_max = 3;
+// A leader that asks whether it still is one: how long it waits, and how many questions to one server may be open.
+inline constexpr duration leader_check_timeout = seconds(1);
+inline constexpr int leader_checks_max = 4;
+
 }  // namespace drover::server

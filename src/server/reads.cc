@@ -15,18 +15,39 @@ net::time_point deadline_of(server_context& context, duration wanted) {
   return net::after(wait + duration(static_cast<int64_t>(context.random.below(static_cast<uint64_t>(wait.ns / jitter_fraction + 1)))));
 }
 
+bool is_here(const server_context& context, const schema::query_options& options) {
+  return context.forward->is_here(options.region, options.allow_stale, options.min_query_index);
+}
+
+bool must_move(const server_context& context, const schema::query_options& options) { return !options.allow_stale && !context.is_leader; }
+
+routed_request route_of(const read_attempt& attempt) {
+  const auto& options = *attempt.options;
+  return {.method = attempt.method,
+          .region = &options.region,
+          .forwarded = &options.forwarded,
+          .request = attempt.request,
+          .response = attempt.response,
+          .is_read = true,
+          .may_be_stale = options.allow_stale,
+          .min_query_index = options.min_query_index};
+}
+
 }  // namespace
 
 awaitable<result<>> run_read(server_context& context, read_attempt attempt) {
   const auto& options = *attempt.options;
-  if (!options.region.empty() && options.region != context.options.region)
-    co_return fail(errc::unknown, "No path to region");
   // A server that has not replayed its log knows nothing yet: answering "none" would make clients stop their tasks.
   if (!context.ready_to_serve()) co_return fail(errc::unavailable, "Not ready to serve consistent reads");
   auto minimum = options.min_query_index;
   auto deadline = minimum > 0 ? deadline_of(context, options.max_query_time) : net::never;
   bool over = minimum == 0;
-  for (;;) {
+  for (bool first = true;; first = false) {
+    // Looked at again each time: a leader that lost its place while it held the query does not answer it.
+    if (context.forward != nullptr && (first || must_move(context, options)) && !is_here(context, options)) {
+      CO_TRY_ASSIGN(auto where, co_await context.forward->route(route_of(attempt)));
+      if (where == place::answered) co_return result<>{};
+    }
     net::remote_event changed(context.loop);
     state::watch_handle handle;
     {
@@ -41,9 +62,11 @@ awaitable<result<>> run_read(server_context& context, read_attempt attempt) {
       if (!watch) co_return std::unexpected(std::move(watch).error());
       handle = *std::move(watch);
     }
+    held_read held(options.allow_stale ? nullptr : context.forward, changed.setter());
     over = !co_await changed.wait(deadline);
   }
-  attempt.tell_leader(attempt, context.has_leader());
+  auto last_contact = context.is_leader || context.raft == nullptr ? duration(0) : context.raft->stats().last_contact;
+  attempt.tell_leader(attempt, context.has_leader(), std::max(last_contact, duration(0)));
   co_return result<>{};
 }
 

@@ -1,4 +1,5 @@
-// How methods are registered: reads as pure functions of a snapshot with the loop that makes any of them a blocking query, and writes.
+// How methods are registered: reads as pure functions of a snapshot with the loop that makes any of them a blocking query, and writes. Both go to
+// the region that they name and to its leader by themselves (forward.h); what each server answers for itself is registered with add_here().
 //
 // A read function fills its answer, sets answer.index (what X-Nomad-Index shows) and says what a later change of the answer would touch.
 // add_read() registers it: the method then answers at once, or, when min_query_index is set, as soon as the index has passed it.
@@ -15,6 +16,7 @@
 #include "schema/common.h"
 #include "server/context.h"
 #include "server/endpoint/stubs.h"
+#include "server/forward.h"
 #include "state/snapshot.h"
 #include "state/store.h"
 
@@ -77,7 +79,8 @@ struct read_attempt {
   result<uint64_t> (*run)(const read_attempt&, const read&);
   // Drops the answer: a held query should hold nothing.
   void (*forget)(const read_attempt&);
-  void (*tell_leader)(const read_attempt&, bool known);
+  // What is known of the leader goes into the answer.
+  void (*tell_leader)(const read_attempt&, bool known, duration last_contact);
 };
 
 template <class Request, class Response>
@@ -93,7 +96,11 @@ read_attempt attempt_of(std::string_view method, read_function<Request, Response
             return answer(a).index;
           },
           .forget = [](const read_attempt& a) { answer(a) = Response(); },
-          .tell_leader = [](const read_attempt& a, bool known) { answer(a).known_leader = known; }};
+          .tell_leader =
+              [](const read_attempt& a, bool known, duration last_contact) {
+                answer(a).known_leader = known;
+                answer(a).last_contact = last_contact;
+              }};
 }
 
 // Runs `attempt` until it gives an index above min_query_index, or the query's time is over (then the state of that moment is the answer).
@@ -117,19 +124,31 @@ struct pending_write {
   net::event done;
 };
 
+// Where the leader of the request's region is, there it is done.
 template <class Request, class Response>
-awaitable<void> run_write(server_context& context, write_function<Request, Response> function, Request request,
+awaitable<result<Response>> write_somewhere(server_context& context, std::string method, write_function<Request, Response> function, Request request) {
+  if (context.forward != nullptr && !context.forward->leads_alone(request.region)) {
+    Response response{};
+    CO_TRY_ASSIGN(auto where, co_await context.forward->route(write_route_of(method, request, schema::slot(response))));
+    if (where == place::answered) co_return std::move(response);
+  }
+  co_return co_await function(context, std::move(request));
+}
+
+template <class Request, class Response>
+awaitable<void> run_write(server_context& context, std::string method, write_function<Request, Response> function, Request request,
                           std::shared_ptr<pending_write<Response>> mine) {
-  mine->outcome = co_await function(context, std::move(request));
+  mine->outcome = co_await write_somewhere<Request, Response>(context, std::move(method), function, std::move(request));
   mine->done.set();
 }
 
 // A write runs to its end although its caller has gone: what takes several log entries is never left half done.
 template <class Request, class Response>
-awaitable<result<Response>> finish_write(server_context& context, write_function<Request, Response> function, Request request) {
+awaitable<result<Response>> finish_write(server_context& context, std::string method, write_function<Request, Response> function,
+                                         Request request) {
   if (context.writes->stopping()) co_return fail(errc::cancelled, "the server is stopping");
   auto mine = std::make_shared<pending_write<Response>>();
-  context.writes->spawn(run_write<Request, Response>(context, function, std::move(request), mine));
+  context.writes->spawn(run_write<Request, Response>(context, std::move(method), function, std::move(request), mine));
   co_await mine->done.wait();
   co_return std::move(mine->outcome);
 }
@@ -139,8 +158,26 @@ awaitable<result<Response>> finish_write(server_context& context, write_function
 template <class Request, class Response>
 void add_write(rpc::method_table& table, server_context& context, std::string name,
                awaitable<result<Response>> (*function)(server_context&, Request)) {
-  table.add<Request, Response>(std::move(name), [&context, function](rpc::call_context, Request request) {
-    return finish_write<Request, Response>(context, function, std::move(request));
+  table.add<Request, Response>(name, [&context, name, function](rpc::call_context, Request request) {
+    return finish_write<Request, Response>(context, name, function, std::move(request));
+  });
+}
+
+// What a server answers for itself, whoever leads: add_here(table, context, "Status.Ping", &ping). A request that names another region goes there.
+template <class Request, class Response>
+awaitable<result<Response>> answer_here(server_context& context, std::string method, write_function<Request, Response> function, Request request) {
+  if (context.forward != nullptr && !context.forward->is_own(request.region)) {
+    Response response{};
+    CO_TRY(co_await context.forward->to_region(route_of(method, request, schema::slot(response))));
+    co_return std::move(response);
+  }
+  co_return co_await function(context, std::move(request));
+}
+
+template <class Request, class Response>
+void add_here(rpc::method_table& table, server_context& context, std::string name, awaitable<result<Response>> (*function)(server_context&, Request)) {
+  table.add<Request, Response>(name, [&context, name, function](rpc::call_context, Request request) {
+    return answer_here<Request, Response>(context, name, function, std::move(request));
   });
 }
 

@@ -19,8 +19,10 @@ void add_node_writes(rpc::method_table& table, server_context& context);
 void add_namespace_methods(rpc::method_table& table, server_context& context);
 void add_service_methods(rpc::method_table& table, server_context& context);
 void add_status_methods(rpc::method_table& table, server_context& context);
+void add_raft_methods(rpc::method_table& table, server_context& context);
 void add_operator_methods(rpc::method_table& table, server_context& context);
 void add_search_methods(rpc::method_table& table, server_context& context);
 void add_client_methods(rpc::method_table& table, server_context& context);
+void add_peer_methods(rpc::method_table& table, server_context& context);
 
 }  // namespace drover::server
