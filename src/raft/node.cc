@@ -497,6 +497,7 @@ void node::impl::publish() {
       stats_.last_log_index = instance_->last_index();
       stats_.last_log_term = instance_->term_of(stats_.last_log_index);
       stats_.commit_index = r.commit_index;
+      stats_.handled_index = r.last_applied;
       stats_.last_snapshot_index = r.log.snapshot.last_index;
       stats_.last_snapshot_term = r.log.snapshot.last_term;
       stats_.appends = closed_appends_ + instance_->disk().appends();
@@ -504,6 +505,7 @@ void node::impl::publish() {
       if (version != servers_version_ || stats_.servers.size() != r.configuration.n) {
         servers_version_ = version;
         stats_.servers = instance_->servers();
+        stats_.configuration_index = version;
       }
     }
     stats_.state = state;

@@ -120,6 +120,8 @@ struct stats {
   uint64_t last_log_term = 0;
   uint64_t commit_index = 0;
   uint64_t applied_index = 0;
+  // The same with the entries of raft itself, which the state machine does not see.
+  uint64_t handled_index = 0;
   uint64_t last_snapshot_index = 0;
   uint64_t last_snapshot_term = 0;
   uint64_t in_flight_entries = 0;
@@ -134,6 +136,7 @@ struct stats {
   raft::leadership leadership;
   // The last committed or pending configuration.
   std::vector<server> servers;
+  uint64_t configuration_index = 0;
   // How long ago a follower heard from its leader; zero on the leader itself, negative: no leader is known.
   duration last_contact = nanoseconds(-1);
   // Why the node halted or cannot write now; empty when all is well.

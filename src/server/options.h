@@ -1,11 +1,22 @@
 // How a server runs; filled by the agent from its configuration. Values in force for the server's life unless said otherwise.
 #pragma once
 
+#include <functional>
+#include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "base/time.h"
+#include "gossip/timing.h"
+#include "net/stream.h"
+#include "net/tls.h"
 #include "schema/eval.h"
+#include "schema/operator_rpc.h"
+
+namespace drover::rpc {
+class connection_pool;
+}
 
 namespace drover::server {
 
@@ -25,6 +36,36 @@ inline schema::scheduler_configuration default_scheduler_configuration() {
   config.preemption_config.system_scheduler_enabled = true;
   return config;
 }
+
+// What a new cluster's autopilot does unless its operator says otherwise.
+inline schema::autopilot_config default_autopilot_configuration() {
+  schema::autopilot_config config;
+  config.cleanup_dead_servers = true;
+  config.last_contact_threshold = milliseconds(200);
+  config.max_trailing_logs = 250;
+  config.server_stabilization_time = seconds(10);
+  return config;
+}
+
+// How this server takes part in the gossip pool.
+struct gossip_options {
+  std::string bind_address = "0.0.0.0";  // literal IP
+  uint16_t bind_port = 4648;             // 0: a free one
+  std::string advertise_address;         // empty: as gossip::options has it
+  uint16_t advertise_port = 0;
+  std::string encrypt;                   // base64 key of a new keyring; empty and no keyring file: no encryption
+  gossip::timing timing{};
+};
+
+// How servers prove to each other who they are, with TLS. Functions are asked for each connection, so that reloaded certificates count.
+struct server_tls {
+  // For Raft connections to others of the region; null or a null answer: plain.
+  std::function<std::shared_ptr<const net::tls_context>()> raft_client;
+  // Whether the other side of a Raft connection is a server of this region; null: not looked at.
+  std::function<result<>(const net::byte_stream&)> check_raft_peer;
+  // Whether the certificate name of a caller is that of a server (calls that only servers may make); null: not looked at.
+  std::function<bool(const std::string& name)> is_server;
+};
 
 struct server_options {
   std::string data_dir;  // <data_dir>/raft and <data_dir>/node-id live here
@@ -56,6 +97,25 @@ struct server_options {
   schema::scheduler_configuration default_scheduler_config = default_scheduler_configuration();
   uint32_t raft_snapshot_threshold = 8192;
   uint32_t raft_trailing_logs = 2048;
+  // Scales Raft's timeouts: 1 to 10.
+  int raft_multiplier = 1;
+  schema::autopilot_config default_autopilot_config = default_autopilot_configuration();
+
+  // The way to other servers; null: this server is alone. Must outlive the server.
+  rpc::connection_pool* pool = nullptr;
+  // Nothing: no gossip, so no other servers.
+  std::optional<gossip_options> gossip;
+  server_tls tls;
+  // How many servers form the first cluster together. 1: this one alone, at once. 0: wait to be added to a cluster. Without meaning once
+  // there is a log.
+  int bootstrap_expect = 1;
+  std::vector<std::string> start_join;  // tried once
+  std::vector<std::string> retry_join;  // until one answers
+  int retry_max = 0;                    // 0: without end
+  duration retry_interval = seconds(30);
+  bool rejoin_after_leave = false;
+  // Called when the server cannot do what it was told to (retry_max was reached): the process should end.
+  std::function<void(error)> on_fatal;
 };
 
 }  // namespace drover::server

@@ -2,30 +2,42 @@
 
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <atomic>
 #include <boost/asio/post.hpp>
 #include <fstream>
 
 #include "base/text.h"
 #include "fsm/machine.h"
+#include "schema/operator_rpc.h"
+#include "rpc/pool.h"
 #include "server/alloc_updates.h"
 #include "server/blocked_evals.h"
+#include "server/bootstrap.h"
 #include "server/deployments.h"
 #include "server/drainer.h"
 #include "server/endpoint/endpoints.h"
 #include "server/endpoint/stubs.h"
 #include "server/eval_broker.h"
+#include "server/forward.h"
 #include "server/gc.h"
 #include "server/heartbeats.h"
 #include "server/leader.h"
+#include "server/membership.h"
 #include "server/node_connections.h"
 #include "server/periodic.h"
 #include "server/plan_queue.h"
+#include "server/raft_await.h"
+#include "server/raft_members.h"
+#include "server/raft_transport.h"
 #include "server/replicator.h"
 #include "server/worker.h"
 
 namespace drover::server {
 namespace {
+
+constexpr duration catch_up_interval = milliseconds(20);
+constexpr duration hand_over_timeout = seconds(3);
 
 // libraft calls this; it is the machine with Raft's shape.
 class raft_adapter : public raft::state_machine {
@@ -70,6 +82,8 @@ struct cluster_server::parts {
         writes(l, log::logger("nomad")) {
     context.writes = &writes;
     context.stubs = &stubs;
+    context.peers = &known;
+    context.pool = options.pool;
   }
 
   server_options options;
@@ -81,6 +95,7 @@ struct cluster_server::parts {
   blocked_evals blocked;
   heartbeats beats;
   node_connections nodes;
+  server::peers known;
   rpc::method_table table;
   rpc::local_channel channel;
   net::task_scope writes;
@@ -89,8 +104,15 @@ struct cluster_server::parts {
   std::string id;
   // Commits are followed from here on; before, the state is read as a whole.
   std::shared_ptr<std::atomic<bool>> live = std::make_shared<std::atomic<bool>>(false);
+  std::unique_ptr<raft_transport> raft_connections;
   std::unique_ptr<raft::node> raft;
+  std::unique_ptr<server::membership> membership;
+  std::unique_ptr<bootstrapper> bootstrap;
+  std::unique_ptr<server::raft_members> raft_members;
+  std::unique_ptr<net::task_scope> catching_up;
   std::unique_ptr<replicator> replicate;
+  std::unique_ptr<server_links> links;
+  std::unique_ptr<forwarder> forward;
   std::unique_ptr<plan_queue> plans;
   std::unique_ptr<server::alloc_updates> updates;
   std::unique_ptr<server::deployments> watcher;
@@ -100,8 +122,13 @@ struct cluster_server::parts {
   std::vector<std::unique_ptr<worker>> workers;
 
   result<> make_directories();
+  void make_transport();
   result<> start_raft();
+  result<> make_membership();
   void make_parts();
+  net::awaitable<void> catch_up(uint64_t target);
+  net::awaitable<void> hand_over();
+  net::awaitable<result<>> ask_to_be_removed();
   void on_commit(const fsm::commit_event& event);
   void on_leadership(const raft::leadership& now);
 };
@@ -116,6 +143,19 @@ result<> cluster_server::parts::make_directories() {
   return {};
 }
 
+void cluster_server::parts::make_transport() {
+  raft_transport_options o;
+  o.region = options.region;
+  o.server_id = id;
+  o.name = options.name;
+  o.cluster_id = [this] { return std::string(store.current().cluster_id()); };
+  o.addresses = [this](uint64_t raft_id) { return membership->addresses_of(raft_id); };
+  o.admit = [this](const std::string& server_id) { return membership->knows(server_id); };
+  o.tls = options.tls.raft_client;
+  o.check_certificate = options.tls.check_raft_peer;
+  raft_connections = std::make_unique<raft_transport>(context.loop, std::move(o));
+}
+
 result<> cluster_server::parts::start_raft() {
   machine.on_commit([this, live = live](std::shared_ptr<const fsm::commit_event> event) {
     if (!*live) return;
@@ -126,22 +166,48 @@ result<> cluster_server::parts::start_raft() {
   raft::options o;
   o.directory = options.data_dir + "/server/raft";
   o.id = raft::id_from_uuid(id);
-  o.address = options.rpc_address;
-  o.bootstrap = {{.id = o.id, .address = options.rpc_address}};
+  // Servers are known by id; where they are is looked up for each connection (raft_transport.h).
+  o.address = id;
+  if (options.bootstrap_expect == 1) o.bootstrap = {{.id = o.id, .address = id}};
   o.snapshot_threshold = options.raft_snapshot_threshold;
   o.snapshot_trailing = options.raft_trailing_logs;
+  auto slower = std::clamp(options.raft_multiplier, 1, 10);
+  o.election_timeout = o.election_timeout * slower;
+  o.heartbeat = o.heartbeat * slower;
+  o.connect_retry = o.connect_retry * slower;
+  o.install_snapshot_timeout = o.install_snapshot_timeout * slower;
+  o.transport = raft_connections->endpoint();
   o.on_leadership_change = [this, live = live](const raft::leadership& l) {
     boost::asio::post(context.loop, [this, live, l] {
       if (*live) on_leadership(l);
     });
   };
   TRY_ASSIGN(raft, raft::node::start(std::move(o), adapter));
+  context.raft = raft.get();
   return {};
+}
+
+result<> cluster_server::parts::make_membership() {
+  TRY_ASSIGN(auto file, peer_file::open(options.data_dir + "/server", context.random));
+  membership = std::make_unique<server::membership>(context, std::move(file));
+  context.membership = membership.get();
+  bootstrap = std::make_unique<bootstrapper>(context);
+  context.bootstrap = bootstrap.get();
+  raft_members = std::make_unique<server::raft_members>(context);
+  context.raft_members = raft_members.get();
+  return membership->start();
 }
 
 void cluster_server::parts::make_parts() {
   replicate = std::make_unique<replicator>(context.loop, *raft);
-  context.raft = raft.get();
+  server_links_options way;
+  if (auto* pool = context.pool) {
+    way.dial = [pool](const std::string& address, const std::string& region) { return pool->to(address, region); };
+    way.drop = [pool](const std::string& address) { pool->drop(address); };
+  }
+  links = std::make_unique<server_links>(context.loop, std::move(way));
+  forward = std::make_unique<forwarder>(context, *links);
+  context.forward = forward.get();
   context.channel = &channel;
   context.replicate = replicate.get();
   context.broker = &broker;
@@ -166,30 +232,52 @@ void cluster_server::parts::make_parts() {
   }
   for (auto add : {&add_job_reads, &add_job_writes, &add_job_launches, &add_job_plan, &add_alloc_methods, &add_eval_methods, &add_deployment_methods,
                    &add_node_reads, &add_node_writes, &add_namespace_methods, &add_service_methods, &add_status_methods,
-                   &add_operator_methods, &add_search_methods, &add_client_methods})
+                   &add_raft_methods, &add_operator_methods, &add_search_methods, &add_client_methods, &add_peer_methods})
     add(table, context);
 }
 
 result<> cluster_server::start() {
   auto& p = *parts_;
   TRY(p.make_directories());
-  TRY(p.start_raft());
   p.context.server_id = p.id;
+  p.make_transport();
+  TRY(p.start_raft());
+  TRY(p.make_membership());
   p.make_parts();
   *p.live = true;
   p.context.followed = p.store.current();
-  p.context.replayed = true;
   for (auto& w : p.workers) w->start();
   p.on_leadership(p.raft->leader());
+  p.catching_up = std::make_unique<net::task_scope>(p.context.loop, p.context.logger);
+  p.catching_up->spawn(p.catch_up(p.raft->stats().last_log_index));
+  p.bootstrap->start();
+  p.raft_members->start();
   return {};
+}
+
+// A server of several has its own log, but learns from the leader how much of it counts.
+net::awaitable<void> cluster_server::parts::catch_up(uint64_t target) {
+  for (;;) {
+    auto stats = raft->stats();
+    bool all_of_log = stats.handled_index >= target;
+    bool all_that_counts = stats.leadership.leader_id != 0 && stats.commit_index > 0 && stats.handled_index >= stats.commit_index;
+    if (stats.last_log_index > 0 && stats.leadership.leader_id != 0 && (all_of_log || all_that_counts)) break;
+    co_await context.leadership_changed.wait(net::after(catch_up_interval));
+  }
+  context.replayed = true;
 }
 
 void cluster_server::parts::on_leadership(const raft::leadership& now) {
   context.leadership = now;
   if (context.is_leader != now.is_self) {
     context.is_leader = now.is_self;
-    if (now.is_self) leader->establish();
-    else leader->revoke();
+    if (now.is_self) {
+      leader->establish();
+      raft_members->establish();
+    } else {
+      leader->revoke();
+      raft_members->revoke();
+    }
   }
   context.leadership_changed.notify_all();
 }
@@ -204,8 +292,13 @@ void cluster_server::parts::on_commit(const fsm::commit_event& event) {
 net::awaitable<void> cluster_server::stop() {
   auto& p = *parts_;
   *p.live = false;
+  if (p.catching_up) co_await p.catching_up->stop();
+  if (p.bootstrap) co_await p.bootstrap->stop();
+  if (p.raft_members) co_await p.raft_members->stop();
   co_await p.channel.stop();
   co_await p.writes.stop();
+  if (p.forward) co_await p.forward->stop();
+  if (p.links) co_await p.links->stop();
   for (auto& w : p.workers) co_await w->stop();
   if (p.leader) co_await p.leader->stop();
   if (p.watcher) co_await p.watcher->stop();
@@ -215,8 +308,79 @@ net::awaitable<void> cluster_server::stop() {
   if (p.plans) co_await p.plans->stop();
   co_await p.beats.stop();
   co_await p.broker.stop();
+  if (p.membership) co_await p.membership->stop();
+  if (p.raft_connections) co_await p.raft_connections->stop();
   if (p.raft) p.raft->stop();
 }
+
+// Gives leadership to another voter, if this server has it.
+net::awaitable<void> cluster_server::parts::hand_over() {
+  auto deadline = net::after(hand_over_timeout);
+  while (raft->is_leader() && raft->stats().servers.size() > 1 && net::now() < deadline) {
+    auto done = co_await await_raft(context.loop, [this](raft::callback answer) { raft->transfer(0, std::move(answer)); });
+    if (done) context.logger.info("leadership handed over");
+    else context.logger.warn("leadership could not be handed over", {{"error", done.error().text()}});
+    if (!done && done.error().code() == errc::not_found) co_return;
+    if (!done) co_await net::sleep_for(catch_up_interval);
+  }
+  while (context.leadership.leader_id == 0 || context.leadership.is_self)
+    if (!co_await context.leadership_changed.wait(deadline)) co_return;
+}
+
+net::awaitable<result<>> cluster_server::parts::ask_to_be_removed() {
+  auto leader = context.leadership.leader_id;
+  auto address = leader == 0 ? std::string() : membership->rpc_address_of(leader);
+  if (address.empty() || leader == raft::id_from_uuid(id)) co_return fail(errc::unavailable, "no other server leads");
+  schema::raft_peer_by_id_request request;
+  request.region = options.region;
+  request.id = id;
+  auto channel = options.pool->to(address, options.region);
+  CO_TRY(co_await net::with_deadline(rpc::call<schema::generic_response>(*channel, "Operator.RaftRemovePeerByID", request), net::after(hand_over_timeout)));
+  co_return result<>{};
+}
+
+net::awaitable<result<>> cluster_server::leave() {
+  auto& p = *parts_;
+  p.context.logger.info("server starting leave");
+  p.bootstrap->stop_asking();
+  if (p.options.pool != nullptr && p.options.gossip && p.raft->stats().servers.size() > 1) {
+    co_await p.hand_over();
+    if (auto removed = co_await p.ask_to_be_removed(); !removed)
+      p.context.logger.warn("this server could not be removed from Raft; autopilot of the others will", {{"error", removed.error().text()}});
+  }
+  co_return co_await p.membership->leave();
+}
+
+void cluster_server::accept_raft(std::unique_ptr<net::byte_stream> stream) {
+  if (*parts_->live) parts_->raft_connections->accept(std::move(stream));
+}
+
+net::awaitable<result<gossip::join_result>> cluster_server::join(std::vector<std::string> addresses) {
+  CO_TRY_ASSIGN(auto* list, parts_->membership->need_list());
+  co_return co_await list->join(std::move(addresses));
+}
+net::awaitable<result<>> cluster_server::force_leave(std::string name, bool prune) {
+  CO_TRY_ASSIGN(auto* list, parts_->membership->need_list());
+  co_return co_await list->force_leave(std::move(name), prune);
+}
+net::awaitable<result<gossip::key_response>> cluster_server::install_key(std::string key) {
+  CO_TRY_ASSIGN(auto* list, parts_->membership->need_list());
+  co_return co_await list->install_key(std::move(key));
+}
+net::awaitable<result<gossip::key_response>> cluster_server::use_key(std::string key) {
+  CO_TRY_ASSIGN(auto* list, parts_->membership->need_list());
+  co_return co_await list->use_key(std::move(key));
+}
+net::awaitable<result<gossip::key_response>> cluster_server::remove_key(std::string key) {
+  CO_TRY_ASSIGN(auto* list, parts_->membership->need_list());
+  co_return co_await list->remove_key(std::move(key));
+}
+net::awaitable<result<gossip::key_response>> cluster_server::list_keys() {
+  CO_TRY_ASSIGN(auto* list, parts_->membership->need_list());
+  co_return co_await list->list_keys();
+}
+std::vector<gossip::member> cluster_server::members() const { return parts_->membership->members(); }
+const peers& cluster_server::known_servers() const { return parts_->known; }
 
 const rpc::method_table& cluster_server::methods() const { return parts_->table; }
 rpc::channel& cluster_server::channel() { return parts_->channel; }
@@ -229,6 +393,8 @@ state::snapshot cluster_server::state() const { return parts_->store.current(); 
 server_stats cluster_server::stats() const {
   server_stats s;
   s.raft = parts_->raft->stats();
+  if (s.raft.leadership.leader_id != 0) s.leader_rpc_address = parts_->membership->rpc_address_of(s.raft.leadership.leader_id);
+  if (auto* list = parts_->membership->list()) s.serf = list->stats();
   auto broker = parts_->broker.stats();
   s.brokers_ready = broker.ready;
   s.brokers_leased = broker.leased;

@@ -1,17 +1,23 @@
 // A server: the replicated state, the scheduler's workers and the leader's duties, answering RPC methods.
 //
-// Loop thread only. Life: create() (makes directories, nothing runs), start() (reads the log; a cluster of one leads when it returns),
-// co_await stop(), destroy. methods() may be used from start() to stop().
+// Loop thread only. Life: create (nothing runs), start() (reads the log; a cluster of one leads when it returns, others find each other in the
+// background), leave() if it goes for good, co_await stop() (also after a start() that failed), destroy. methods() may be used from start() to
+// stop().
 #pragma once
 
+#include <map>
 #include <memory>
+#include <string>
+#include <vector>
 
 #include "base/result.h"
+#include "gossip/member_list.h"
 #include "net/loop.h"
 #include "raft/raft.h"
 #include "rpc/channel.h"
 #include "rpc/local.h"
 #include "server/options.h"
+#include "server/peers.h"
 #include "state/snapshot.h"
 
 namespace drover::server {
@@ -23,6 +29,9 @@ struct server_stats {
   size_t blocked_evals = 0;
   size_t plans_waiting = 0;
   size_t tracked_nodes = 0;
+  // Where the leader's RPC port is; empty: none is known.
+  std::string leader_rpc_address;
+  std::map<std::string, std::string> serf;  // the "serf" block of agent-info
 };
 
 class cluster_server {
@@ -38,6 +47,23 @@ class cluster_server {
   // Every method this server answers; call it through channel().
   const rpc::method_table& methods() const;
   rpc::channel& channel();
+
+  // A connection to the RPC port whose first byte was 0x02.
+  void accept_raft(std::unique_ptr<net::byte_stream> stream);
+  // Goes for good: hands leadership over, has itself removed from Raft, says good-bye in gossip. Bounded by some seconds; stop() follows. What
+  // could not be done is logged and the rest is done.
+  net::awaitable<result<>> leave();
+
+  // The gossip pool, for `server join`, `server force-leave`, `operator gossip keyring`. errc::unsupported: this server runs without gossip.
+  net::awaitable<result<gossip::join_result>> join(std::vector<std::string> addresses);
+  net::awaitable<result<>> force_leave(std::string name, bool prune);
+  net::awaitable<result<gossip::key_response>> install_key(std::string key);
+  net::awaitable<result<gossip::key_response>> use_key(std::string key);
+  net::awaitable<result<gossip::key_response>> remove_key(std::string key);
+  net::awaitable<result<gossip::key_response>> list_keys();
+  // As `server members` shows them.
+  std::vector<gossip::member> members() const;
+  const peers& known_servers() const;
 
   // How to reach a client node's own methods (logs, exec, stats ...). The channel must stay valid until forget_node().
   void connect_node(std::string node_id, rpc::channel& to);
