@@ -81,18 +81,17 @@ awaitable<result<std::shared_ptr<session_channel>>> connection_pool::state::chan
   auto self = shared_from_this();
   if (stopping) co_return fail(errc::closed, "the connections of this agent were closed");
   auto found = peers.find(address);
-  if (found == peers.end()) {
-    if (peers.size() >= pooled_sessions_max) co_return fail(errc::unavailable, "{} connections are open already", peers.size());
-    found = peers.emplace(address, std::make_shared<peer>(address, std::move(region))).first;
-  }
-  auto to = found->second;
-  if (to->usable()) co_return to->carrier->channel();
-  if (!to->dialling) {
+  auto to = found == peers.end() ? nullptr : found->second;
+  if (!to && peers.size() >= pooled_sessions_max) co_return fail(errc::unavailable, "{} connections are open already", pooled_sessions_max);
+  // One whose session is ending cleans up after itself; the next begins beside it.
+  if (!to || (!to->dialling && !to->usable())) {
+    to = std::make_shared<peer>(address, std::move(region));
     to->dialling = true;
-    to->dialled.reset();
+    peers[address] = to;
     // In the pool's own task: others wait for it too, whatever becomes of this caller.
     scope.spawn(connect(to));
   }
+  if (to->usable()) co_return to->carrier->channel();
   co_await to->dialled.wait();
   if (!to->usable()) co_return fail(to->failure);
   co_return to->carrier->channel();

@@ -21,7 +21,7 @@ struct pool_options {
   // What the other side may call back over our sessions; null: nothing. Must outlive the pool.
   const method_table* serve = nullptr;
   // The context for each new connection to that region, or null for a plain one. Asked every time, so that reloaded certificates count.
-  std::function<std::shared_ptr<const net::tls_context>(const std::string& region)> tls;
+  std::function<std::shared_ptr<const net::tls_context>(const std::string& region)> tls{};
   duration dial_timeout = seconds(5);
   duration idle = minutes(2);
 };

@@ -26,11 +26,11 @@ struct wire_server_options {
   const method_table* table = nullptr;  // must outlive the server
   wire_limits limits{};
   // Null: no TLS. Asked for each new connection.
-  std::function<std::shared_ptr<const net::tls_context>()> tls;
+  std::function<std::shared_ptr<const net::tls_context>()> tls{};
   // With TLS configured, a connection that does not begin with 0x04 is refused, unless this (tls.rpc_upgrade_mode).
   bool plain_allowed = false;
   // Gets the connection after its 0x02 (nothing else was read). Null: refused.
-  std::function<void(std::unique_ptr<net::byte_stream>)> on_raft;
+  std::function<void(std::unique_ptr<net::byte_stream>)> on_raft{};
   log::logger logger{"nomad.rpc"};
 };
 

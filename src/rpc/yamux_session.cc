@@ -296,13 +296,13 @@ void yamux_session::send_data(uint32_t id, std::string_view data) {
 }
 
 void yamux_session::schedule_flush() {
-  if (flush_posted_) return;
   if (blocked_) {
     // Writers wait for room, so only answers to the other side's own frames can pile up.
     if (unsent_.size() > unsent_control_bytes_max) end(error(errc::too_large, "the other side asks and does not read the answers"));
     return;
   }
   if (unsent_.size() >= flush_bytes) return flush();
+  if (flush_posted_) return;
   flush_posted_ = true;
   boost::asio::post(loop_, [weak = weak_from_this()] {
     auto self = weak.lock();
@@ -318,6 +318,7 @@ void yamux_session::flush() {
   if (!count) return end(count.error());
   if (*count == unsent_.size()) {
     unsent_ = std::string();
+    room_.notify_all();
     return;
   }
   unsent_.erase(0, *count);
