@@ -86,7 +86,14 @@ awaitable<result<>> run(call& c, net::websocket& socket, schema::alloc_exec_requ
   CO_TRY_ASSIGN(auto stream, co_await rpc::open(*target.channel, std::move(target.method), std::move(request)));
   net::task_scope input(c.with.loop, c.with.logger);
   input.spawn(pump_input(socket, *stream));
-  auto done = co_await pump_output(socket, *stream);
+  result<> done = fail(errc::cancelled, "the session was given up");
+  try {
+    done = co_await pump_output(socket, *stream);
+  } catch (const std::exception& e) {
+    if (!net::is_cancellation(e)) throw;
+  }
+  // Also when cancelled: the input uses both ends.
+  co_await net::keep_going();
   co_await input.stop();
   co_return done;
 }

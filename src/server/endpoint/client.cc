@@ -65,7 +65,14 @@ awaitable<result<>> relay(server_context& context, std::string method, Request r
   CO_TRY_ASSIGN(auto node, co_await rpc::open(*through, std::move(method), std::move(request)));
   net::task_scope input(context.loop, context.logger);
   input.spawn(pump(caller.get(), node.get()));
-  auto done = co_await pump(node.get(), caller.get());
+  result<> done = fail(errc::cancelled, "the stream was given up");
+  try {
+    done = co_await pump(node.get(), caller.get());
+  } catch (const std::exception& e) {
+    if (!net::is_cancellation(e)) throw;
+  }
+  // Also when cancelled: the other way uses both streams.
+  co_await net::keep_going();
   co_await input.stop();
   co_return done;
 }
