@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "sched/limits.h"
+#include "sched/reconcile/disconnect.h"
 #include "sched/session.h"
 
 namespace drover::sched {
@@ -22,7 +23,10 @@ class counted_scheduler {
     s_.plan().deployment_updates = std::move(changes.deployment_updates);
     for (const auto& each : changes.stop) s_.stop(*each.alloc, each.description, each.client_status);
     for (const auto& alloc : changes.in_place) s_.update_in_place(*alloc, changes.active_deployment);
+    for (const auto& alloc : changes.reconnected) s_.annotate(marked_reconnected(*alloc, s_.now()));
+    mark_unknown(changes.disconnected);
     follow_up(changes.reschedule_later);
+    look_again(changes.look_again);
     for (const auto& each : changes.place) place(each, changes.active_deployment);
     return s_.finish(changes.updates, latest_deployment(changes));
   }
@@ -33,26 +37,52 @@ class counted_scheduler {
     return s_.facts().deployment == nullptr ? std::string() : s_.facts().deployment->id;
   }
 
-  // Reschedules that are near each other share one evaluation, at the time of the first.
-  void follow_up(std::vector<later> waiting) {
+  // Those that are near each other share one evaluation, at the time of the first. Calls each(later, evaluation id).
+  template <class F>
+  void at_their_times(std::vector<later> waiting, std::string_view trigger, std::string_view why, F&& each) {
     std::ranges::sort(waiting, [](const auto& a, const auto& b) { return a.when != b.when ? a.when < b.when : a.alloc->id < b.alloc->id; });
     timestamp first;
     std::string id;
-    for (const auto& each : waiting) {
-      if (id.empty() || each.when - first >= limits::followup_batch_window) {
-        auto made = s_.next_eval("alloc-failure", "created for delayed rescheduling");
-        made.wait_until = first = each.when;
+    for (const auto& one : waiting) {
+      if (id.empty() || one.when - first >= limits::followup_batch_window) {
+        auto made = s_.next_eval(std::string(trigger), std::string(why));
+        made.wait_until = first = one.when;
         id = made.id;
         s_.add_eval(std::move(made));
       }
-      schema::allocation changed = *each.alloc;
-      changed.followup_eval_id = id;
-      s_.annotate(std::move(changed));
+      each(one, id);
     }
   }
 
+  void follow_up(std::vector<later> waiting) {
+    at_their_times(std::move(waiting), "alloc-failure", "created for delayed rescheduling", [&](const later& one, const std::string& id) {
+      schema::allocation changed = *one.alloc;
+      changed.followup_eval_id = id;
+      s_.annotate(std::move(changed));
+    });
+  }
+
+  void look_again(std::vector<later> waiting) {
+    at_their_times(std::move(waiting), "alloc-failure", "created for delayed rescheduling", [](const later&, const std::string&) {});
+  }
+
+  void mark_unknown(std::vector<later> waiting) {
+    // Without a limit they wait for their client as long as it takes.
+    std::erase_if(waiting, [&](const later& one) {
+      if (one.when > s_.now()) return false;
+      s_.annotate(marked_unknown(*one.alloc, s_.now()));
+      return true;
+    });
+    at_their_times(std::move(waiting), "max-disconnect-timeout", "created for delayed disconnect timeout",
+                   [&](const later& one, const std::string& id) {
+                     auto changed = marked_unknown(*one.alloc, s_.now());
+                     changed.followup_eval_id = id;
+                     s_.annotate(std::move(changed));
+                   });
+  }
+
   void place(const placement& what, const std::string& deployment_id) {
-    auto& ranks = s_.ranker_of(*what.group);
+    auto& ranks = s_.ranker_of(what);
     if (s_.failed(*what.group)) return s_.fail(*what.group, ranks);
     bool stops = !what.stop_previous.empty();
     if (stops) s_.release(*what.previous);

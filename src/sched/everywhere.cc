@@ -1,6 +1,7 @@
 // System and sysbatch jobs: one allocation of each group on every node that may have it.
 #include <algorithm>
 
+#include "sched/reconcile/disconnect.h"
 #include "sched/reconcile/names.h"
 #include "sched/session.h"
 
@@ -32,7 +33,7 @@ class everywhere_scheduler {
         continue;
       }
       if (server_terminal(*alloc) || client_terminal(*alloc)) continue;
-      bool lost = is_lost(s_.view(), *alloc, nullptr);
+      bool lost = fate_of(s_.view(), *alloc, nullptr, s_.now()) == fate::lost;
       s_.stop(*alloc, lost ? description::lost : description::not_needed, lost ? "lost" : "");
       ++updates_[alloc->task_group].stop;
     }
@@ -64,10 +65,17 @@ class everywhere_scheduler {
       }
       return;
     }
-    if (is_lost(s_.view(), *alloc, &group)) return stop(*alloc, description::lost, updates, "lost");
-    if (alloc->desired_transition.migrate.value_or(false)) {
-      ++updates.migrate;
-      return s_.stop(*alloc, description::node_tainted);
+    switch (fate_of(s_.view(), *alloc, &group, s_.now())) {
+      case fate::lost: return stop(*alloc, description::lost, updates, "lost");
+      case fate::migrates: ++updates.migrate; return s_.stop(*alloc, description::node_tainted);
+      case fate::disconnects: return wait_for_client(*alloc, group, row, updates);
+      case fate::reconnects: s_.annotate(marked_reconnected(*alloc, s_.now())); covered_[row] = 1; ++updates.reconnect; return;
+      case fate::stays: break;
+    }
+    if (alloc->client_status == "unknown") {
+      covered_[row] = 1;
+      ++updates.ignore;
+      return;
     }
     bool in_scope = s_.scope().in_pool(s_.view(), row) && s_.scope().datacenters[s_.view().datacenter_of(row)] != 0;
     if (!in_scope || covered_[row] != 0 || !s_.ranker_of(group).accepts(row)) return stop(*alloc, description::not_needed, updates);
@@ -80,6 +88,21 @@ class everywhere_scheduler {
     }
     s_.update_in_place(*alloc, "");
     ++updates.in_place_update;
+  }
+
+  // Unknown until its client comes back, or until the group's patience ends.
+  void wait_for_client(const schema::allocation& alloc, const schema::task_group& group, node_view::row row,
+                       schema::desired_updates& updates) {
+    auto changed = marked_unknown(alloc, s_.now());
+    if (auto patience = disconnect_rule_of(&group).lost_after; patience.ns > 0) {
+      auto next = s_.next_eval("max-disconnect-timeout", "created for delayed disconnect timeout");
+      next.wait_until = s_.now() + patience;
+      changed.followup_eval_id = next.id;
+      s_.add_eval(std::move(next));
+    }
+    s_.annotate(std::move(changed));
+    covered_[row] = 1;
+    ++updates.disconnect;
   }
 
   void stop(const schema::allocation& alloc, std::string_view why, schema::desired_updates& updates, std::string_view client_status = {}) {

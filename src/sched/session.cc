@@ -62,13 +62,12 @@ const job_scope& session::scope() {
   return *scope_;
 }
 
-ranker& session::ranker_of(const schema::task_group& group) {
-  auto& made = rankers_[group.name];
-  if (made == nullptr) {
-    ranker::settings how{.algorithm = algorithm_, .seed = random_stream::mix(seed_, group.name)};
-    made = std::make_unique<ranker>(cluster_, scope(), job(), group, operators_, how);
-  }
-  return *made;
+ranker& session::ranker_of(const schema::job& job, const schema::task_group& group) {
+  auto known = std::ranges::find(rankers_, &group, &group_ranker::group);
+  if (known != rankers_.end()) return *known->ranks;
+  ranker::settings how{.algorithm = algorithm_, .seed = random_stream::mix(seed_, group.name)};
+  rankers_.push_back({&group, std::make_unique<ranker>(cluster_, scope(), job, group, operators_, how)});
+  return *rankers_.back().ranks;
 }
 
 update_kind session::update_of(const schema::allocation& alloc, const schema::task_group& group) {
@@ -126,7 +125,9 @@ void session::place(const placement& what, ranker::choice made, const std::strin
   alloc->metrics = schema::share(std::move(made.metrics));
   alloc->desired_status = "run";
   alloc->client_status = "pending";
-  alloc->deployment_id = deployment_id;
+  alloc->job = what.job;
+  if (!what.job) alloc->deployment_id = deployment_id;
+  if (what.canary) alloc->deployment_status.emplace().canary = true;
   alloc->create_time = alloc->modify_time = now_.ns;
   if (what.previous != nullptr) {
     alloc->previous_allocation = what.previous->id;
@@ -180,8 +181,8 @@ schema::evaluation session::next_eval(std::string trigger, std::string why) {
 void session::fill_eligibility(schema::evaluation& blocked) {
   blocked.escaped_computed_class = false;
   blocked.class_eligibility.clear();
-  for (const auto& [name, ranks] : rankers_) {
-    if (!out_.eval.failed_tg_allocs.contains(name)) continue;
+  for (const auto& [group, ranks] : rankers_) {
+    if (!out_.eval.failed_tg_allocs.contains(group->name)) continue;
     blocked.escaped_computed_class = blocked.escaped_computed_class || ranks->checks().escaped();
     for (auto answer : ranks->checks().class_answers())
       blocked.class_eligibility[view_.classes().text(answer.class_id)] |= answer.eligible;

@@ -30,7 +30,8 @@ class session {
   std::string eval_id() { return eval_ids_.uuid(); }
   std::string deployment_id() const { return deployment_id_; }
   // Requires: not stopped.
-  ranker& ranker_of(const schema::task_group& group);
+  ranker& ranker_of(const schema::task_group& group) { return ranker_of(job(), group); }
+  ranker& ranker_of(const placement& what) { return ranker_of(what.job ? *what.job : job(), *what.group); }
   const job_scope& scope();
 
   // How an allocation of another version becomes one of this version; node constraints that hold no longer replace it too.
@@ -57,6 +58,7 @@ class session {
   outcome finish(const std::map<std::string, schema::desired_updates>& updates, const std::string& deployment_id);
 
  private:
+  ranker& ranker_of(const schema::job& job, const schema::task_group& group);
   void block();
   void fill_eligibility(schema::evaluation& blocked);
 
@@ -71,7 +73,12 @@ class session {
   proposed cluster_;
   operator_set operators_;
   std::optional<job_scope> scope_;
-  text_map<std::unique_ptr<ranker>> rankers_;
+  // By group, also of an older version that has to stay a while.
+  struct group_ranker {
+    const schema::task_group* group;
+    std::unique_ptr<ranker> ranks;
+  };
+  std::vector<group_ranker> rankers_;
   bool oversubscription_ = false;
   packing algorithm_ = packing::binpack;
   outcome out_;

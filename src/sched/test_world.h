@@ -142,6 +142,8 @@ class world {
         for (const auto& alloc : list) {
           bool fresh = !allocs.contains(alloc->id);
           put(*alloc);
+          if (fresh && alloc->deployment_status && alloc->deployment_status->canary)
+            change_deployment(job_id, [&](auto& d) { d.task_groups[alloc->task_group].placed_canaries.push_back(alloc->id); });
           if (fresh && !alloc->previous_allocation.empty())
             change_alloc(alloc->previous_allocation, [&](auto& previous) { previous.next_allocation = alloc->id; });
         }
@@ -151,6 +153,15 @@ class world {
         d.status = update.status;
         d.status_description = update.status_description;
       });
+  }
+  // What the operator does with canaries that are well.
+  void promote(const std::string& job_id) {
+    change_deployment(job_id, [&](auto& d) {
+      for (auto& [name, state] : d.task_groups) {
+        state.promoted = true;
+        for (const auto& id : state.placed_canaries) change_alloc(id, [](auto& a) { a.deployment_status->canary = false; });
+      }
+    });
   }
   void change_deployment(const std::string& job_id, const std::function<void(schema::deployment&)>& edit) {
     schema::deployment copy = *deployments.at(job_id);
@@ -167,10 +178,10 @@ class world {
   // Clients start everything and the deployment's health follows.
   void settle(const std::string& job_id) {
     for (const auto& alloc : live(job_id))
-      if (!alloc->deployment_status || alloc->client_status != "running")
+      if (!alloc->deployment_status || !alloc->deployment_status->healthy || alloc->client_status != "running")
         change_alloc(alloc->id, [](auto& a) {
           a.client_status = "running";
-          a.deployment_status.emplace();
+          if (!a.deployment_status) a.deployment_status.emplace();
           a.deployment_status->healthy = true;
         });
     if (!deployments.contains(job_id)) return;

@@ -17,6 +17,7 @@ class name_index {
   // Indexes at and above `limit` in use are remembered only as such, so that a wild name costs no memory.
   explicit name_index(uint64_t limit) : limit_(limit) {}
   void use(std::string_view name);
+  bool used(uint64_t index) const { return index < used_.size() && used_[index]; }
   // The lowest index that nobody uses; it is used from then on.
   uint64_t next();
 

@@ -97,7 +97,7 @@ TEST(reschedule, delays_follow_their_series) {
     timestamp now(1'000'000'000'000'000'000);
     auto alloc = failed_alloc(now, {});
     for (int64_t expected : r.expected) {
-      auto decision = decide_reschedule(alloc, policy);
+      auto decision = decide_reschedule(alloc, policy, failed_at(alloc));
       EXPECT_TRUE(decision.eligible);
       EXPECT_EQ(decision.delay, seconds(expected)) << r.function;
       EXPECT_EQ(decision.when, now + seconds(expected));
@@ -109,7 +109,7 @@ TEST(reschedule, delays_follow_their_series) {
     }
     // It ran for longer than the ceiling: the series starts again.
     alloc.task_states["main"].finished_at = now + seconds(1000);
-    EXPECT_EQ(decide_reschedule(alloc, policy).delay, seconds(5)) << r.function;
+    EXPECT_EQ(decide_reschedule(alloc, policy, failed_at(alloc)).delay, seconds(5)) << r.function;
   }
 }
 
@@ -120,11 +120,11 @@ TEST(reschedule, attempts_count_within_the_interval) {
   policy.delay = seconds(5);
   timestamp now(1'000'000'000'000'000'000);
   auto event = [&](duration ago) { return schema::reschedule_event{(now - ago).ns, "p", "n", seconds(5)}; };
-  EXPECT_TRUE(decide_reschedule(failed_alloc(now, {event(minutes(10))}), policy).eligible);
-  EXPECT_FALSE(decide_reschedule(failed_alloc(now, {event(minutes(20)), event(minutes(10))}), policy).eligible);
-  EXPECT_TRUE(decide_reschedule(failed_alloc(now, {event(hours(2)), event(minutes(10))}), policy).eligible);
+  EXPECT_TRUE(decide_reschedule(failed_alloc(now, {event(minutes(10))}), policy, now).eligible);
+  EXPECT_FALSE(decide_reschedule(failed_alloc(now, {event(minutes(20)), event(minutes(10))}), policy, now).eligible);
+  EXPECT_TRUE(decide_reschedule(failed_alloc(now, {event(hours(2)), event(minutes(10))}), policy, now).eligible);
   policy.attempts = 0;
-  EXPECT_FALSE(decide_reschedule(failed_alloc(now, {}), policy).eligible);
+  EXPECT_FALSE(decide_reschedule(failed_alloc(now, {}), policy, now).eligible);
 }
 
 TEST(names, the_lowest_free_index_is_used) {

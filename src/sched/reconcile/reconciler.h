@@ -20,14 +20,18 @@ inline constexpr std::string_view migrating = "alloc is being migrated";
 inline constexpr std::string_view node_tainted = "alloc not needed as node is tainted";
 inline constexpr std::string_view not_needed = "alloc not needed due to job update";
 inline constexpr std::string_view rescheduled = "alloc was rescheduled because it failed";
+inline constexpr std::string_view reconnected = "alloc not needed due to disconnected client reconnect";
+inline constexpr std::string_view unknown = "alloc is unknown since its node is disconnected";
 inline constexpr std::string_view updating = "alloc is being updated due to job update";
 }  // namespace description
 
 struct placement {
   const schema::task_group* group = nullptr;
+  ref<schema::job> job;  // null: the evaluated one; else an older version that is kept until canaries are promoted
   std::string name;
   ref<schema::allocation> previous;  // what it replaces, or null
   bool rescheduled = false;          // `previous` failed: history and penalty go with it
+  bool canary = false;
   // Stopped only if the replacement finds a node. Empty: nothing to stop, or it is stopped anyway.
   std::string_view stop_previous;
 };
@@ -38,6 +42,7 @@ struct stopping {
   std::string_view client_status;  // "lost", or empty: as it is
 };
 
+// Something to look at again. Those near each other share one evaluation.
 struct later {
   ref<schema::allocation> alloc;
   timestamp when;
@@ -50,6 +55,11 @@ struct reconciliation {
   std::vector<stopping> stop;
   std::vector<ref<schema::allocation>> in_place;
   std::vector<later> reschedule_later;
+  // Whose clients are cut off: to be marked unknown until `when`, then lost.
+  std::vector<later> disconnected;
+  std::vector<ref<schema::allocation>> reconnected;
+  // An evaluation is wanted then, but nothing is to be written on the allocations.
+  std::vector<later> look_again;
   std::map<std::string, schema::desired_updates> updates;
   // Created, or changed; null when there is none to store.
   ref<schema::deployment> deployment;
@@ -70,8 +80,6 @@ struct reconcile_input {
 
 reconciliation reconcile(const reconcile_input& input);
 
-// The node is gone, down, or cut off without permission to go on.
-bool is_lost(const node_view& view, const schema::allocation& alloc, const schema::task_group* group);
 bool server_terminal(const schema::allocation& alloc);
 bool client_terminal(const schema::allocation& alloc);
 const schema::task_group* find_group(const schema::job& job, std::string_view name);

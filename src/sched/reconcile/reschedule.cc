@@ -30,20 +30,20 @@ duration next_in_series(const events& past, const schema::reschedule_policy& pol
   return last + before;
 }
 
-duration next_delay(const schema::allocation& alloc, const schema::reschedule_policy& policy) {
+duration next_delay(const schema::allocation& alloc, const schema::reschedule_policy& policy, timestamp since) {
   const auto& past = history(alloc);
   duration delay = next_in_series(past, policy);
   duration ceiling = policy.max_delay.value_or(duration{});
   if (ceiling.ns <= 0 || delay <= ceiling) return delay;
   // It ran longer than the longest pause: it counts as healthy again.
-  if (!past.empty() && failed_at(alloc) - timestamp(past.back().reschedule_time) > ceiling) return base_delay(policy);
+  if (!past.empty() && since - timestamp(past.back().reschedule_time) > ceiling) return base_delay(policy);
   return ceiling;
 }
 
-bool attempts_left(const schema::allocation& alloc, const schema::reschedule_policy& policy) {
+bool attempts_left(const schema::allocation& alloc, const schema::reschedule_policy& policy, timestamp since) {
   if (policy.unlimited.value_or(false)) return true;
-  int64_t since = failed_at(alloc).ns - policy.interval.value_or(duration{}).ns;
-  auto recent = std::ranges::count_if(history(alloc), [&](const auto& event) { return event.reschedule_time > since; });
+  int64_t first = since.ns - policy.interval.value_or(duration{}).ns;
+  auto recent = std::ranges::count_if(history(alloc), [&](const auto& event) { return event.reschedule_time > first; });
   return recent < policy.attempts.value_or(0);
 }
 
@@ -60,10 +60,10 @@ timestamp failed_at(const schema::allocation& alloc) {
   return latest.is_zero() ? timestamp(alloc.modify_time) : latest;
 }
 
-reschedule_decision decide_reschedule(const schema::allocation& alloc, const schema::reschedule_policy& policy) {
+reschedule_decision decide_reschedule(const schema::allocation& alloc, const schema::reschedule_policy& policy, timestamp since) {
   if (!reschedules(policy)) return {};
-  duration delay = next_delay(alloc, policy);
-  return {attempts_left(alloc, policy), failed_at(alloc) + delay, delay};
+  duration delay = next_delay(alloc, policy, since);
+  return {attempts_left(alloc, policy, since), since + delay, delay};
 }
 
 schema::reschedule_tracker next_tracker(const schema::allocation& failed, const schema::reschedule_policy& policy, timestamp now) {
@@ -71,7 +71,7 @@ schema::reschedule_tracker next_tracker(const schema::allocation& failed, const 
   tracker.events = history(failed);
   if (policy.unlimited.value_or(false) && tracker.events.size() >= limits::reschedule_events_kept)
     tracker.events.erase(tracker.events.begin(), tracker.events.end() - (limits::reschedule_events_kept - 1));
-  tracker.events.push_back({now.ns, failed.id, failed.node_id, next_delay(failed, policy)});
+  tracker.events.push_back({now.ns, failed.id, failed.node_id, next_delay(failed, policy, failed_at(failed))});
   tracker.last_reschedule = "ok";
   return tracker;
 }

@@ -17,7 +17,8 @@ struct reschedule_decision {
 bool reschedules(const schema::reschedule_policy& policy);
 // When the allocation failed: the end of its last failed task, else its last change.
 timestamp failed_at(const schema::allocation& alloc);
-reschedule_decision decide_reschedule(const schema::allocation& alloc, const schema::reschedule_policy& policy);
+// `since`: when it failed, or was last heard of.
+reschedule_decision decide_reschedule(const schema::allocation& alloc, const schema::reschedule_policy& policy, timestamp since);
 // The tracker of a replacement that is made now.
 schema::reschedule_tracker next_tracker(const schema::allocation& failed, const schema::reschedule_policy& policy, timestamp now);
 

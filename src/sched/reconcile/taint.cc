@@ -1,7 +1,6 @@
 #include <algorithm>
 
 #include "sched/reconcile/reconciler.h"
-#include "schema/node.h"
 
 namespace drover::sched {
 
@@ -19,16 +18,6 @@ const schema::task_group* find_group(const schema::job& job, std::string_view na
 bool same_version(const schema::allocation& alloc, const schema::job& job) {
   if (alloc.job == nullptr) return true;  // it stands for the current one
   return alloc.job->version == job.version && alloc.job->create_index == job.create_index;
-}
-
-bool is_lost(const node_view& view, const schema::allocation& alloc, const schema::task_group* group) {
-  auto row = view.find(alloc.node_id);
-  if (row == node_view::no_row) return true;
-  const auto& status = view.node(row).status;
-  if (status == "down") return true;
-  if (status != "disconnected") return false;
-  bool may_go_on = group != nullptr && ((group->disconnect && group->disconnect->lost_after.ns > 0) || group->max_client_disconnect);
-  return !may_go_on;
 }
 
 }  // namespace drover::sched
