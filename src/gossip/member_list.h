@@ -46,7 +46,8 @@ struct options {
 };
 
 struct join_result {
-  size_t joined = 0;                                          // addresses that answered with their state
+  size_t joined = 0;                                          // addresses of others that answered with their state
+  size_t self = 0;                                            // addresses that are this very server
   std::vector<std::pair<std::string, error>> failures{};      // address -> why not
 };
 
