@@ -164,7 +164,7 @@ TEST(Wire, ASlowReaderOfAStreamHoldsOnlyItsWriter) {
     auto before = numbers_written();
     for (int i = 0; i < 500; ++i) must(co_await call<schema::generic_response>(*through, "Test.Answer", request));
     EXPECT_EQ(numbers_written(), before);
-    for (int i = 0; i < 40'000; ++i) EXPECT_EQ(must(co_await stream->read()), text_message(std::to_string(i)));
+    for (int i = 0; i < 60'000; ++i) EXPECT_EQ(must(co_await stream->read()), text_message(std::to_string(i)));
     EXPECT_GT(numbers_written(), before);
     // Leaving it stops the handler.
     auto running = w.server->stats().streams;
