@@ -65,19 +65,24 @@ class call_stream {
   awaitable<result<>> run(const method_table::method* method, std::shared_ptr<void> request, schema::record_slot response);
   awaitable<void> refuse(uint64_t seq, std::string name, error why);
   awaitable<void> send(std::string frame);
+  void answered() {
+    --unanswered_;
+    answered_.notify_one();
+  }
 
   const serving& with_;
   net::byte_stream& stream_;
   object_reader reader_;
   std::string unsent_;
   bool sending_ = false;
-  net::event handled_;
+  size_t unanswered_ = 0;
+  net::event answered_;
   net::task_scope handlers_;
 };
 
 awaitable<result<>> call_stream::read_requests() {
   for (;;) {
-    while (handlers_.size() >= calls_per_stream_max) co_await handled_.wait();
+    while (unanswered_ >= calls_per_stream_max) co_await answered_.wait();
     CO_TRY_ASSIGN(bool more, co_await read_request());
     if (!more) co_return result<>{};
   }
@@ -90,6 +95,7 @@ awaitable<result<bool>> call_stream::read_request() {
   CO_TRY(codec::from_msgpack(*head, schema::slot(header)));
   CO_TRY_ASSIGN(auto body, co_await reader_.next(body_bytes_max));
   if (!body) co_return fail(errc::closed, "the stream ended before the body of a request");
+  ++unanswered_;
   const auto* method = with_.table.find(header.service_method);
   if (method == nullptr) {
     handlers_.spawn(refuse(header.seq, header.service_method, unknown_method(with_.table, header.service_method)));
@@ -107,7 +113,7 @@ awaitable<result<bool>> call_stream::read_request() {
 
 awaitable<void> call_stream::refuse(uint64_t seq, std::string name, error why) {
   co_await send(error_frame(seq, std::move(name), why));
-  handled_.notify_one();
+  answered();
 }
 
 // What a handler throws is its error, except that its task was cancelled.
@@ -133,7 +139,7 @@ awaitable<void> call_stream::handle(const method_table::method* method, uint64_t
   }
   response.reset();
   co_await send(std::move(frame));
-  handled_.notify_one();
+  answered();
 }
 
 // One writes for all. When the stream breaks, reading tells.
