@@ -1,5 +1,7 @@
 """Looking into a running allocation: logs, files, commands inside, signals, restarts; with both drivers."""
 import os
+import socket
+import struct
 
 import pytest
 
@@ -90,6 +92,34 @@ def test_logs_over_http(task):
     assert answer.status == 200 and answer.text.startswith(f"started-{task.alloc_id}")
     missing = task.http("GET", f"/v1/client/fs/logs/{task.alloc_id}?task=nope&type=stdout&plain=true")
     assert missing.status in (400, 404) and "nope" in missing.text, missing
+
+
+def leave_a_stream(task, path):
+    """Closes with a reset after the head and some bytes: what the agent sends next fails instead of being buffered."""
+    gone = socket.create_connection(("127.0.0.1", task.port), timeout=harness.DEADLINE)
+    gone.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    gone.sendall(f"GET /v1/client/fs/{path} HTTP/1.1\r\nHost: drover\r\n\r\n".encode())
+    received = b""
+    while b"\r\n\r\n" not in received or len(received.partition(b"\r\n\r\n")[2]) < 10:
+        received += gone.recv(4096)
+    gone.close()
+    assert received.startswith(b"HTTP/1.1 200 "), received
+
+
+def test_clients_that_leave_their_streams(task):
+    """Heads were sent, the rest cannot be: nothing more is said to these clients, and the agent goes on."""
+    for path in ("logs/{}?task=main&type=stdout&follow=true", "logs/{}?task=main&type=stdout&follow=true&plain=true", "stream/{}?path=alloc/logs/main.stdout.0&follow=true"):
+        leave_a_stream(task, path.format(task.alloc_id))
+    # More than the connection takes at once: the agent waits to write when the client goes.
+    task.ok("alloc", "exec", "-i=false", "-t=false", task.alloc_id, "/bin/sh", "-c", "truncate -s 64M $NOMAD_ALLOC_DIR/data/large")
+    for path in ("cat/{}?path=alloc/data/large", "readat/{}?path=alloc/data/large&offset=0&limit=60000000", "stream/{}?path=alloc/data/large"):
+        leave_a_stream(task, path.format(task.alloc_id))
+    # Two ticks later there was something to send to each of them.
+    with task.follow("alloc", "logs", "-f", "-tail", "-n", "1", task.alloc_id) as logs:
+        first = int(logs.read_until(r"tick (\d+)\n").group(1))
+        logs.read_until(f"tick {first + 2}\n")
+    assert task.http("GET", "/v1/agent/self").status == 200
+    assert task.process.poll() is None
 
 
 def test_files(task):
