@@ -111,9 +111,9 @@ awaitable<bool> bootstrapper::attempt() {
     exists = true;
     bool only_begun = found.last_index == 1 && found.leader_id.empty();
     if (only_begun && std::ranges::find(found.members, context_.server_id) != found.members.end()) {
-      logger_.info("taking the first configuration that another server has", {{"server", each.from.name}});
-      auto written = co_await write(found.members, false);
-      if (written) co_return false;
+      if (co_await write(found.members, false))
+        logger_.info("took the first configuration that another server has", {{"server", each.from.name}});
+      if (has_log()) co_return false;
     }
   }
   if (exists) {
