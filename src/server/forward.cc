@@ -47,8 +47,8 @@ error explained(const server_address& to, error e) {
 
 }  // namespace
 
-forwarder::forwarder(server_context& context, server_links& links)
-    : context_(context), links_(links), check_(context, links), scope_(context.loop, context.logger) {
+forwarder::forwarder(server_context& context, server_links& links, duration hold)
+    : context_(context), links_(links), hold_(hold), check_(context, links), scope_(context.loop, context.logger) {
   scope_.spawn(follow_leadership());
 }
 
@@ -94,7 +94,7 @@ std::optional<server_address> forwarder::leader() const {
 }
 
 net::awaitable<result<place>> forwarder::to_leader(routed_request r) {
-  auto give_up = net::after(rpc_hold_timeout);
+  auto give_up = net::after(hold_);
   for (;;) {
     if (context_.is_leader) {
       if (!r.is_read || co_await check_.confirm()) co_return place::here;
@@ -113,13 +113,13 @@ net::awaitable<result<place>> forwarder::to_leader(routed_request r) {
 
 // Waits until somebody else leads, or for a moment.
 net::awaitable<void> forwarder::look_again(net::time_point give_up) {
-  auto part = rpc_hold_timeout / hold_jitter_fraction;
-  auto moment = milliseconds(20) + duration(static_cast<int64_t>(context_.random.below(static_cast<uint64_t>(part.ns))));
+  auto part = hold_ / hold_jitter_fraction;
+  auto moment = std::min(milliseconds(20), part) + duration(static_cast<int64_t>(context_.random.below(static_cast<uint64_t>(part.ns))));
   co_await context_.leadership_changed.wait(std::min(give_up, net::after(moment)));
 }
 
 net::awaitable<result<>> forwarder::catch_up(uint64_t index) {
-  auto give_up = net::after(rpc_hold_timeout);
+  auto give_up = net::after(hold_);
   while (context_.store.current().index() < index) {
     // This server's state has to grow; any change tells.
     net::remote_event changed(context_.loop);

@@ -19,6 +19,7 @@
 #include "schema/common.h"
 #include "server/context.h"
 #include "server/leader_check.h"
+#include "server/limits.h"
 #include "server/server_links.h"
 
 namespace drover::server {
@@ -51,7 +52,8 @@ routed_request route_of(std::string_view method, const Request& request, schema:
 
 class forwarder {
  public:
-  forwarder(server_context& context, server_links& links);
+  // A request waits `hold` for a leader.
+  forwarder(server_context& context, server_links& links, duration hold = rpc_hold_timeout);
 
   bool is_own(const std::string& region) const { return region.empty() || region == context_.options.region; }
   // This server leads that region, and is alone in it.
@@ -83,6 +85,7 @@ class forwarder {
 
   server_context& context_;
   server_links& links_;
+  duration hold_;
   leader_check check_;
   std::list<std::function<void()>> held_;
   net::task_scope scope_;

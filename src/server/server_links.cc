@@ -59,7 +59,7 @@ void server_links::note(link& l, const result<>& outcome) {
 net::awaitable<void> server_links::ping_once(std::shared_ptr<link> l) {
   auto through = options_.dial(l->to.address, l->to.region);
   auto answer = co_await net::with_deadline(rpc::call<schema::generic_response>(*through, "Status.Ping", schema::generic_request()),
-                                            net::after(ping_timeout));
+                                            net::after(options_.ping_timeout));
   // Also one that does not know the method is there.
   bool there = answer || (answer.error().code() != errc::closed && answer.error().code() != errc::timeout &&
                           answer.error().code() != errc::unavailable && answer.error().code() != errc::cancelled &&
@@ -77,7 +77,7 @@ net::awaitable<result<>> server_links::ping(std::shared_ptr<link> l) {
     scope_.spawn(ping_once(l));
   }
   while (l->pinging)
-    if (!co_await l->ping_done.wait(net::after(ping_timeout * 2))) break;
+    if (!co_await l->ping_done.wait(net::after(options_.ping_timeout * 2))) break;
   if (l->answered >= asked) co_return result<>{};
   co_return fail(errc::unavailable, "the server at {} does not answer", l->to.address);
 }
@@ -108,7 +108,7 @@ net::awaitable<result<server_address>> server_links::first_of(std::vector<server
   if (candidates.size() > raced_links_max) candidates.resize(raced_links_max);
   state->running = candidates.size();
   for (auto& each : candidates) scope_.spawn(run(this, state, each));
-  auto deadline = net::after(ping_timeout * 2);
+  auto deadline = net::after(options_.ping_timeout * 2);
   while (!state->winner && state->running > 0)
     if (!co_await state->changed.wait(deadline)) break;
   if (state->winner) co_return *state->winner;
@@ -119,9 +119,9 @@ net::awaitable<result<server_address>> server_links::first_of(std::vector<server
 net::awaitable<void> server_links::watch(std::shared_ptr<link> l) {
   int missed = 0;
   while (l->calls > 0) {
-    co_await net::sleep_for(link_watch_interval);
+    co_await net::sleep_for(options_.watch_interval);
     if (l->calls == 0) break;
-    if (is_within(l->answered, link_watch_interval) || co_await ping(l)) {
+    if (is_within(l->answered, options_.watch_interval) || co_await ping(l)) {
       missed = 0;
       continue;
     }

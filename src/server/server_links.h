@@ -16,6 +16,7 @@
 #include "net/event.h"
 #include "net/task_scope.h"
 #include "rpc/channel.h"
+#include "server/limits.h"
 
 namespace drover::server {
 
@@ -29,6 +30,8 @@ struct server_links_options {
   std::function<std::shared_ptr<rpc::channel>(const std::string& address, const std::string& region)> dial;
   // Ends the session to `address`; calls under way fail.
   std::function<void(const std::string& address)> drop;
+  duration ping_timeout = server::ping_timeout;
+  duration watch_interval = link_watch_interval;
 };
 
 class server_links {
