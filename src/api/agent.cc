@@ -50,12 +50,18 @@ value raft_stats(const call& c) {
                 {"state", c.with.server->is_leader() ? "Leader" : "Follower"}});
 }
 
+// Those it found in the network, or this agent's own.
+std::vector<std::string> servers_of_client(const call& c) {
+  auto known = c.with.client->known_servers();
+  return known.empty() ? c.with.server_addresses : known;
+}
+
 value stats_of(const call& c) {
   value::object out;
   if (c.with.client != nullptr)
     out.append("client", texts({{"node_id", c.with.client->node_id()},
                                 {"num_allocations", fmt::format("{}", c.with.client->running_allocations())},
-                                {"known_servers", join(c.with.server_addresses, ",")}}));
+                                {"known_servers", join(servers_of_client(c), ",")}}));
   if (c.with.server != nullptr) {
     out.append("nomad", server_stats(c));
     out.append("raft", raft_stats(c));
@@ -118,16 +124,17 @@ awaitable<result<reply>> health(call& c) {
 
 awaitable<result<reply>> known_servers(call& c) {
   if (c.with.client == nullptr) co_return fail(errc::unsupported, "this agent runs no client");
-  co_return json_reply(c, schema::view(c.with.server_addresses));
+  auto known = servers_of_client(c);
+  co_return json_reply(c, schema::view(known));
 }
 
-awaitable<result<reply>> join_servers(call& c) {
-  if (c.with.server == nullptr) co_return fail(errc::unsupported, "this agent runs no server");
-  if (c.request.query.get_all("address").empty()) co_return fail(errc::invalid, "missing address to join");
-  value::object out;
-  out.append("error", "joining servers is not supported yet: this server is a cluster of its own");
-  out.append("num_joined", 0);
-  co_return value_reply(c, value(std::move(out)));
+awaitable<result<reply>> set_servers(call& c) {
+  if (c.with.client == nullptr) co_return fail(errc::unsupported, "this agent runs no client");
+  std::vector<std::string> addresses;
+  for (auto address : c.request.query.get_all("address")) addresses.emplace_back(address);
+  if (addresses.empty()) co_return fail(errc::invalid, "missing server address");
+  CO_TRY(co_await c.with.client->set_servers(std::move(addresses)));
+  co_return empty_reply();
 }
 
 awaitable<result<reply>> schedulers(call& c) {
@@ -183,7 +190,7 @@ void add_agent_routes(std::vector<route>& t) {
     {.methods = "GET", .path = "/v1/agent/members", .acl = "node:read", .flags = of_agent, .handle = &members},
     {.methods = "GET", .path = "/v1/agent/health", .acl = "", .flags = of_agent, .handle = &health},
     {.methods = "GET", .path = "/v1/agent/servers", .acl = "agent:read", .flags = of_agent, .handle = &known_servers},
-    {.methods = "POST PUT", .path = "/v1/agent/join", .acl = "", .flags = of_agent, .handle = &join_servers},
+    {.methods = "POST PUT", .path = "/v1/agent/servers", .acl = "agent:write", .flags = of_agent, .handle = &set_servers},
     {.methods = "GET", .path = "/v1/agent/schedulers", .acl = "agent:read", .flags = of_agent, .handle = &schedulers},
     {.methods = "GET", .path = "/v1/agent/schedulers/config", .acl = "agent:read", .flags = of_agent, .handle = &schedulers_config},
     {.methods = "GET", .path = "/v1/agent/monitor", .acl = "agent:read", .flags = of_agent | streaming, .handle = &monitor},

@@ -119,6 +119,9 @@ void alloc_runner::update(schema::ref<schema::allocation> alloc) {
   if (auto stored = node_.db.put_alloc(*alloc_); !stored)
     logger_.error("cannot store an allocation", {{"alloc_id", id()}, {"error", stored.error().text()}});
   for (auto& task : tasks_) task->update();
+  // The scheduler compares the time of this event with the time when the servers lost sight of the node.
+  if (alloc_->client_status == "unknown" && !server_stops(*alloc_))
+    for (auto& task : tasks_) task->add_event(events::reconnected(wall_now()));
   if (server_stops(*alloc_)) {
     if (!was_stopped || !stopping_) stop_tasks(alloc_->desired_transition.no_shutdown_delay.value_or(false), false);
     return;
@@ -169,6 +172,10 @@ void alloc_runner::stop_tasks(bool no_shutdown_delay, bool also_poststop) {
   if (tasks_done()) return;
   if (!stopping_ || also_poststop) scope_.spawn(&alloc_runner::kill_all, this, no_shutdown_delay, also_poststop);
   stopping_ = true;
+}
+
+void alloc_runner::servers_known() {
+  for (auto& task : tasks_) task->servers_known();
 }
 
 void alloc_runner::kill_tasks() { stop_tasks(false, false); }

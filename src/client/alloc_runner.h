@@ -34,6 +34,8 @@ class alloc_runner : public task_owner {
   awaitable<result<>> destroy();
   // Ends the tasks for a reason of this node: contact to the servers was lost for too long.
   void kill_tasks();
+  // Tasks that waited for the servers' word may run.
+  void servers_known();
 
   const std::string& id() const { return alloc_->id; }
   // What is reported to the servers.

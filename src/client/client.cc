@@ -46,8 +46,9 @@ bool runnable(const schema::allocation& a) {
 }
 }  // namespace
 
-client::state::state(client_options o, rpc::channel& s, net::loop& l)
+client::state::state(client_options o, std::unique_ptr<server_channel> own, rpc::channel& s, net::loop& l)
     : options(std::move(o)),
+      remote(std::move(own)),
       servers(s),
       loop(l),
       logger("client"),
@@ -55,6 +56,7 @@ client::state::state(client_options o, rpc::channel& s, net::loop& l)
       state_dir(options.state_dir.empty() ? options.data_dir + "/client" : options.state_dir),
       alloc_root(options.alloc_dir.empty() ? options.data_dir + "/alloc" : options.alloc_dir),
       control_root(state_dir + "/shim"),
+      began(machine_now()),
       scope(l, logger) {}
 
 result<> client::state::open() {
@@ -64,6 +66,7 @@ result<> client::state::open() {
     if (auto made = make_directories(dir, 0700); !made) return wrap(made.error(), "preparing the node agent's state directory");
   if (auto made = make_directories(alloc_root, 0711); !made) return wrap(made.error(), "preparing the allocation directory");
   TRY_ASSIGN(db, state_db::open(state_dir + "/state.db"));
+  TRY(load_servers());
   TRY(make_shim_services());
   drivers = std::make_unique<driver_registry>(options, *shims);
   TRY(make_node());
@@ -130,10 +133,17 @@ void client::state::make_runner_context() {
                                      [this](const std::string& id) {
                                        auto it = runners.find(id);
                                        return it == runners.end() ? nullptr : it->second;
-                                     }});
+                                     },
+                                 .servers_known = [this] { return watcher->contacted().is_set(); }});
   watcher->known = [this] { return known(); };
   watcher->apply = [this](alloc_changes changes) { apply(std::move(changes)); };
-  link->on_failure = [this] { check_disconnect(); };
+  // What this node ended and forgot may run again in the eyes of servers with an older state, and they may not know what it reported.
+  watcher->history_changed = [this] {
+    ignored.clear();
+    push_all();
+  };
+  link->on_answer = [this](const schema::node_update_response& reply) { heard(reply); };
+  link->cluster_nodes = std::max<int64_t>(1, stored_nodes);
 }
 
 result<> client::state::restore() {
@@ -165,7 +175,10 @@ void client::state::apply(alloc_changes changes) {
   }
   for (auto& alloc : changes.pulled) {
     if (auto it = runners.find(alloc->id); it != runners.end()) {
-      if (alloc->job) it->second->update(alloc);
+      if (!alloc->job) continue;
+      it->second->update(alloc);
+      // The servers think otherwise, as after they took this node for lost, or lost a report themselves.
+      if (alloc->client_status != it->second->client_status()) pusher->push(it->second->report(), true);
       continue;
     }
     if (leaving.contains(alloc->id)) continue;
@@ -179,8 +192,10 @@ void client::state::apply(alloc_changes changes) {
     }
     add_runner(alloc, std::nullopt);
     runners[alloc->id]->start();
+    if (last_contact && disconnect_limit(runners[alloc->id]->group())) save_contact();
   }
   garbage.notify_all();
+  contact_changed.notify_all();
 }
 
 net::awaitable<void> client::state::remove_runner(std::string id) {
@@ -193,18 +208,8 @@ net::awaitable<void> client::state::remove_runner(std::string id) {
   leaving.erase(id);
 }
 
-// Groups that ask for it are stopped when the servers were out of reach for so long.
-void client::state::check_disconnect() {
-  if (link->last_contact() == net::time_point::min()) return;
-  auto away = net::now() - link->last_contact();
-  for (auto& [id, runner] : runners) {
-    auto& group = runner->group();
-    auto limit = group.stop_after_client_disconnect;
-    if (group.disconnect && group.disconnect->stop_on_client_after) limit = group.disconnect->stop_on_client_after;
-    if (!limit || limit->ns <= 0 || away < std::chrono::nanoseconds(limit->ns) || runner->tasks_done()) continue;
-    logger.info("stopping an allocation: no contact to the servers", {{"alloc_id", id}});
-    runner->kill_tasks();
-  }
+void client::state::push_all() {
+  for (auto& [id, runner] : runners) pusher->push(runner->report(), true);
 }
 
 // ---- client ----
@@ -213,7 +218,16 @@ client::client(std::unique_ptr<state> s) : state_(std::move(s)) {}
 client::~client() = default;
 
 result<std::unique_ptr<client>> client::create(client_options options, rpc::channel& servers, net::loop& loop) {
-  auto s = std::make_unique<state>(std::move(options), servers, loop);
+  auto s = std::make_unique<state>(std::move(options), nullptr, servers, loop);
+  TRY(s->open());
+  s->methods = std::make_unique<endpoints>(*s);
+  return std::unique_ptr<client>(new client(std::move(s)));
+}
+
+result<std::unique_ptr<client>> client::create(client_options options, dial_function dial, net::loop& loop) {
+  auto own = std::make_unique<server_channel>(server_channel_options{.datacenter = options.datacenter, .dial = std::move(dial)}, log::logger("client.servers"));
+  auto& way = *own;
+  auto s = std::make_unique<state>(std::move(options), std::move(own), way, loop);
   TRY(s->open());
   s->methods = std::make_unique<endpoints>(*s);
   return std::unique_ptr<client>(new client(std::move(s)));
@@ -227,6 +241,11 @@ void client::start() {
   s.scope.spawn(&alloc_watcher::run, s.watcher.get());
   s.scope.spawn(&status_pusher::run, s.pusher.get());
   s.scope.spawn(&state::collect_garbage_regularly, &s);
+  s.scope.spawn(&state::stop_when_disconnected, &s);
+  s.scope.spawn(&state::wake_restored, &s);
+  if (!s.remote) return;
+  s.scope.spawn(&server_channel::rebalance_regularly, s.remote.get());
+  s.scope.spawn(&state::join, &s);
 }
 
 net::awaitable<void> client::stop() {
@@ -237,11 +256,27 @@ net::awaitable<void> client::stop() {
   if (s.options.dev_mode)
     for (auto& [id, runner] : s.runners) co_await runner->kill_and_wait();
   co_await s.scope.stop();
-  co_await s.pusher->flush();
+  co_await net::with_deadline(s.last_report(), net::after(limits::last_report));
+  if (s.remote) s.remote->close();
   for (auto& [id, runner] : s.runners) co_await runner->stop();
   for (auto& [id, runner] : s.leaving) co_await runner->stop();
 }
 
+net::awaitable<void> client::state::wake_restored() {
+  co_await watcher->contacted().wait();
+  for (auto& [id, runner] : runners) runner->servers_known();
+}
+
+net::awaitable<result<>> client::state::last_report() {
+  co_await pusher->flush();
+  co_return result<>{};
+}
+
+net::awaitable<result<>> client::drain_for_shutdown() { co_return co_await state_->drain(); }
+void client::on_fatal(std::function<void(error)> function) { state_->fatal = std::move(function); }
+rpc::channel& client::servers() const { return state_->servers; }
+std::vector<std::string> client::known_servers() const { return state_->remote ? state_->remote->servers().shown() : std::vector<std::string>{}; }
+net::awaitable<result<>> client::set_servers(std::vector<std::string> addresses) { co_return co_await state_->set_servers(std::move(addresses)); }
 void client::register_methods(rpc::method_table& table) { state_->methods->add_to(table); }
 const std::string& client::node_id() const { return state_->link->node()->id; }
 const std::string& client::secret_id() const { return state_->link->node()->secret_id; }

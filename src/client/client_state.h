@@ -9,6 +9,7 @@
 #include "client/alloc_runner.h"
 #include "client/alloc_watcher.h"
 #include "client/client.h"
+#include "client/contact.h"
 #include "client/driver/registry.h"
 #include "client/host_stats.h"
 #include "client/endpoint/endpoint.h"
@@ -22,7 +23,8 @@
 namespace drover::client {
 
 struct client::state {
-  state(client_options o, rpc::channel& servers, net::loop& l);
+  // `own`: the way to servers elsewhere, which is then `servers`; null when the servers are in this process.
+  state(client_options o, std::unique_ptr<server_channel> own, rpc::channel& servers, net::loop& l);
 
   result<> open();
   result<> make_shim_services();
@@ -34,13 +36,28 @@ struct client::state {
   void add_runner(schema::ref<schema::allocation> alloc, std::optional<stored_alloc> stored);
   net::awaitable<void> remove_runner(std::string id);
   std::map<std::string, uint64_t> known() const;
-  void check_disconnect();
+  void push_all();
+  // Lets restored allocations run whose tasks were lost: the servers have said what shall run here.
+  net::awaitable<void> wake_restored();
+  net::awaitable<result<>> last_report();
+
+  // client_servers.cc: where the servers are, and what happens without them.
+  result<> load_servers();
+  void heard(const schema::node_update_response& reply);
+  void save_contact();
+  net::awaitable<void> join();
+  net::awaitable<void> stop_when_disconnected();
+  std::optional<duration> stop_disconnected();
+  net::awaitable<result<>> set_servers(std::vector<std::string> addresses);
+  net::awaitable<result<>> drain();
+  net::awaitable<result<>> wait_drained(duration deadline);
 
   net::awaitable<void> collect_garbage_regularly();
   // Removes the oldest ended allocations while there are too many or the disk is too full; all of them when `all`.
   net::awaitable<void> collect_garbage(bool all);
 
   client_options options;
+  std::unique_ptr<server_channel> remote;
   rpc::channel& servers;
   net::loop& loop;
   log::logger logger;
@@ -63,6 +80,12 @@ struct client::state {
   std::unique_ptr<endpoints> methods;
   host_stats_reader host_stats;
   net::event garbage;
+  std::function<void(error)> fatal;
+  std::optional<machine_instant> last_contact;
+  machine_instant began;
+  int64_t stored_nodes = 0;
+  // Contact, or an allocation that depends on it, is new.
+  net::event contact_changed;
   net::task_scope scope;
 };
 

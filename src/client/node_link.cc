@@ -2,7 +2,6 @@
 
 #include "client/limits.h"
 #include "client/retry.h"
-#include "schema/node_rpc.h"
 
 namespace drover::client {
 
@@ -15,23 +14,43 @@ void node_link::set_node(schema::ref<schema::node> node) {
   changed_.notify_all();
 }
 
-void node_link::took(duration ttl) {
-  last_contact_ = net::now();
-  if (ttl.ns > 0) ttl_ = ttl;
+void node_link::hurry() { changed_.notify_all(); }
+
+duration node_link::retry_max() const { return retry_limit(cluster_nodes); }
+
+net::awaitable<void> node_link::wait_for_servers(duration at_most) { co_await back_.wait(net::after(at_most)); }
+
+void node_link::took(const schema::node_update_response& reply) {
+  if (reply.heartbeat_ttl.ns > 0) ttl_ = reply.heartbeat_ttl;
+  if (reply.num_nodes > 0) cluster_nodes = reply.num_nodes;
+  if (away_ || refused_) back_.notify_all();
+  away_ = refused_ = false;
+  if (on_answer) on_answer(reply);
+}
+
+net::awaitable<result<schema::node_update_response>> node_link::send_registration(schema::ref<schema::node> node) {
+  schema::node_register_request request;
+  request.region = region_;
+  request.auth_token = node->secret_id;
+  request.node = std::move(node);
+  co_return co_await rpc::call<schema::node_update_response>(servers_, "Node.Register", std::move(request));
 }
 
 net::awaitable<result<>> node_link::register_node() {
-  schema::node_register_request request;
-  request.region = region_;
-  request.auth_token = node_->secret_id;
-  request.node = node_;
   auto sent = node_;
-  auto reply = co_await rpc::call<schema::node_update_response>(servers_, "Node.Register", std::move(request));
+  auto reply = co_await send_registration(sent);
   if (!reply) co_return fail(reply.error());
-  took(reply->heartbeat_ttl);
   registered_ = sent == node_;
+  took(*reply);
   logger_.info("node registration complete");
   co_return result<>{};
+}
+
+net::awaitable<result<uint64_t>> node_link::confirm() {
+  auto reply = co_await send_registration(node_);
+  if (!reply) co_return fail(reply.error());
+  took(*reply);
+  co_return reply->index;
 }
 
 net::awaitable<result<>> node_link::heartbeat() {
@@ -46,9 +65,23 @@ net::awaitable<result<>> node_link::heartbeat() {
     if (reply.error().text().find("node not found") != std::string::npos) registered_ = false;
     co_return fail(reply.error());
   }
-  took(reply->heartbeat_ttl);
+  took(*reply);
   ready_.set();
   co_return result<>{};
+}
+
+// How long to wait now.
+duration node_link::note_failure(const error& e, bool beat, duration retry) {
+  away_ = true;
+  if (e.code() != errc::permission_denied) {
+    logger_.warn(beat ? "error heartbeating" : "error registering", {{"error", e.text()}});
+    return retry;
+  }
+  if (!refused_)
+    logger_.error("the servers refuse this node: is there another one with its id, or was its secret-id file lost? Its tasks run on",
+                  {{"node_id", node_->id}, {"error", e.text()}});
+  refused_ = true;
+  return with_jitter(limits::refused_retry);
 }
 
 net::awaitable<void> node_link::run() {
@@ -58,15 +91,16 @@ net::awaitable<void> node_link::run() {
     auto done = beat ? co_await heartbeat() : co_await register_node();
     if (!done) {
       if (done.error().code() == errc::cancelled) co_return;
-      logger_.warn(beat ? "error heartbeating" : "error registering", {{"error", done.error().text()}});
-      if (on_failure) on_failure();
-      co_await changed_.wait(net::after(retry.next()));
+      co_await changed_.wait(net::after(note_failure(done.error(), beat, retry.next(retry_max()))));
       continue;
     }
+    // A heartbeat follows each registration at once: it makes the node ready. Until then nothing has succeeded: a server that forgets the node
+    // each time is not asked ever faster.
+    if (!beat) continue;
     retry.succeeded();
-    // A heartbeat follows each registration at once: it makes the node ready.
-    if (!beat || !registered_) continue;
-    co_await changed_.wait(net::after(ttl_));
+    if (!registered_) continue;
+    // Never later than the servers asked, and not in step with others.
+    co_await changed_.wait(net::after(ttl_ - duration(static_cast<int64_t>(static_cast<double>(ttl_.ns) * 0.1 * random_unit()))));
   }
 }
 
@@ -93,7 +127,7 @@ net::awaitable<void> node_link::send_events() {
       continue;
     }
     logger_.warn("cannot report node events", {{"error", sent.error().text()}});
-    co_await net::sleep_for(retry.next());
+    co_await wait_for_servers(retry.next(retry_max()));
   }
 }
 

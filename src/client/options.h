@@ -2,6 +2,7 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -24,6 +25,20 @@ struct gc_options {
   double inode_usage_threshold = 70;  // percent
   size_t max_allocs = 50;
   size_t parallel_destroys = 2;
+};
+
+// client.server_join: addresses are tried until one answers.
+struct join_options {
+  std::vector<std::string> retry_join;
+  // 0: for ever; otherwise the agent gives up after so many tries.
+  int64_t retry_max = 0;
+  duration retry_interval = seconds(30);
+};
+
+struct drain_options {
+  duration deadline = hours(1);
+  bool ignore_system_jobs = false;
+  bool force = false;
 };
 
 struct client_options {
@@ -58,6 +73,12 @@ struct client_options {
   // Plugin blocks by driver name: {"raw_exec": {"enabled": true}}.
   std::map<std::string, value> drivers;
   gc_options gc;
+
+  // Where servers are, for a client that has none in its own process: host, host:port, [v6]:port; 4647 is the usual port.
+  std::vector<std::string> servers;
+  join_options server_join;
+  // client::drain_for_shutdown() does as this says.
+  std::optional<drain_options> drain_on_shutdown;
 
   // `agent -dev`: loopback network, raw_exec on, tasks are killed when the agent stops cleanly.
   bool dev_mode = false;

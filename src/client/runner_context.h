@@ -36,6 +36,8 @@ struct runner_context {
   std::function<void(alloc_runner&, bool urgent)> changed;
   // Null when there is no such allocation on this node.
   std::function<std::shared_ptr<alloc_runner>(const std::string&)> find;
+  // The servers have said, since this agent began, what shall run here.
+  std::function<bool()> servers_known;
 };
 
 }  // namespace drover::client

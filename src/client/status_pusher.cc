@@ -67,7 +67,7 @@ net::awaitable<void> status_pusher::run() {
     // Everything that happens in the same moment goes along.
     co_await net::yield();
     if (co_await send()) retry.succeeded();
-    else co_await net::sleep_for(retry.next());
+    else co_await link_.wait_for_servers(retry.next(link_.retry_max()));
   }
 }
 

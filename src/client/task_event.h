@@ -42,6 +42,7 @@ task_event main_dead(timestamp now);
 task_event waiting_for_shutdown_delay(timestamp now, duration delay);
 task_event skipping_shutdown_delay(timestamp now);
 task_event failed_restoring(timestamp now);
+task_event reconnected(timestamp now);
 task_event alloc_unhealthy(timestamp now, std::string message);
 
 // Marks the event as the one that fails the task.

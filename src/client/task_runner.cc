@@ -55,7 +55,10 @@ task_runner::~task_runner() = default;
 
 const schema::task& task_runner::task() const { return find_task(owner_.group(), name_); }
 
-void task_runner::restore(stored_task stored) { stored_ = std::move(stored); }
+void task_runner::restore(stored_task stored) {
+  stored_ = std::move(stored);
+  restored_ = true;
+}
 
 void task_runner::start() {
   if (dead()) {
@@ -104,8 +107,10 @@ void task_runner::update() { tracker_.set_policy(policy_of(owner_, task())); }
 // ---- life ----
 
 awaitable<void> task_runner::run() {
-  if (stored_.state.state == "running") co_await reattach();
+  bool ran = stored_.state.state == "running";
+  if (ran) co_await reattach();
   else co_await release();
+  if (restored_ && !handle_) co_await await_servers(ran);
   if (!handle_ && !kill_requested_ && !co_await wait_turn()) {
     co_await finish();
     co_return;
@@ -160,6 +165,18 @@ awaitable<void> task_runner::reattach() {
   logger_.warn("task not found again", {{"alloc_id", owner_.alloc()->id}, {"task", name_}, {"error", found.error().text()}});
   stored_.handle.clear();
   set_state("pending", events::terminated(wall_now(), {.code = 0, .signal = 0, .oom_killed = false, .message = found.error().text()}));
+}
+
+// While this machine was away the servers may have replaced the allocation: it must not run twice. Then it starts without counting as a failure.
+awaitable<void> task_runner::await_servers(bool lost) {
+  if (lost) {
+    // Directories in memory are gone after a reboot.
+    auto built = owner_.dir().build_task(name_, task().resources ? task().resources->secrets_mb : 0);
+    if (!built) logger_.error("cannot rebuild a task's directory", {{"task", name_}, {"error", built.error().text()}});
+  }
+  if (kill_requested_ || node_.servers_known()) co_return;
+  if (lost) add_event(events::failed_restoring(wall_now()));
+  while (!kill_requested_ && !node_.servers_known()) co_await wake_.wait();
 }
 
 awaitable<run_outcome> task_runner::run_once() {

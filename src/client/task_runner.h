@@ -55,6 +55,8 @@ class task_runner {
   void fail_setup(schema::task_event why);
   // The job record changed in place.
   void update();
+  // A restored task that does not run any more may be started again.
+  void servers_known() { wake_.notify_all(); }
 
   const std::string& name() const { return name_; }
   const schema::task_state& state() const { return stored_.state; }
@@ -66,6 +68,7 @@ class task_runner {
   awaitable<void> run();
   awaitable<bool> wait_turn();
   awaitable<void> reattach();
+  awaitable<void> await_servers(bool lost);
   awaitable<run_outcome> run_once();
   awaitable<std::optional<run_outcome>> prepare();
   awaitable<std::optional<run_outcome>> launch();
@@ -101,6 +104,7 @@ class task_runner {
   std::vector<std::unique_ptr<task_hook>> hooks_;
   std::map<std::string, std::string> hook_env_, template_env_;
   stats_tracker stats_;
+  bool restored_ = false;
   bool kill_requested_ = false;
   bool restart_requested_ = false;
   // Notified when one of the requests above arrives.

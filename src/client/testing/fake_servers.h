@@ -57,7 +57,20 @@ class fake_servers {
   }
 
   uint64_t index = 10;
-  bool refuse = false;
+  bool refuse = false, refuse_registration = false;
+  // What refuse says.
+  error refusal{errc::unavailable, "No cluster leader"};
+  // The node was removed: its heartbeat fails until it registers again.
+  bool forgot_node = false;
+  // The index of a registration's write; 0: not told.
+  uint64_t register_index = 0;
+  // What registrations and heartbeats say beside.
+  schema::node_update_response said;
+  // The node's questions for its allocations.
+  std::vector<schema::node_specific_request> asked;
+  // Of allocations asked for, so many do not come back.
+  int withhold = 0;
+  std::vector<size_t> pulls;
   // Does not wait for news: what a server does that was restarted and knows less than it did.
   bool answers_at_once = false;
   int registrations = 0, heartbeats = 0, update_calls = 0, alloc_queries = 0;
@@ -74,20 +87,28 @@ class fake_servers {
 
   answer<schema::node_update_response> register_node(schema::node_register_request request) {
     ++registrations;
-    if (refuse) co_return fail(errc::unavailable, "No cluster leader");
+    updated.notify_all();
+    if (refuse || refuse_registration) co_return fail(refusal);
     node = request.node;
-    co_return schema::node_update_response{};
+    forgot_node = false;
+    auto out = said;
+    out.index = register_index;
+    co_return out;
   }
   answer<schema::node_update_response> heartbeat(schema::node_update_status_request) {
-    if (refuse) co_return fail(errc::unavailable, "No cluster leader");
+    if (refuse) co_return fail(refusal);
+    if (forgot_node) co_return fail(errc::not_found, "node not found");
     ++heartbeats;
-    schema::node_update_response out;
-    out.heartbeat_ttl = seconds(10);
+    updated.notify_all();
+    auto out = said;
+    if (out.heartbeat_ttl.ns == 0) out.heartbeat_ttl = seconds(10);
     co_return out;
   }
   answer<schema::node_client_allocs_response> client_allocs(schema::node_specific_request request) {
     ++alloc_queries;
+    asked.push_back(request);
     queried.notify_all();
+    if (refuse) co_return fail(refusal);
     auto until = net::after(request.max_query_time);
     while (!answers_at_once && index <= request.min_query_index)
       if (!co_await changed.wait(until)) break;
@@ -98,12 +119,15 @@ class fake_servers {
   }
   answer<schema::allocs_get_response> get_allocs(schema::allocs_get_request request) {
     schema::allocs_get_response out;
+    pulls.push_back(request.alloc_ids.size());
+    for (; withhold > 0 && !request.alloc_ids.empty(); --withhold) request.alloc_ids.pop_back();
     for (auto& id : request.alloc_ids)
       if (auto it = allocs.find(id); it != allocs.end()) out.allocs.push_back(it->second);
     co_return out;
   }
   answer<schema::generic_response> update_alloc(schema::alloc_update_request request) {
     ++update_calls;
+    if (refuse) co_return fail(refusal);
     for (auto& report : request.alloc) {
       reports[report->id] = report;
       auto entry = report->id + ":" + report->client_status;
