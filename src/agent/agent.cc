@@ -7,12 +7,15 @@
 
 #include "agent/options.h"
 #include "agent/process.h"
+#include "agent/tls.h"
 #include "api/http_api.h"
 #include "base/text.h"
 #include "codec/json.h"
 #include "env/clock.h"
 #include "net/blocking.h"
 #include "rpc/local.h"
+#include "rpc/pool.h"
+#include "rpc/wire_server.h"
 
 namespace drover::agent {
 namespace {
@@ -38,18 +41,27 @@ struct agent::parts {
   net::loop& loop;
   agent_config config;
   log::logger logger{"agent"};
-  std::unique_ptr<server::cluster_server> server;
+  std::unique_ptr<agent_tls> tls;
   // The methods of this agent's node and the way to them.
   rpc::method_table node_methods;
   std::unique_ptr<rpc::local_channel> node_channel;
+  // The way to other agents, and what the RPC port answers: the server's methods, once it has started.
+  std::unique_ptr<rpc::connection_pool> pool;
+  rpc::method_table served;
+  std::unique_ptr<rpc::wire_server> rpc_port;
+  std::unique_ptr<server::cluster_server> server;
   std::unique_ptr<client::client> client;
   std::unique_ptr<api::http_api> api;
   net::http_handler handle;
   std::unique_ptr<net::http_server> http;
   std::vector<std::string> http_addresses;
   std::function<result<>()> reload;
+  std::function<void(error)> fatal;
 
   result<> start();
+  result<> start_network();
+  result<> listen_rpc();
+  server::server_options server_options();
   result<> listen();
   result<> start_server();
   result<> start_client();
@@ -63,7 +75,9 @@ result<> agent::parts::start() {
   if (!config.consul.is_null()) logger.debug("the consul block is read and not used");
   if (!config.vault.is_null()) logger.debug("the vault block is read and not used");
   TRY(prepare_data_dir(config.data_dir));
+  TRY_ASSIGN(tls, agent_tls::create(config));
   TRY(listen());
+  TRY(start_network());
   TRY(start_server());
   TRY(start_client());
   api = std::make_unique<api::http_api>(services());
@@ -71,21 +85,71 @@ result<> agent::parts::start() {
   return {};
 }
 
+// What others call over our own connections are the methods of our node: that is how servers reach a node that can only dial out.
+result<> agent::parts::start_network() {
+  rpc::pool_options options;
+  options.serve = &node_methods;
+  options.tls = [this](const std::string& region) { return tls->outgoing(region); };
+  pool = std::make_unique<rpc::connection_pool>(loop, std::move(options));
+  return config.server.enabled ? listen_rpc() : result<>();
+}
+
+result<> agent::parts::listen_rpc() {
+  rpc::wire_server_options options;
+  options.table = &served;
+  options.limits.handshake_timeout = config.limits.rpc_handshake_timeout;
+  options.limits.connections_per_ip_max = static_cast<size_t>(std::max<int64_t>(config.limits.rpc_max_conns_per_client, 0));
+  if (config.tls.rpc) options.tls = [this] { return tls->incoming(); };
+  options.plain_allowed = tls->plain_rpc_allowed();
+  options.on_raft = [this](std::unique_ptr<net::byte_stream> stream) { server->accept_raft(std::move(stream)); };
+  rpc_port = std::make_unique<rpc::wire_server>(loop, std::move(options));
+  auto address = listen_address(config, &addresses_config::rpc);
+  TRY_ASSIGN(auto where, net::parse_endpoint(address));
+  auto bound = rpc_port->listen(where);
+  if (!bound)
+    return fail(errc::io, "the RPC port cannot listen on {}: {}; choose another with ports.rpc or addresses.rpc", address, bound.error().text());
+  if (config.ports.rpc == 0) config.ports.rpc = bound->port;
+  return {};
+}
+
+server::server_options agent::parts::server_options() {
+  auto o = server_options_of(config);
+  o.pool = pool.get();
+  o.on_fatal = [this](error e) {
+    if (fatal) fatal(std::move(e));
+  };
+  if (!config.tls.rpc) return o;
+  o.tls.raft_client = [this] { return tls->outgoing(config.region); };
+  o.tls.check_raft_peer = [this](const net::byte_stream& stream) -> result<> {
+    auto names = net::peer_names(stream);
+    return tls->may_speak_raft(names);
+  };
+  if (tls->verifies_names())
+    o.tls.is_server = [this](const std::string& name) { return tls->may_call_as_server(std::span(&name, 1)).has_value(); };
+  return o;
+}
+
 result<> agent::parts::start_server() {
   if (!config.server.enabled) return {};
-  server = std::make_unique<server::cluster_server>(loop, server_options_of(config));
+  server = std::make_unique<server::cluster_server>(loop, server_options());
   if (auto started = server->start(); !started) return wrap(started.error(), "starting the server");
+  served = server->methods();
   return {};
 }
 
 result<> agent::parts::start_client() {
   if (!config.client.enabled) return {};
-  auto made = client::client::create(client_options_of(config), server->channel(), loop);
+  auto dial = [this](const std::string& address) { return pool->to(address, config.region); };
+  auto made = server ? client::client::create(client_options_of(config), server->channel(), loop)
+                     : client::client::create(client_options_of(config), dial, loop);
   if (!made) return wrap(made.error(), "starting the client");
   client = std::move(*made);
   client->register_methods(node_methods);
   node_channel = std::make_unique<rpc::local_channel>(loop, node_methods);
-  server->connect_node(client->node_id(), *node_channel);
+  if (server) server->connect_node(client->node_id(), *node_channel);
+  client->on_fatal([this](error e) {
+    if (fatal) fatal(std::move(e));
+  });
   client->start();
   logger.info("started client", {{"node_id", client->node_id()}});
   return {};
@@ -111,7 +175,7 @@ api::services agent::parts::services() {
   with.datacenter = config.datacenter;
   with.node_name = config.name;
   with.server = server.get();
-  with.servers = server ? &server->channel() : nullptr;
+  with.servers = server ? &server->channel() : &client->servers();
   with.client = client.get();
   with.node = node_channel.get();
   if (server) with.server_addresses = {advertised_address(config, &addresses_config::rpc)};
@@ -130,6 +194,7 @@ api::services agent::parts::services() {
 result<> agent::parts::listen() {
   net::http_server_options options{.handler = [this](net::http_exchange& exchange) { return handle(exchange); }};
   options.limits.connections_per_ip_max = static_cast<size_t>(std::max<int64_t>(config.limits.http_max_conns_per_client, 0));
+  options.tls = tls->https();
   http = std::make_unique<net::http_server>(loop, std::move(options));
   for (const auto& address : http_listen_addresses(config)) {
     TRY_ASSIGN(auto where, net::parse_endpoint(address));
@@ -162,12 +227,27 @@ net::awaitable<void> agent::stop() {
   if (p.client) co_await p.client->stop();
   if (p.node_channel) co_await p.node_channel->stop();
   if (p.server && p.client) p.server->forget_node(p.client->node_id());
+  if (p.rpc_port) co_await p.rpc_port->stop();
   if (p.server) co_await p.server->stop();
+  if (p.pool) co_await p.pool->stop();
   if (p.config.data_dir_is_temporary) remove_temporary_directory(p.config.data_dir);
 }
 
+net::awaitable<void> agent::leave() {
+  auto& p = *parts_;
+  if (p.client)
+    if (auto drained = co_await p.client->drain_for_shutdown(); !drained)
+      p.logger.warn("this node was not drained", {{"error", drained.error().text()}});
+  if (p.server)
+    if (auto left = co_await p.server->leave(); !left) p.logger.warn("the server could not say that it leaves", {{"error", left.error().text()}});
+}
+
+void agent::on_fatal(std::function<void(error)> function) { parts_->fatal = std::move(function); }
+
 result<> agent::reload(const agent_config& fresh) {
   TRY_ASSIGN(auto options, log_options_of(fresh));
+  TRY(parts_->tls->reload(fresh));
+  parts_->http->set_tls(parts_->tls->https());
   log::set_level(options.level);
   parts_->config.log_level = fresh.log_level;
   return {};

@@ -25,7 +25,11 @@ class agent {
   agent& operator=(const agent&) = delete;
 
   net::awaitable<void> stop();
-  // Takes over what may change while running: the log level.
+  // Before stop(), when this agent goes for good: its node is drained if the configuration says so, its server leaves the cluster.
+  net::awaitable<void> leave();
+  // Called when the agent cannot do what it was told to and its process should end with an error.
+  void on_fatal(std::function<void(error)> function);
+  // Takes over what may change while running: the log level and the TLS files.
   result<> reload(const agent_config& fresh);
   // What POST /v1/agent/reload does; set by whoever knows where the configuration came from.
   void on_reload(std::function<result<>()> function);

@@ -55,13 +55,13 @@ net::awaitable<void> exit_at_second_signal(net::signal_set& signals) {
   }
 }
 
-// Until SIGINT or SIGTERM.
-net::awaitable<void> serve_signals(net::signal_set& signals, agent& running, const arguments& given, const log::logger& logger) {
+// Until SIGINT or SIGTERM, or until the agent cannot go on (it then sends itself one): which it was.
+net::awaitable<int> serve_signals(net::signal_set& signals, agent& running, const arguments& given, const log::logger& logger) {
   for (;;) {
     auto number = co_await signals.next();
     if (!number || *number != SIGHUP) {
       say(fmt::format("==> Caught signal: {}\n==> Gracefully shutting down agent...\n", number && *number == SIGINT ? "interrupt" : "terminated"));
-      co_return;
+      co_return number.value_or(SIGTERM);
     }
     say("==> Caught signal: hangup\n==> Reloading agent configuration...\n");
     notify_supervisor("RELOADING=1");
@@ -70,16 +70,27 @@ net::awaitable<void> serve_signals(net::signal_set& signals, agent& running, con
   }
 }
 
-net::awaitable<void> run(net::loop& loop, agent& running, const arguments& given) {
+bool leaves(const agent_config& config, int signal) { return signal == SIGINT ? config.leave_on_interrupt : config.leave_on_terminate; }
+
+// The exit code.
+net::awaitable<int> run(net::loop& loop, agent& running, const arguments& given) {
   net::signal_set signals(loop, {SIGINT, SIGTERM, SIGHUP});
   log::logger logger("agent");
+  bool failed = false;
+  running.on_fatal([&](error e) {
+    logger.error("the agent cannot go on", {{"error", e.text()}});
+    failed = true;
+    kill(getpid(), SIGTERM);
+  });
   notify_supervisor("READY=1");
-  co_await serve_signals(signals, running, given, logger);
+  int signal = co_await serve_signals(signals, running, given, logger);
   notify_supervisor("STOPPING=1");
   net::task_scope impatience(loop, logger);
   impatience.spawn(exit_at_second_signal(signals));
+  if (!failed && leaves(running.config(), signal)) co_await running.leave();
   co_await running.stop();
   co_await impatience.stop();
+  co_return failed ? 1 : 0;
 }
 
 int run_agent(const arguments& given) {
@@ -96,10 +107,10 @@ int run_agent(const arguments& given) {
   auto& running = **made;
   running.on_reload([&running, &given] { return reload(running, given); });
   say(banner(running.config(), running.http_addresses()));
-  net::run_to_completion(loop, run(loop, running, given));
+  int code = net::run_to_completion(loop, run(loop, running, given));
   made->reset();
   log::flush();
-  return 0;
+  return code;
 }
 
 }  // namespace

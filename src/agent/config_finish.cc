@@ -6,6 +6,7 @@
 
 #include "agent/address.h"
 #include "agent/config.h"
+#include "agent/tls.h"
 #include "agent/options.h"
 #include "agent/tls.h"
 #include "base/text.h"
@@ -90,8 +91,8 @@ result<> check_data_dir(const agent_config& config) {
 result<> check_server(const server_config& server) {
   if (server.raft_protocol != 3) return fail(errc::invalid, "server.raft_protocol is {}; only 3 is supported", server.raft_protocol);
   if (server.bootstrap_expect < 0) return fail(errc::invalid, "server.bootstrap_expect is {}; it must not be negative", server.bootstrap_expect);
-  if (server.enabled && server.bootstrap_expect > 1)
-    return fail(errc::unsupported, "server.bootstrap_expect is {}: clusters of several servers come with a later release; use 1", server.bootstrap_expect);
+  if (server.raft_multiplier < 1 || server.raft_multiplier > 10)
+    return fail(errc::invalid, "server.raft_multiplier is {}; it must be between 1 and 10", server.raft_multiplier);
   if (server.job_max_priority < 100 || server.job_max_priority > 32766)
     return fail(errc::invalid, "server.job_max_priority is {}; it must be between 100 and 32766", server.job_max_priority);
   if (server.job_default_priority < 1 || server.job_default_priority > server.job_max_priority)
@@ -138,14 +139,13 @@ std::vector<std::string> http_listen_addresses(const agent_config& config) {
 result<> finish(agent_config& config) {
   if (!config.server.enabled && !config.client.enabled)
     return fail(errc::invalid, "Must specify either server, client or dev mode for the agent.");
-  if (!config.server.enabled)
-    return fail(errc::unsupported, "a client without a server in the same process comes with a later release: enable server too");
   TRY(fill_name(config));
   TRY(expand_addresses(config));
   TRY(check_ports(config));
   TRY(check_data_dir(config));
   TRY(check_server(config.server));
   TRY(check_client(config.client));
+  TRY(check_tls(config.tls));
   TRY(check_tls(config.tls));
   TRY(log_options_of(config));
   return {};
@@ -157,16 +157,10 @@ std::vector<std::string> unused_settings(const agent_config& config) {
     if (set) out.push_back(std::move(sentence));
   };
   note(config.acl.enabled, "acl.enabled is set, but access control comes with a later release: every request is allowed");
-  note(config.tls.http, "tls.http is set, but the HTTP API speaks plain HTTP in this release");
-  note(config.tls.rpc, "tls.rpc is set, but there is no network RPC in this release");
-  note(!config.server.encrypt.empty(), "server.encrypt is set, but there is no gossip in this release");
-  const auto& join = config.server.server_join;
-  note(!join.start_join.empty() || !join.retry_join.empty() || !config.server.start_join.empty() || !config.server.retry_join.empty(),
-       "joining other servers is configured, but comes with a later release: this server is a cluster of its own");
-  note(!config.client.servers.empty() || !config.client.server_join.retry_join.empty(),
-       "client.servers is set, but a client uses the server of its own process in this release");
-  note(config.client.drain_on_shutdown.has_value(), "client.drain_on_shutdown is set, but draining at the end comes with a later release");
-  note(config.leave_on_interrupt || config.leave_on_terminate, "leave_on_interrupt and leave_on_terminate do nothing while a cluster has one server");
+  note(config.server.enabled && (!config.client.servers.empty() || !config.client.server_join.retry_join.empty()),
+       "client.servers is set, but a client uses the server of its own process");
+  note(config.server.enabled && config.server.bootstrap_expect > 1 && config.server.bootstrap_expect % 2 == 0,
+       fmt::format("server.bootstrap_expect is {}: an even number of servers survives no more losses than one server less", config.server.bootstrap_expect));
   note(config.enable_syslog, "enable_syslog is set, but logs go to the standard output and log_file only");
   note(!config.telemetry.statsd_address.empty() || !config.telemetry.statsite_address.empty() || !config.telemetry.datadog_address.empty(),
        "telemetry to statsd, statsite or datadog is configured, but only /v1/metrics exists in this release");

@@ -208,7 +208,7 @@ TEST(config, finish_refuses_what_cannot_run) {
       {[](auto& c) { c.bind_addr = "{{ GetInterfaceIP \"nope0\" }}"; }, "bind_addr"},
       {[](auto& c) { c.bind_addr = "{{ Magic }}"; }, "Magic"},
       {[](auto& c) { c.server.raft_protocol = 2; }, "raft_protocol"},
-      {[](auto& c) { c.server.bootstrap_expect = 3; }, "bootstrap_expect"},
+      {[](auto& c) { c.server.raft_multiplier = 11; }, "raft_multiplier"},
       {[](auto& c) { c.server.job_max_priority = 7; }, "job_max_priority"},
       {[](auto& c) { c.server.job_max_source_size = "lots"; }, "no size"},
       {[](auto& c) { c.server.enabled_schedulers = {"magic"}; }, "magic"},

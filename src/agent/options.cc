@@ -4,6 +4,7 @@
 #include <thread>
 
 #include "base/text.h"
+#include "net/stream.h"
 
 namespace drover::agent {
 namespace {
@@ -23,6 +24,42 @@ client::gc_options client_gc_of(const client_config& from) {
           .inode_usage_threshold = from.gc_inode_usage_threshold,
           .max_allocs = static_cast<size_t>(std::max<int64_t>(from.gc_max_allocs, 0)),
           .parallel_destroys = static_cast<size_t>(std::max<int64_t>(from.gc_parallel_destroys, 1))};
+}
+
+server::gossip_options gossip_options_of(const agent_config& config) {
+  server::gossip_options o;
+  auto bind = net::parse_endpoint(listen_address(config, &addresses_config::serf));
+  if (bind) {
+    o.bind_address = bind->host;
+    o.bind_port = bind->port;
+  }
+  auto advertise = net::parse_endpoint(advertised_address(config, &addresses_config::serf));
+  if (advertise) {
+    o.advertise_address = advertise->host;
+    o.advertise_port = advertise->port;
+  }
+  o.encrypt = config.server.encrypt;
+  return o;
+}
+
+// The server_join block, and the keys that did the same before there was one.
+void fill_join(server::server_options& o, const server_config& from) {
+  o.start_join = from.server_join.start_join;
+  o.start_join.insert(o.start_join.end(), from.start_join.begin(), from.start_join.end());
+  o.retry_join = from.server_join.retry_join;
+  o.retry_join.insert(o.retry_join.end(), from.retry_join.begin(), from.retry_join.end());
+  o.retry_max = static_cast<int>(from.server_join.retry_max > 0 ? from.server_join.retry_max : from.retry_max);
+  o.retry_interval = from.server_join.retry_join.empty() ? from.retry_interval : from.server_join.retry_interval;
+  o.rejoin_after_leave = from.rejoin_after_leave;
+}
+
+// For a client whose server is elsewhere.
+void fill_servers(client::client_options& o, const client_config& from) {
+  o.servers = from.servers;
+  o.servers.insert(o.servers.end(), from.server_join.start_join.begin(), from.server_join.start_join.end());
+  o.server_join = {.retry_join = from.server_join.retry_join, .retry_max = from.server_join.retry_max, .retry_interval = from.server_join.retry_interval};
+  if (const auto& drain = from.drain_on_shutdown)
+    o.drain_on_shutdown = client::drain_options{.deadline = drain->deadline, .ignore_system_jobs = drain->ignore_system_jobs, .force = drain->force};
 }
 
 }  // namespace
@@ -69,6 +106,10 @@ server::server_options server_options_of(const agent_config& config) {
   o.default_scheduler_config = from.default_scheduler_config;
   o.raft_snapshot_threshold = static_cast<uint32_t>(from.raft_snapshot_threshold);
   o.raft_trailing_logs = static_cast<uint32_t>(from.raft_trailing_logs);
+  o.raft_multiplier = static_cast<int>(std::clamp<int64_t>(from.raft_multiplier, 1, 10));
+  o.bootstrap_expect = static_cast<int>(from.bootstrap_expect);
+  o.gossip = gossip_options_of(config);
+  fill_join(o, from);
   return o;
 }
 
@@ -112,6 +153,7 @@ client::client_options client_options_of(const agent_config& config) {
   for (const auto& [name, each] : config.plugin) o.drivers[name] = each.config;
   o.gc = client_gc_of(from);
   o.dev_mode = config.dev_mode;
+  fill_servers(o, from);
   return o;
 }
 
