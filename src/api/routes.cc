@@ -11,7 +11,9 @@ std::span<const route> routes() {
     add_allocation_routes(t);
     add_node_routes(t);
     add_operator_routes(t);
+    add_autopilot_routes(t);
     add_agent_routes(t);
+    add_gossip_routes(t);
     add_client_routes(t);
     add_enterprise_routes(t);
     return t;

@@ -45,7 +45,7 @@ std::unexpected<error> refusal(int status, std::string_view body) {
 }
 
 api_answer answer_of(net::http_response response) {
-  api_answer out{.status = response.status, .body = std::move(response.body), .index = 0, .next_token = {}};
+  api_answer out{.status = response.status, .body = std::move(response.body), .index = 0, .next_token = {}, .headers = {}};
   if (auto text = response.headers.get("X-Nomad-Index")) out.index = parse_uint(*text).value_or(0);
   if (auto text = response.headers.get("X-Nomad-NextToken")) out.next_token = *text;
   return out;
@@ -55,6 +55,12 @@ api_answer answer_of(net::http_response response) {
 std::unexpected<error> unreachable(const api_request& request, const api_options& options, error cause) {
   auto code = cause.code();
   if (code != errc::unavailable && code != errc::io) return fail(std::move(cause));
+  auto text = cause.text();
+  if (text.find("TLS") != std::string::npos)
+    return fail(code,
+                "{}\n\nThe agent's certificate is checked with -ca-cert (NOMAD_CACERT) and -tls-server-name (NOMAD_TLS_SERVER_NAME); if the agent asks for "
+                "one, yours is shown with -client-cert and -client-key (NOMAD_CLIENT_CERT, NOMAD_CLIENT_KEY).",
+                text);
   return fail(code,
               "{} \"{}{}\": {}\n\nNo agent answers at {}. Is one running there? The address is set with -address or NOMAD_ADDR.",
               request.method == "GET" ? "Get" : request.method == "DELETE" ? "Delete" : "Put", options.address, request.path, replace_all(cause.text(), ": Connection refused", ": connect: connection refused"),
@@ -90,10 +96,16 @@ net::awaitable<result<api_answer>> exchange(api_client& api, api_request request
   CO_TRY_ASSIGN(auto* http, http_of(api));
   net::http_client_request wire{.method = request.method, .target = target_of(request, api.options()), .body = request.body};
   if (!request.body.empty()) wire.headers.add("Content-Type", "application/json");
+  for (const auto& [name, text] : request.headers) wire.headers.set(name, text);
   auto response = co_await http->request(std::move(wire));
   if (!response) co_return unreachable(request, api.options(), std::move(response).error());
-  if (response->status >= 400) co_return refusal(response->status, response->body);
-  co_return answer_of(*std::move(response));
+  if (response->status >= 400 && !request.any_status) co_return refusal(response->status, response->body);
+  std::vector<std::pair<std::string, std::string>> headers;
+  if (request.any_status)
+    for (const auto& [name, text] : response->headers.entries()) headers.emplace_back(name, text);
+  auto out = answer_of(*std::move(response));
+  out.headers = std::move(headers);
+  co_return out;
 }
 
 // Takes the next request that nobody has taken, until there is none.
@@ -134,9 +146,11 @@ result<> api_client::stream(api_request request, const std::function<bool(std::s
 
 net::awaitable<result<std::unique_ptr<net::http_body_reader>>> open_stream(api_client& api, api_request request) {
   CO_TRY_ASSIGN(auto* http, http_of(api));
-  auto reader = co_await http->open({.method = request.method, .target = target_of(request, api.options()), .body = request.body});
+  net::http_client_request wire{.method = request.method, .target = target_of(request, api.options()), .body = request.body};
+  for (const auto& [name, text] : request.headers) wire.headers.set(name, text);
+  auto reader = co_await http->open(std::move(wire));
   if (!reader) co_return unreachable(request, api.options(), std::move(reader).error());
-  if ((*reader)->status() >= 400) {
+  if ((*reader)->status() >= 400 && !request.any_status) {
     CO_TRY_ASSIGN(auto body, co_await (*reader)->read_all(input_bytes_max));
     co_return refusal((*reader)->status(), body);
   }

@@ -29,6 +29,9 @@ struct api_request {
   std::string namespace_{};
   // Above zero: a blocking query, answered when there is something newer.
   uint64_t index = 0;
+  std::vector<std::pair<std::string, std::string>> headers{};
+  // No status makes an error: the answer has it, its headers and whatever body came.
+  bool any_status = false;
 };
 
 struct api_answer {
@@ -36,6 +39,7 @@ struct api_answer {
   std::string body;
   uint64_t index = 0;
   std::string next_token;
+  std::vector<std::pair<std::string, std::string>> headers;  // where any_status was asked for
 };
 
 template <class T>

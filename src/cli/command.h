@@ -31,6 +31,13 @@ struct command {
   bool local = false;
 };
 
+// What the agent of this program does for the command line: an agent is no part of this room.
+struct agent_functions {
+  int (*run)(int argc, char** argv) = nullptr;
+  // Warnings about configuration files; an error if an agent would refuse them.
+  result<std::vector<std::string>> (*validate)(const std::vector<std::string>& paths) = nullptr;
+};
+
 struct context {
   const command& self;
   std::string program;  // as it was called: "drover", "nomad"
@@ -38,6 +45,7 @@ struct context {
   std::vector<std::string> arguments;
   terminal& out;
   api_client& api;
+  const agent_functions& agent;
 
   bool verbose() const { return flags.on("verbose"); }
   format::style style() const;

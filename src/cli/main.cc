@@ -1,4 +1,7 @@
 #include "agent/command.h"
+#include "agent/validate.h"
 #include "cli/run.h"
 
-int main(int argc, char** argv) { return drover::cli::run(argc, argv, &drover::agent::run_agent_command); }
+int main(int argc, char** argv) {
+  return drover::cli::run(argc, argv, {.run = &drover::agent::run_agent_command, .validate = &drover::agent::validate_config});
+}

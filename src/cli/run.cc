@@ -41,7 +41,7 @@ api_options options_of(const parsed_flags& flags) {
   return out;
 }
 
-int run_command(const command& c, std::string program, std::span<const std::string> words) {
+int run_command(const command& c, std::string program, std::span<const std::string> words, const agent_functions& agent) {
   flag_rules rules{.own = c.flags, .shared = client_flags(), .stop_at_argument = c.stop_at_argument};
   auto line = parse_command_line(words, rules);
   if (!line) {
@@ -55,7 +55,13 @@ int run_command(const command& c, std::string program, std::span<const std::stri
     return 0;
   }
   api_client api(options_of(line->flags));
-  context with{.self = c, .program = std::move(program), .flags = std::move(line->flags), .arguments = std::move(line->arguments), .out = out, .api = api};
+  context with{.self = c,
+               .program = std::move(program),
+               .flags = std::move(line->flags),
+               .arguments = std::move(line->arguments),
+               .out = out,
+               .api = api,
+               .agent = agent};
   auto code = c.run(with);
   if (!code) {
     out.complain(code.error().text());
@@ -66,9 +72,9 @@ int run_command(const command& c, std::string program, std::span<const std::stri
 
 }  // namespace
 
-int run(int argc, char** argv, int (*agent)(int argc, char** argv)) {
+int run(int argc, char** argv, const agent_functions& agent) {
   auto program = program_name(argc > 0 ? argv[0] : nullptr);
-  if (argc > 1 && std::string_view(argv[1]) == "agent") return agent(argc - 2, argv + 2);
+  if (argc > 1 && std::string_view(argv[1]) == "agent") return agent.run(argc - 2, argv + 2);
   // A closed pipe is the end of output, not of us: exec must restore the terminal.
   std::signal(SIGPIPE, SIG_IGN);
   std::vector<std::string> words(argv + std::min(argc, 1), argv + argc);
@@ -78,7 +84,7 @@ int run(int argc, char** argv, int (*agent)(int argc, char** argv)) {
     (words.empty() ? out.complain(overview(program)) : out.say(overview(program)));
     return words.empty() ? unknown_command_exit : 0;
   }
-  if (auto found = find_command(words)) return run_command(*found->self, std::move(program), std::span(words).subspan(found->words));
+  if (auto found = find_command(words)) return run_command(*found->self, std::move(program), std::span(words).subspan(found->words), agent);
   std::string group;
   for (const auto& word : words) {
     auto longer = group.empty() ? word : group + " " + word;

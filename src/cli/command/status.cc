@@ -22,7 +22,7 @@ const command* shown_by(std::string_view kind) {
 }
 
 result<int> run_as(context& c, const command& other) {
-  context again{.self = other, .program = c.program, .flags = c.flags, .arguments = c.arguments, .out = c.out, .api = c.api};
+  context again{.self = other, .program = c.program, .flags = c.flags, .arguments = c.arguments, .out = c.out, .api = c.api, .agent = c.agent};
   return other.run(again);
 }
 
