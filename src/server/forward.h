@@ -73,6 +73,8 @@ class forwarder {
   // It comes from a server of this region, which passes on nothing that it could answer.
   static bool is_last_hop(const routed_request& r) { return *r.forwarded && r.region->empty(); }
   server_links& links() { return links_; }
+  // Questions to several servers at once, which may outlive who asked.
+  net::task_scope& tasks() { return scope_; }
   net::awaitable<void> stop();
 
  private:

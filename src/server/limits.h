@@ -35,6 +35,8 @@ inline constexpr duration rpc_hold_timeout = seconds(5);
 inline constexpr int hold_jitter_fraction = 16;
 // How often a request to another region tries another server of it.
 inline constexpr int region_attempts_max = 3;
+// Servers that are asked whether they have a session with a node.
+inline constexpr duration node_search_timeout = seconds(1);
 // A leader that asks whether it still is one: how long it waits, and how many questions to one server may be open.
 inline constexpr duration leader_check_timeout = seconds(1);
 inline constexpr int leader_checks_max = 4;

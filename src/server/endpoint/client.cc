@@ -1,49 +1,63 @@
 // Methods that a client node answers, reached through a server: ClientAllocations.*, ClientStats.*, FileSystem.*, Allocations.Exec, NodeMeta.*. The
-// server finds the node and passes the request on.
+// server finds the node (its own session, another server's, another region) and passes the request on.
 #include "net/task_scope.h"
 #include "schema/alloc_rpc.h"
 #include "schema/node_rpc.h"
 #include "schema/operator_rpc.h"
 #include "server/endpoint/endpoints.h"
-#include "server/node_connections.h"
+#include "server/node_way.h"
 #include "server/reads.h"
 
 namespace drover::server {
 namespace {
 
-result<rpc::channel*> channel_to(server_context& context, const std::string& node_id) {
-  auto* through = context.nodes->find(node_id);
-  if (through == nullptr) return fail(errc::not_found, "No path to node");
-  return through;
+// Which node an allocation is on. This server's state may be behind whoever made the allocation: then the leader knows.
+awaitable<result<std::string>> node_of(server_context& context, std::string alloc_id) {
+  if (alloc_id.empty()) co_return fail(errc::invalid, "missing allocation ID");
+  if (auto alloc = context.state().alloc(alloc_id)) co_return alloc->node_id;
+  schema::alloc_specific_request request;
+  request.alloc_id = alloc_id;
+  CO_TRY_ASSIGN(auto answer, co_await context.call<schema::single_alloc_response>("Alloc.GetAlloc", std::move(request)));
+  if (!answer.alloc) co_return fail(errc::not_found, "Unknown allocation \"{}\"", alloc_id);
+  co_return answer.alloc->node_id;
 }
 
-// Which node a request is about: it names one, or an allocation that is on one.
-result<std::string> node_of(server_context& context, const std::string& alloc_id) {
-  if (alloc_id.empty()) return fail(errc::invalid, "missing allocation ID");
-  auto alloc = context.state().alloc(alloc_id);
-  if (!alloc) return fail(errc::not_found, "Unknown allocation \"{}\"", alloc_id);
-  return alloc->node_id;
+awaitable<result<>> check_node_exists(server_context& context, std::string node_id) {
+  if (node_id.empty()) co_return fail(errc::invalid, "missing node ID");
+  if (context.state().node(node_id)) co_return result<>{};
+  schema::node_specific_request request;
+  request.node_id = node_id;
+  CO_TRY_ASSIGN(auto answer, co_await context.call<schema::single_node_response>("Node.GetNode", std::move(request)));
+  if (!answer.node) co_return fail(errc::not_found, "Unknown node \"{}\"", node_id);
+  co_return result<>{};
 }
 
 template <class Request>
-result<std::string> node_for(server_context& context, const Request& request) {
+awaitable<result<node_way>> way_for(server_context& context, const Request& request, bool last_hop) {
+  std::string node_id;
   if constexpr (requires { request.alloc_id; }) {
-    return node_of(context, request.alloc_id);
+    CO_TRY_ASSIGN(node_id, co_await node_of(context, request.alloc_id));
   } else {
-    if (request.node_id.empty()) return fail(errc::invalid, "missing node ID");
-    if (!context.state().node(request.node_id)) return fail(errc::not_found, "Unknown node \"{}\"", request.node_id);
-    return request.node_id;
+    node_id = request.node_id;
+    CO_TRY(co_await check_node_exists(context, node_id));
   }
+  co_return co_await find_way(context, std::move(node_id), last_hop);
+}
+
+// Called with `request` in the caller's frame.
+template <class Request, class Response>
+awaitable<result<>> pass(server_context& context, std::string method, std::string on_client, const Request& request, Response& response) {
+  auto route = route_of(method, request, schema::slot(response));
+  if (context.forward != nullptr && !context.forward->is_own(request.region)) co_return co_await context.forward->to_region(route);
+  CO_TRY_ASSIGN(auto way, co_await way_for(context, request, forwarder::is_last_hop(route)));
+  if (way.through) co_return co_await context.forward->to_server(*way.through, route);
+  co_return co_await way.node->call(on_client, schema::view(request), schema::slot(response));
 }
 
 template <class Request, class Response>
 void pass_on(rpc::method_table& table, server_context& context, std::string method, std::string on_client) {
-  table.add<Request, Response>(std::move(method), [&context, on_client](rpc::call_context, Request request) -> awaitable<result<Response>> {
-    return [](server_context& c, std::string to_method, Request r) -> awaitable<result<Response>> {
-      CO_TRY_ASSIGN(auto node_id, node_for(c, r));
-      CO_TRY_ASSIGN(auto* through, channel_to(c, node_id));
-      co_return co_await rpc::call<Response>(*through, std::move(to_method), std::move(r));
-    }(context, on_client, std::move(request));
+  table.add_in_place<Request, Response>(method, [&context, method, on_client](rpc::call_context, const Request& request, Response& response) {
+    return pass<Request, Response>(context, method, on_client, request, response);
   });
 }
 
@@ -58,11 +72,22 @@ awaitable<result<>> pump(rpc::message_stream* from, rpc::message_stream* to) {
   co_return result<>{};
 }
 
+// The other end of a stream: the node, or a server that is nearer to it.
+template <class Request>
+awaitable<result<std::unique_ptr<rpc::message_stream>>> open_towards_node(server_context& context, std::string method, const Request& request) {
+  auto route = route_of(method, request, {});
+  if (context.forward != nullptr && !context.forward->is_own(request.region)) {
+    CO_TRY_ASSIGN(auto there, co_await context.forward->server_in(request.region));
+    co_return co_await context.forward->open_at(std::move(there), route);
+  }
+  CO_TRY_ASSIGN(auto way, co_await way_for(context, request, forwarder::is_last_hop(route)));
+  if (way.through) co_return co_await context.forward->open_at(*way.through, route);
+  co_return co_await way.node->open(std::move(method), schema::view(request));
+}
+
 template <class Request>
 awaitable<result<>> relay(server_context& context, std::string method, Request request, std::unique_ptr<rpc::message_stream> caller) {
-  CO_TRY_ASSIGN(auto node_id, node_for(context, request));
-  CO_TRY_ASSIGN(auto* through, channel_to(context, node_id));
-  CO_TRY_ASSIGN(auto node, co_await rpc::open(*through, std::move(method), std::move(request)));
+  CO_TRY_ASSIGN(auto node, co_await open_towards_node(context, std::move(method), request));
   net::task_scope input(context.loop, context.logger);
   input.spawn(pump(caller.get(), node.get()));
   result<> done = fail(errc::cancelled, "the stream was given up");

@@ -1,6 +1,8 @@
 // What only other servers of the region ask.
+#include "schema/node_rpc.h"
 #include "schema/peer_rpc.h"
 #include "server/endpoint/endpoints.h"
+#include "server/node_connections.h"
 #include "server/reads.h"
 
 namespace drover::server {
@@ -13,8 +15,21 @@ awaitable<result<schema::leader_check_response>> check_leader(server_context& co
   co_return out;
 }
 
+awaitable<result<schema::node_conn_query_response>> has_node(server_context& context, schema::node_specific_request request) {
+  if (request.node_id.empty()) co_return fail(errc::invalid, "Must provide the NodeID");
+  schema::node_conn_query_response out;
+  out.connected = context.nodes->find(request.node_id) != nullptr;
+  if (out.connected) out.established = context.nodes->established(request.node_id);
+  out.index = context.state().index(state::table::nodes);
+  out.known_leader = context.has_leader();
+  co_return out;
+}
+
 }  // namespace
 
-void add_peer_methods(rpc::method_table& table, server_context& context) { add_here(table, context, "Status.CheckLeader", &check_leader); }
+void add_peer_methods(rpc::method_table& table, server_context& context) {
+  add_here(table, context, "Status.CheckLeader", &check_leader);
+  add_here(table, context, "Status.HasNodeConn", &has_node);
+}
 
 }  // namespace drover::server
