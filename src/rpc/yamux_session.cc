@@ -51,7 +51,8 @@ net::awaitable<result<>> yamux_session::run() {
       session.options_.is_idle = nullptr;
     }
   } leaving{*this};
-  arm();
+  // Something may have come already, also where no readiness will tell of it (TLS reads ahead).
+  on_readable();
   while (!ended_) {
     if (blocked_) {
       co_await drain();

@@ -150,6 +150,8 @@ result<size_t> yamux_stream::try_write(std::string_view data) {
   if (count == 0) return 0;
   send_window_ -= static_cast<uint32_t>(count);
   session_->send_data(id_, data.substr(0, count));
+  // Sending may have shown that the connection is broken.
+  if (failure_) return why();
   return count;
 }
 
