@@ -3,6 +3,7 @@
 
 #include "sched/limits.h"
 #include "sched/reconcile/disconnect.h"
+#include "sched/reconcile/names.h"
 #include "sched/session.h"
 
 namespace drover::sched {
@@ -28,6 +29,7 @@ class counted_scheduler {
     follow_up(changes.reschedule_later);
     look_again(changes.look_again);
     for (const auto& each : changes.place) place(each, changes.active_deployment);
+    if (!s_.stopped() && s_.job().all_at_once && !s_.result().failed_tg_allocs.empty()) s_.withdraw();
     return s_.finish(changes.updates, latest_deployment(changes));
   }
 
@@ -88,13 +90,13 @@ class counted_scheduler {
     if (stops) s_.release(*what.previous);
     std::vector<node_view::row> penalized;
     if (what.rescheduled) penalized = failed_nodes(*what.previous);
-    ranker::ask wanted{.penalized = penalized, .preferred = home(what)};
+    ranker::ask wanted{.penalized = penalized, .preferred = home(what), .number = alloc_index(what.name).value_or(0)};
     auto made = ranks.select(wanted, s_.random());
     if (!made) {
       if (stops) s_.restore(*what.previous);
       return s_.fail(*what.group, ranks);
     }
-    if (stops) s_.record_stop(*what.previous, what.stop_previous);
+    if (stops) s_.record_stop_for(*what.previous, what.stop_previous);
     s_.place(what, std::move(*made), deployment_id);
   }
 

@@ -22,7 +22,7 @@ template <class T>
 bool insert_sorted(std::vector<T>& sorted, T element) {
   auto at = std::lower_bound(sorted.begin(), sorted.end(), element);
   bool collides = at != sorted.end() && *at == element;
-  sorted.insert(at, element);
+  sorted.insert(at, std::move(element));
   return collides;
 }
 
@@ -74,6 +74,10 @@ amounts capacity_of(const schema::node& node) {
               static_cast<int64_t>(kept.disk.disk_mb)};
   }
   return total;
+}
+
+std::string device_key(std::string_view vendor, std::string_view type, std::string_view name, std::string_view id) {
+  return fmt::format("{}/{}/{}/{}", vendor, type, name, id);
 }
 
 result<std::vector<std::pair<uint16_t, uint16_t>>> parse_port_ranges(std::string_view text) {
@@ -164,6 +168,13 @@ void node_usage::change(const schema::allocation& alloc, int sign) {
     for (const auto& network : given.shared.networks) change_network(network, sign);
   for (const auto& [name, task] : given.tasks) {
     for (const auto& network : task.networks) change_network(network, sign);
+    for (const auto& device : task.devices) {
+      for (const auto& id : device.device_ids) {
+        auto key = device_key(device.vendor, device.type, device.name, id);
+        if (sign > 0) device_collisions_ += insert_sorted(held_devices_, std::move(key));
+        else if (erase_sorted(held_devices_, std::move(key)) == erased::one_of_several) --device_collisions_;
+      }
+    }
     for (uint16_t core : task.cpu.reserved_cores) {
       if (sign > 0) core_collisions_ += insert_sorted(held_cores_, core);
       else if (erase_sorted(held_cores_, core) == erased::one_of_several) --core_collisions_;
@@ -177,8 +188,11 @@ fit_result node_usage::fits() const {
   if (used_.memory > capacity_.memory) return {false, "memory"};
   if (used_.disk > capacity_.disk) return {false, "disk"};
   if (port_collisions_ > 0) return {false, "network: port collision"};
+  if (device_collisions_ > 0) return {false, "device oversubscribed"};
   return {};
 }
+
+bool node_usage::device_taken(const std::string& key) const { return std::binary_search(held_devices_.begin(), held_devices_.end(), key); }
 
 bool node_usage::port_taken(size_t address, uint16_t port) const {
   uint32_t key = static_cast<uint32_t>(address) << 16 | port;

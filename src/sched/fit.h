@@ -50,9 +50,13 @@ amounts demand_of(const schema::allocated_resources& given);
 // What a node has for allocations: its total less what is reserved for others.
 amounts capacity_of(const schema::node& node);
 
+// One instance of a device, as node_usage counts it.
+std::string device_key(std::string_view vendor, std::string_view type, std::string_view name, std::string_view id);
+
 struct fit_result {
   bool ok = true;
-  // What ran out, in the words of AllocMetric.DimensionExhausted: "cpu", "memory", "disk", "cores", "network: port collision".
+  // What ran out, in the words of AllocMetric.DimensionExhausted: "cpu", "memory", "disk", "cores", "network: port collision",
+  // "device oversubscribed".
   std::string dimension;
   explicit operator bool() const { return ok; }
 };
@@ -89,6 +93,7 @@ class node_usage {
   // Cores that tasks may reserve for themselves and nobody has, ascending.
   std::vector<uint16_t> free_cores() const;
   size_t free_core_count() const;
+  bool device_taken(const std::string& key) const;
   // MHz that come with one reserved core.
   int64_t cpu_per_core() const { return cpu_per_core_; }
 
@@ -114,7 +119,9 @@ class node_usage {
   std::vector<uint32_t> held_;  // address << 16 | port, sorted; twice where two allocations hold the same
   std::vector<uint16_t> cores_;       // that may be reserved, sorted
   std::vector<uint16_t> held_cores_;  // sorted; twice where two allocations hold the same
+  std::vector<std::string> held_devices_;  // keys, sorted; twice where two allocations hold the same
   uint32_t port_collisions_ = 0;
+  uint32_t device_collisions_ = 0;
   uint32_t core_collisions_ = 0;
   int64_t cpu_per_core_ = 0;
   uint16_t dynamic_min_ = 0;

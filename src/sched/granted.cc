@@ -20,10 +20,12 @@ schema::allocated_resources granted_to_group(const schema::task_group& group, bo
 }
 
 void grant(schema::allocated_resources& granted, const schema::task_group& group, const schema::node& node, const node_usage& usage,
-           port_plan::offer ports, std::span<const uint16_t> cores) {
-  granted.shared.networks = std::move(ports.shared);
-  granted.shared.ports = std::move(ports.ports);
-  for (auto& [task, network] : ports.tasks) granted.tasks[task].networks.push_back(std::move(network));
+           chosen_parts parts) {
+  granted.shared.networks = std::move(parts.ports.shared);
+  granted.shared.ports = std::move(parts.ports.ports);
+  for (auto& [task, network] : parts.ports.tasks) granted.tasks[task].networks.push_back(std::move(network));
+  for (auto& [task, device] : parts.devices) granted.tasks[task].devices.push_back(std::move(device));
+  std::span<const uint16_t> cores = parts.cores;
   for (const auto& task : group.tasks) {
     auto& given = granted.tasks[task.name];
     // -1: as much as the node has.

@@ -12,9 +12,14 @@ namespace drover::sched {
 // Without ports and cores. `oversubscription`: memory_max counts (else it is dropped).
 schema::allocated_resources granted_to_group(const schema::task_group& group, bool oversubscription);
 
-// Adds what was chosen on a node. Requires: `cores` has as many as the group asks for.
+// What was chosen on a node.
+struct chosen_parts {
+  port_plan::offer ports;
+  std::vector<uint16_t> cores;  // as many as the group asks for
+  std::vector<std::pair<std::string, schema::allocated_device_resource>> devices;  // by task name
+};
 void grant(schema::allocated_resources& granted, const schema::task_group& group, const schema::node& node, const node_usage& usage,
-           port_plan::offer ports, std::span<const uint16_t> cores);
+           chosen_parts parts);
 
 int64_t cores_wanted(const schema::task_group& group);
 

@@ -31,6 +31,11 @@ const ref<schema::allocation>& node_view::alloc(std::string_view id) const {
   return it == allocs_.end() ? none : it->second;
 }
 
+std::span<const std::string> node_view::allocs_of(row r) const {
+  auto it = allocs_of_node_.find(nodes_[r]->id);
+  return it == allocs_of_node_.end() ? std::span<const std::string>() : it->second;
+}
+
 node_view::row node_view::make_row(const schema::node& node) {
   row r;
   if (!free_rows_.empty()) {

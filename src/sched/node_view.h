@@ -88,6 +88,8 @@ class node_view {
 
   // The allocation as it was last put, or null. Only those that occupy are kept.
   const ref<schema::allocation>& alloc(std::string_view id) const;
+  // Ids of those on a node.
+  std::span<const std::string> allocs_of(row r) const;
 
  private:
   row make_row(const schema::node& node);

@@ -33,6 +33,7 @@ void proposed::stop(const schema::allocation& alloc) {
   // What the view counted is what goes, should it have another version than the snapshot.
   if (const auto& counted = view_.alloc(alloc.id)) usage.remove(*counted);
   count(r, alloc, -1);
+  gone_.insert(alloc.id);
 }
 
 void proposed::unstop(const schema::allocation& alloc) {
@@ -41,6 +42,22 @@ void proposed::unstop(const schema::allocation& alloc) {
   node_usage& usage = edit(r);
   if (const auto& counted = view_.alloc(alloc.id)) usage.add(*counted);
   count(r, alloc, +1);
+  gone_.erase(alloc.id);
+}
+
+void proposed::evict(ref<schema::allocation> alloc) {
+  row r = view_.find(alloc->node_id);
+  if (r == node_view::no_row) return;
+  edit(r).remove(*alloc);
+  gone_.insert(alloc->id);
+  evicted_.push_back(std::move(alloc));
+}
+
+std::vector<ref<schema::allocation>> proposed::occupants(row r) const {
+  std::vector<ref<schema::allocation>> found;
+  for (const auto& id : view_.allocs_of(r))
+    if (!gone_.contains(id)) found.push_back(view_.alloc(id));
+  return found;
 }
 
 void proposed::place(row r, const schema::allocation& alloc) {

@@ -2,6 +2,7 @@
 // One belongs to one scheduling (not thread-safe); the view must outlive it and stay unchanged.
 #pragma once
 
+#include <set>
 #include <string>
 #include <vector>
 
@@ -29,6 +30,11 @@ class proposed {
   // An existing allocation goes, or comes back (its replacement found no place).
   void stop(const schema::allocation& alloc);
   void unstop(const schema::allocation& alloc);
+  // An allocation of another job makes room.
+  void evict(ref<schema::allocation> alloc);
+  const std::vector<ref<schema::allocation>>& evicted() const { return evicted_; }
+  // Those of the view that would still be on a node.
+  std::vector<ref<schema::allocation>> occupants(row r) const;
   // A new allocation, or the changed version of one that was stopped here before.
   void place(row r, const schema::allocation& alloc);
 
@@ -60,6 +66,8 @@ class proposed {
   counts job_;
   std::vector<group_counts> groups_;
   std::vector<row> changes_;
+  std::set<std::string, std::less<>> gone_;  // ids
+  std::vector<ref<schema::allocation>> evicted_;
 };
 
 }  // namespace drover::sched

@@ -19,6 +19,14 @@ schema::allocation stopped_copy(const schema::allocation& alloc, std::string_vie
   return copy;
 }
 
+bool may_preempt(const schema::scheduler_configuration* config, std::string_view type) {
+  if (config == nullptr) return type == "system";
+  const auto& allowed = config->preemption_config;
+  if (type == "system") return allowed.system_scheduler_enabled;
+  if (type == "sysbatch") return allowed.sys_batch_scheduler_enabled;
+  return type == "batch" ? allowed.batch_scheduler_enabled : allowed.service_scheduler_enabled;
+}
+
 }  // namespace
 
 session::session(const job_facts& facts, const node_view& view, const schema::evaluation& eval, timestamp now, uint64_t seed,
@@ -42,6 +50,7 @@ session::session(const job_facts& facts, const node_view& view, const schema::ev
     if (!pool.scheduler_algorithm.empty()) algorithm_ = pool.scheduler_algorithm == "spread" ? packing::spread : packing::binpack;
     oversubscription_ = pool.memory_oversubscription_enabled.value_or(oversubscription_);
   }
+  if (facts.job != nullptr) preempts_ = may_preempt(facts.config.get(), facts.job->type);
   out_.eval = eval;
   out_.eval.failed_tg_allocs.clear();
   out_.eval.queued_allocations.clear();
@@ -65,7 +74,7 @@ const job_scope& session::scope() {
 ranker& session::ranker_of(const schema::job& job, const schema::task_group& group) {
   auto known = std::ranges::find(rankers_, &group, &group_ranker::group);
   if (known != rankers_.end()) return *known->ranks;
-  ranker::settings how{.algorithm = algorithm_, .seed = random_stream::mix(seed_, group.name)};
+  ranker::settings how{.algorithm = algorithm_, .seed = random_stream::mix(seed_, group.name), .preempts = preempts_};
   rankers_.push_back({&group, std::make_unique<ranker>(cluster_, scope(), job, group, operators_, how)});
   return *rankers_.back().ranks;
 }
@@ -120,7 +129,7 @@ void session::place(const placement& what, ranker::choice made, const std::strin
   alloc->job_id = job().id;
   alloc->task_group = what.group->name;
   auto resources = granted_to_group(*what.group, oversubscription_);
-  grant(resources, *what.group, node, cluster_.usage(made.node), std::move(made.ports), made.cores);
+  grant(resources, *what.group, node, cluster_.usage(made.node), std::move(made.parts));
   alloc->allocated_resources = schema::share(std::move(resources));
   alloc->metrics = schema::share(std::move(made.metrics));
   alloc->desired_status = "run";
@@ -137,8 +146,47 @@ void session::place(const placement& what, ranker::choice made, const std::strin
     else if (what.stop_previous.empty())
       alloc->reschedule_tracker = what.previous->reschedule_tracker;  // lost or moved: its history stays
   }
+  for (const auto& each : made.evicted) preempt(each, *alloc);
   cluster_.place(made.node, *alloc);
+  placed_.push_back(what.group);
   out_.plan.node_allocation[node.id].push_back(std::move(alloc));
+}
+
+void session::preempt(const ref<schema::allocation>& victim, schema::allocation& by) {
+  schema::allocation copy = *victim;
+  copy.desired_status = "evict";
+  copy.desired_description = fmt::format("Preempted by alloc ID {}", by.id);
+  copy.preempted_by_allocation = by.id;
+  copy.modify_time = now_.ns;
+  by.preempted_allocations.push_back(victim->id);
+  schema::alloc_list_stub stub;
+  stub.id = victim->id;
+  stub.name = victim->name;
+  stub.namespace_ = victim->namespace_;
+  stub.node_id = victim->node_id;
+  stub.node_name = victim->node_name;
+  stub.job_id = victim->job_id;
+  stub.job_type = victim->job->type;
+  stub.job_version = victim->job->version;
+  stub.task_group = victim->task_group;
+  preempted_.push_back(std::move(stub));
+  ++preemptions_[by.task_group];
+  out_.plan.node_preemptions[victim->node_id].push_back(std::make_shared<const schema::allocation>(std::move(copy)));
+  cluster_.evict(victim);
+}
+
+// New allocations and what stops only for them; everything else of the plan stays.
+void session::withdraw() {
+  auto remove_from = [](auto& by_node, auto&& goes) {
+    for (auto& [node, list] : by_node) std::erase_if(list, goes);
+    std::erase_if(by_node, [](const auto& each) { return each.second.empty(); });
+  };
+  remove_from(out_.plan.node_allocation, [&](const auto& alloc) { return alloc->eval_id == eval_.id && alloc->create_time == now_.ns && alloc->create_index == 0; });
+  remove_from(out_.plan.node_update, [&](const auto& alloc) { return replaced_.contains(alloc->id); });
+  out_.plan.node_preemptions.clear();
+  preempted_.clear();
+  preemptions_.clear();
+  for (const auto* group : placed_) fail(*group, ranker_of(*group));
 }
 
 void session::fail(const schema::task_group& group, ranker& ranks) {
@@ -212,6 +260,8 @@ outcome session::finish(const std::map<std::string, schema::desired_updates>& up
   if (!updates.empty()) {
     schema::plan_annotations notes;
     notes.desired_tg_updates = updates;
+    for (const auto& [group, count] : preemptions_) notes.desired_tg_updates[group].preemptions = count;
+    notes.preempted_allocs = std::move(preempted_);
     if (eval_.annotate_plan) out_.plan.annotations = notes;
     out_.eval.plan_annotations = std::move(notes);
   }

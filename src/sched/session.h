@@ -2,7 +2,9 @@
 // Lives for one call, on one thread.
 #pragma once
 
+#include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <string_view>
 
@@ -44,10 +46,16 @@ class session {
   // `made` came from the ranker for this placement.
   void place(const placement& what, ranker::choice made, const std::string& deployment_id);
   // An allocation's resources are free before its stop is certain: then record_stop() if it is, restore() if not.
+  void record_stop_for(const schema::allocation& alloc, std::string_view why) {
+    replaced_.insert(alloc.id);
+    record_stop(alloc, why);
+  }
   void record_stop(const schema::allocation& alloc, std::string_view why, std::string_view client_status = {});
   void release(const schema::allocation& alloc) { cluster_.stop(alloc); }
   void restore(const schema::allocation& alloc) { cluster_.unstop(alloc); }
   void fail(const schema::task_group& group, ranker& ranks);
+  // All or nothing: takes back every placement of this plan and what was stopped or evicted for it.
+  void withdraw();
   bool failed(const schema::task_group& group) const { return out_.eval.failed_tg_allocs.contains(group.name); }
   void add_eval(schema::evaluation made) { out_.created.push_back(std::move(made)); }
   schema::evaluation next_eval(std::string trigger, std::string why);
@@ -59,6 +67,7 @@ class session {
 
  private:
   ranker& ranker_of(const schema::job& job, const schema::task_group& group);
+  void preempt(const ref<schema::allocation>& victim, schema::allocation& by);
   void block();
   void fill_eligibility(schema::evaluation& blocked);
 
@@ -79,6 +88,11 @@ class session {
     std::unique_ptr<ranker> ranks;
   };
   std::vector<group_ranker> rankers_;
+  std::vector<const schema::task_group*> placed_;      // of every placement
+  std::set<std::string, std::less<>> replaced_;        // ids of those that stop only because a placement replaces them
+  std::vector<schema::alloc_list_stub> preempted_;
+  std::map<std::string, uint64_t> preemptions_;        // by group that gains
+  bool preempts_ = false;
   bool oversubscription_ = false;
   packing algorithm_ = packing::binpack;
   outcome out_;

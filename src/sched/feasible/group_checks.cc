@@ -39,20 +39,26 @@ bool has_host_network(const schema::node& node, const std::string& name) {
   return false;
 }
 
+// A volume that may only be read does for those who only read.
+bool has_volume(const schema::node& node, const schema::volume_request& wanted, const std::string& source) {
+  auto it = node.host_volumes.find(source);
+  return it != node.host_volumes.end() && (!it->second.read_only || wanted.read_only);
+}
+
 bool is_true(std::string_view text) { return text.empty() || parse_bool(text).value_or(false); }
 
 }  // namespace
 
 group_checks::group_checks(const schema::job& job, const schema::task_group& group, operator_set& operators)
-    : group_(group), operators_(operators) {
+    : group_(group), operators_(operators), devices_(group, operators) {
   add_constraints(job.constraints, true);
   add_constraints(group.constraints, false);
   for (const auto& network : group.networks) add_networks(network);
+  for (const auto& [name, volume] : group.volumes) numbered_volumes_ = numbered_volumes_ || (volume.per_alloc && volume.type != "csi");
   for (const auto& task : group.tasks) {
     add_constraints(task.constraints, false);
     if (std::find(drivers_.begin(), drivers_.end(), task.driver) == drivers_.end()) drivers_.push_back(task.driver);
     if (!task.resources) continue;
-    wants_devices_ = wants_devices_ || !task.resources->devices.empty();
     for (const auto& network : task.resources->networks) add_networks(network);
   }
 }
@@ -83,9 +89,15 @@ const std::string* group_checks::refuse_volumes(const schema::node& node) {
   for (const auto& [name, volume] : group_.volumes) {
     if (volume.type == "csi") return &missing_csi;
     if (volume.type != "host" && !volume.type.empty()) continue;
-    auto it = node.host_volumes.find(volume.source);
-    if (it == node.host_volumes.end() || (it->second.read_only && !volume.read_only)) return &missing_host_volumes;
+    if (!volume.per_alloc && !has_volume(node, volume, volume.source)) return &missing_host_volumes;
   }
+  return nullptr;
+}
+
+const std::string* group_checks::refuse_numbered(const schema::node& node, uint64_t number) const {
+  for (const auto& [name, volume] : group_.volumes)
+    if (volume.per_alloc && volume.type != "csi" && !has_volume(node, volume, fmt::format("{}[{}]", volume.source, number)))
+      return &missing_host_volumes;
   return nullptr;
 }
 
@@ -102,8 +114,7 @@ const std::string* group_checks::refuse_class(const schema::node& node) {
     if (!operators_.holds(*rule.constraint, node)) return &rule.text;
   for (const auto& driver : drivers_)
     if (!has_healthy_driver(node, driver)) return &missing_drivers;
-  // Device instances are not handed out yet, so no node can be said to have one to spare.
-  if (wants_devices_) return &missing_devices;
+  if (!devices_.possible(node)) return &missing_devices;
   if (auto* reason = refuse_volumes(node)) return reason;
   return refuse_networks(node);
 }

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "sched/feasible/devices.h"
 #include "sched/feasible/operators.h"
 #include "sched/node_view.h"
 #include "schema/job.h"
@@ -24,6 +25,11 @@ class group_checks {
 
   // Null if the node will do; otherwise why not, as AllocMetric.ConstraintFiltered has it. The text lives as long as this object.
   const std::string* refuse(const node_view& view, node_view::row row);
+
+  device_asks& devices() { return devices_; }
+  // Volumes whose source depends on the number of the allocation ("data[3]"): null, or why a node will not do for that number.
+  bool numbered_volumes() const { return numbered_volumes_; }
+  const std::string* refuse_numbered(const schema::node& node, uint64_t number) const;
 
   // distinct_hosts of job or group.
   bool distinct_hosts_of_job() const { return distinct_hosts_of_job_; }
@@ -60,7 +66,8 @@ class group_checks {
   std::vector<std::string> drivers_;
   std::vector<std::string> modes_;
   std::vector<port_network> host_networks_;
-  bool wants_devices_ = false;
+  device_asks devices_;
+  bool numbered_volumes_ = false;
   bool distinct_hosts_of_job_ = false;
   bool distinct_hosts_of_group_ = false;
   std::vector<distinct_property> distinct_properties_;

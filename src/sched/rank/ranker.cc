@@ -14,6 +14,7 @@ const std::string no_cpu = "cpu";
 const std::string no_memory = "memory";
 const std::string no_disk = "disk";
 const std::string no_cores = "cores";
+const std::string no_devices = "devices: no devices match request";
 
 bool is_penalized(std::span<const node_view::row> penalized, node_view::row node) { return std::ranges::find(penalized, node) != penalized.end(); }
 
@@ -45,6 +46,7 @@ ranker::ranker(proposed& cluster, const job_scope& scope, const schema::job& job
                settings how)
     : cluster_(cluster),
       scope_(scope),
+      job_(job),
       group_(group),
       group_number_(cluster.group(group.name)),
       checks_(job, group, operators),
@@ -94,9 +96,10 @@ void ranker::catch_up() {
 // Decides a node's state and, if it is a candidate, its rank.
 void ranker::judge(row node) {
   ranking_.drop(node);
+  if (!evictions_.empty()) evictions_[node] = {};
   if (const std::string* reason = checks_.refuse(cluster_.view(), node)) return set(node, state::filtered, reason);
   if (const std::string* reason = refuse_by_others(node)) return set(node, state::filtered, reason);
-  if (const std::string* reason = refuse_by_capacity(node)) return set(node, state::exhausted, reason);
+  if (const std::string* reason = refuse_by_capacity(node, cluster_.usage(node))) return set(node, state::exhausted, reason);
   set(node, state::candidate, nullptr);
   auto own = score(node);
   ranking_.put(node, spreads_.bucket_of(node), own.collides, own.sum(), tie_of(node));
@@ -136,20 +139,20 @@ const std::string* ranker::refuse_by_others(row node) {
   return nullptr;
 }
 
-const std::string* ranker::refuse_by_capacity(row node) {
+const std::string* ranker::refuse_by_capacity(row node, const node_usage& usage) {
   const auto& view = cluster_.view();
   const amounts& capacity = view.capacity(node);
   amounts needed = demand_.fixed;
   if (demand_.cores > 0) {
-    const auto& usage = cluster_.usage(node);
     if (usage.free_core_count() < static_cast<size_t>(demand_.cores)) return &no_cores;
     needed = demand_.on(usage);
   }
-  const amounts& used = cluster_.used(node);
+  const amounts& used = usage.used();
   if (used.cpu + needed.cpu > capacity.cpu) return &no_cpu;
   if (used.memory + needed.memory > capacity.memory) return &no_memory;
   if (used.disk + needed.disk > capacity.disk) return &no_disk;
-  return ports_.empty() ? nullptr : ports_.refuse(cluster_.usage(node));
+  if (!checks_.devices().empty() && !checks_.devices().assign(view.node(node), usage)) return &no_devices;
+  return ports_.empty() ? nullptr : ports_.refuse(usage);
 }
 
 void ranker::add_property(const distinct_property& rule) {
@@ -193,15 +196,17 @@ void ranker::recount_properties(row node) {
 
 uint32_t ranker::tie_of(row node) const { return static_cast<uint32_t>(random_stream::mix(how_.seed ^ (uint64_t{node} << 20))); }
 
-ranker::terms ranker::score(row node) {
+ranker::terms ranker::score(row node, const node_usage& usage) {
   const auto& view = cluster_.view();
-  amounts needed = demand_.cores > 0 ? demand_.on(cluster_.usage(node)) : demand_.fixed;
+  amounts needed = demand_.cores > 0 ? demand_.on(usage) : demand_.fixed;
   terms own;
-  own.packing = packing_score(how_.algorithm, view.capacity(node), cluster_.used(node) + needed);
+  own.packing = packing_score(how_.algorithm, view.capacity(node), usage.used() + needed);
   int64_t there = cluster_.of_group(group_number_, node);
   own.collides = there > 0;
   if (own.collides) own.collision = collision_score(there, group_.count);
   own.affinity = affinities_.score(view, node);
+  if (checks_.devices().ranked())
+    if (auto offer = checks_.devices().assign(view.node(node), usage)) own.devices = offer->affinity;
   return own;
 }
 
@@ -215,6 +220,7 @@ double ranker::rank(row node, const terms& own, bool penalized) const {
 ranker::row ranker::best(const ask& wanted, seen_nodes& seen) {
   bool found_clean = false;
   ranking_.best_first([&](row node, double value) {
+    if (!numbered_ok(node, wanted)) return true;
     if (is_penalized(wanted.penalized, node)) value = rank(node, score(node), true);
     else found_clean = true;
     auto after = std::ranges::upper_bound(seen, value, std::greater{}, &std::pair<row, double>::second);
@@ -224,10 +230,14 @@ ranker::row ranker::best(const ask& wanted, seen_nodes& seen) {
   return seen.empty() ? node_view::no_row : seen.front().first;
 }
 
+bool ranker::numbered_ok(row node, const ask& wanted) {
+  return !checks_.numbered_volumes() || checks_.refuse_numbered(cluster_.view().node(node), wanted.number) == nullptr;
+}
+
 std::optional<ranker::choice> ranker::select(const ask& wanted, random_stream& random) {
   catch_up();
   if (wanted.preferred < status_.size() && status_[wanted.preferred].state == state::candidate &&
-      !is_penalized(wanted.penalized, wanted.preferred)) {
+      !is_penalized(wanted.penalized, wanted.preferred) && numbered_ok(wanted.preferred, wanted)) {
     if (auto made = take(wanted.preferred, random)) {
       add_scores(made->metrics, {{wanted.preferred, rank(wanted.preferred, score(wanted.preferred), false)}}, wanted);
       return made;
@@ -237,7 +247,10 @@ std::optional<ranker::choice> ranker::select(const ask& wanted, random_stream& r
   for (;;) {
     seen.clear();
     row node = best(wanted, seen);
-    if (node == node_view::no_row) return std::nullopt;
+    if (node == node_view::no_row) {
+      if (checks_.numbered_volumes()) unsuited_number_ = wanted.number;
+      return how_.preempts ? select_by_force(wanted, random) : std::nullopt;
+    }
     auto made = take(node, random);
     if (!made) continue;  // it is exhausted now: the next one
     add_scores(made->metrics, seen, wanted);
@@ -247,10 +260,14 @@ std::optional<ranker::choice> ranker::select(const ask& wanted, random_stream& r
 
 std::optional<ranker::choice> ranker::select_on(row node, random_stream& random) {
   catch_up();
-  if (node >= status_.size() || status_[node].state != state::candidate) return std::nullopt;
-  auto made = take(node, random);
-  if (made) add_scores(made->metrics, {{node, rank(node, score(node), false)}}, {});
-  return made;
+  if (node >= status_.size()) return std::nullopt;
+  if (status_[node].state == state::candidate) {
+    auto made = take(node, random);
+    if (made) add_scores(made->metrics, {{node, rank(node, score(node), false)}}, {});
+    return made;
+  }
+  bool may_force = how_.preempts && status_[node].state == state::exhausted;
+  return may_force ? take_by_force(node, {}, random) : std::nullopt;
 }
 
 ranker::state ranker::state_of(row node) {
@@ -258,21 +275,99 @@ ranker::state ranker::state_of(row node) {
   return node < status_.size() ? status_[node].state : state::out_of_scope;
 }
 
-// Chooses ports and cores. A node where that fails is exhausted from now on.
-std::optional<ranker::choice> ranker::take(row node, random_stream& random) {
-  const auto& usage = cluster_.usage(node);
-  auto ports = ports_.assign(cluster_.view().node(node), usage, random);
+void ranker::exhaust(row node, const std::string& reason) {
+  ranking_.drop(node);
+  set(node, state::exhausted, &*late_reasons_.insert(reason).first);
+}
+
+// Chooses ports, cores and devices. A node where that fails is exhausted from now on.
+std::optional<ranker::choice> ranker::take(row node, random_stream& random) { return take(node, cluster_.usage(node), random); }
+
+std::optional<ranker::choice> ranker::take(row node, const node_usage& usage, random_stream& random) {
+  const auto& record = cluster_.view().node(node);
+  auto ports = ports_.assign(record, usage, random);
   if (!ports) {
-    ranking_.drop(node);
-    set(node, state::exhausted, &*late_reasons_.insert(ports.error()).first);
+    exhaust(node, ports.error());
     return std::nullopt;
   }
-  choice made{.node = node, .ports = std::move(*ports), .cores = {}, .metrics = metrics()};
+  choice made{.node = node, .parts = {.ports = std::move(*ports), .cores = {}, .devices = {}}, .metrics = metrics(), .evicted = {}};
   if (demand_.cores > 0) {
-    made.cores = usage.free_cores();
-    made.cores.resize(static_cast<size_t>(demand_.cores));
+    made.parts.cores = usage.free_cores();
+    made.parts.cores.resize(static_cast<size_t>(demand_.cores));
+  }
+  if (!checks_.devices().empty()) {
+    auto devices = checks_.devices().assign(record, usage);
+    if (!devices) {
+      exhaust(node, no_devices);
+      return std::nullopt;
+    }
+    made.parts.devices = std::move(devices->tasks);
   }
   return made;
+}
+
+const ranker::eviction& ranker::eviction_on(row node) {
+  if (evictions_.empty()) evictions_.resize(status_.size());
+  auto& e = evictions_[node];
+  if (e.known) return e;
+  e.known = true;
+  preemption_ask need{.priority = job_.priority, .demand = demand_.on(cluster_.usage(node)), .refuse = [&](const node_usage& usage) {
+                        return refuse_by_capacity(node, usage);
+                      }};
+  e.way = find_preemption(cluster_, node, need);
+  if (e.way) e.own = score(node, e.way->after);
+  return e;
+}
+
+// Where a group has lost an allocation, the next of that group costs more than it did.
+void ranker::forget_evictions_of_kin() {
+  const auto& all = cluster_.evicted();
+  std::set<std::pair<std::string_view, std::string_view>> groups;
+  for (; evicted_read_ < all.size(); ++evicted_read_) groups.emplace(all[evicted_read_]->job_id, all[evicted_read_]->task_group);
+  if (groups.empty()) return;
+  for (auto& e : evictions_)
+    if (e.way && std::ranges::any_of(e.way->evicted, [&](const auto& each) { return groups.contains({each->job_id, each->task_group}); })) e = {};
+}
+
+// The lesser evil counts as one more term.
+double ranker::rank(row node, const eviction& e, const ask& wanted) const {
+  bool penalized = is_penalized(wanted.penalized, node);
+  double sum = e.own.sum() + e.way->score + (penalized ? penalty_score : 0);
+  return ranking_.rank(spreads_.bucket_of(node), size_t{1} + e.own.collides + penalized, sum);
+}
+
+std::optional<ranker::choice> ranker::take_by_force(row node, const ask& wanted, random_stream& random) {
+  auto e = eviction_on(node);
+  if (!e.way) return std::nullopt;
+  auto made = take(node, e.way->after, random);
+  if (!made) return std::nullopt;
+  auto meta = score_meta(node, rank(node, e, wanted), e.own, wanted);
+  meta.scores.emplace("preemption", e.way->score);
+  made->metrics.score_meta_data.push_back(std::move(meta));
+  made->evicted = std::move(e.way->evicted);
+  return made;
+}
+
+std::optional<ranker::choice> ranker::select_by_force(const ask& wanted, random_stream& random) {
+  forget_evictions_of_kin();
+  std::set<row> refused;  // their ports could not be assigned after all
+  for (;;) {
+    row best_row = node_view::no_row;
+    double best_rank = 0;
+    for (row r = 0; r < status_.size(); ++r) {
+      if (status_[r].state != state::exhausted || refused.contains(r) || !numbered_ok(r, wanted)) continue;
+      const auto& e = eviction_on(r);
+      if (!e.way) continue;
+      double value = rank(r, e, wanted);
+      bool better = best_row == node_view::no_row || value > best_rank || (value == best_rank && tie_of(r) < tie_of(best_row));
+      if (!better) continue;
+      best_row = r;
+      best_rank = value;
+    }
+    if (best_row == node_view::no_row) return std::nullopt;
+    if (auto made = take_by_force(best_row, wanted, random)) return made;
+    refused.insert(best_row);
+  }
 }
 
 schema::alloc_metric ranker::metrics() {
@@ -284,6 +379,15 @@ schema::alloc_metric ranker::metrics() {
   for (const auto& t : filtered_) put(all.constraint_filtered, t.reason, t.count);
   for (const auto& t : exhausted_) put(all.dimension_exhausted, t.reason, t.count);
   const auto& view = cluster_.view();
+  if (unsuited_number_) {
+    for (row r = 0; r < status_.size(); ++r) {
+      if (status_[r].state != state::candidate) continue;
+      const auto* reason = checks_.refuse_numbered(view.node(r), *unsuited_number_);
+      if (reason == nullptr) continue;
+      ++all.nodes_filtered;
+      ++all.constraint_filtered[*reason];
+    }
+  }
   for (uint32_t id = 0; id < class_filtered_.size(); ++id) {
     const std::string& name = view.node_class(id);
     if (name.empty()) continue;
@@ -293,21 +397,24 @@ schema::alloc_metric ranker::metrics() {
   return all;
 }
 
+schema::node_score_meta ranker::score_meta(row node, double value, const terms& own, const ask& wanted) const {
+  schema::node_score_meta meta;
+  meta.node_id = cluster_.view().node(node).id;
+  meta.norm_score = value;
+  meta.scores.emplace("binpack", own.packing);
+  meta.scores.emplace("job-anti-affinity", own.collision);
+  meta.scores.emplace("node-affinity", own.affinity);
+  meta.scores.emplace("node-reschedule-penalty", is_penalized(wanted.penalized, node) ? penalty_score : 0);
+  if (double boost = spreads_.boost(spreads_.bucket_of(node)); boost != 0) meta.scores.emplace("allocation-spread", boost);
+  if (own.devices != 0) meta.scores.emplace("devices", own.devices);
+  return meta;
+}
+
 void ranker::add_scores(schema::alloc_metric& metrics, const seen_nodes& seen, const ask& wanted) {
   size_t kept = std::min(seen.size(), limits::score_meta_max);
   metrics.score_meta_data.reserve(kept);
-  for (size_t i = 0; i < kept; ++i) {
-    auto [node, value] = seen[i];
-    auto own = score(node);
-    auto& meta = metrics.score_meta_data.emplace_back();
-    meta.node_id = cluster_.view().node(node).id;
-    meta.norm_score = value;
-    meta.scores.emplace("binpack", own.packing);
-    meta.scores.emplace("job-anti-affinity", own.collision);
-    meta.scores.emplace("node-affinity", own.affinity);
-    meta.scores.emplace("node-reschedule-penalty", is_penalized(wanted.penalized, node) ? penalty_score : 0);
-    if (double boost = spreads_.boost(spreads_.bucket_of(node)); boost != 0) meta.scores.emplace("allocation-spread", boost);
-  }
+  for (size_t i = 0; i < kept; ++i)
+    metrics.score_meta_data.push_back(score_meta(seen[i].first, seen[i].second, score(seen[i].first), wanted));
 }
 
 }  // namespace drover::sched

@@ -11,8 +11,10 @@
 
 #include "sched/feasible/group_checks.h"
 #include "sched/ports.h"
+#include "sched/granted.h"
 #include "sched/proposed.h"
 #include "sched/rank/affinity.h"
+#include "sched/rank/preemption.h"
 #include "sched/rank/ranking.h"
 #include "sched/rank/scorer.h"
 #include "sched/rank/spread.h"
@@ -45,6 +47,7 @@ class ranker {
   struct settings {
     packing algorithm = packing::binpack;
     uint64_t seed = 0;  // decides between equal scores
+    bool preempts = false;  // others may have to make room
   };
   // The references must outlive it.
   ranker(proposed& cluster, const job_scope& scope, const schema::job& job, const schema::task_group& group, operator_set& operators,
@@ -55,14 +58,15 @@ class ranker {
   struct ask {
     std::span<const row> penalized;         // where the allocation failed before
     row preferred = node_view::no_row;      // where its data is
+    uint64_t number = 0;                    // of its name: some volumes differ by it
   };
   struct choice {
     row node;
-    port_plan::offer ports;
-    std::vector<uint16_t> cores;
+    chosen_parts parts;
     schema::alloc_metric metrics;
+    std::vector<ref<schema::allocation>> evicted;  // who makes room
   };
-  // The best node, or nothing: then metrics() says why.
+  // The best node, or nothing: then metrics() says why. Others are asked to make room only where no node has any.
   std::optional<choice> select(const ask& wanted, random_stream& random);
   // This node or nothing (system jobs).
   std::optional<choice> select_on(row node, random_stream& random);
@@ -103,8 +107,9 @@ class ranker {
     double packing = 0;
     double collision = 0;
     double affinity = 0;
+    double devices = 0;
     bool collides = false;
-    double sum() const { return packing + collision + affinity; }
+    double sum() const { return packing + collision + affinity + devices; }
   };
   using seen_nodes = std::vector<std::pair<row, double>>;
 
@@ -112,22 +117,39 @@ class ranker {
   void catch_up();
   void judge(row node);
   const std::string* refuse_by_others(row node);
-  const std::string* refuse_by_capacity(row node);
+  const std::string* refuse_by_capacity(row node, const node_usage& usage);
   void set(row node, ranker::state now, const std::string* reason);
   void count(row node, const status& s, int sign);
   static void add_to(std::vector<tally>& tallies, const std::string* reason, int sign);
   void add_property(const distinct_property& rule);
   void recount_properties(row node);
-  terms score(row node);
+  terms score(row node, const node_usage& usage);
+  terms score(row node) { return score(node, cluster_.usage(node)); }
   uint32_t tie_of(row node) const;
-  size_t least_terms() const { return affinities_.empty() ? 1 : 2; }
+  size_t least_terms() { return size_t{1} + !affinities_.empty() + checks_.devices().ranked(); }
   double rank(row node, const terms& own, bool penalized) const;
   std::optional<choice> take(row node, random_stream& random);
+  std::optional<choice> take(row node, const node_usage& usage, random_stream& random);
+  void exhaust(row node, const std::string& reason);
+  // What a node could offer if others went. Kept until something changes on it.
+  struct eviction {
+    bool known = false;
+    std::optional<preemption> way;
+    terms own;
+  };
+  const eviction& eviction_on(row node);
+  void forget_evictions_of_kin();
+  double rank(row node, const eviction& e, const ask& wanted) const;
+  std::optional<choice> take_by_force(row node, const ask& wanted, random_stream& random);
+  std::optional<choice> select_by_force(const ask& wanted, random_stream& random);
+  bool numbered_ok(row node, const ask& wanted);
   row best(const ask& wanted, seen_nodes& seen);
+  schema::node_score_meta score_meta(row node, double value, const terms& own, const ask& wanted) const;
   void add_scores(schema::alloc_metric& metrics, const seen_nodes& seen, const ask& wanted);
 
   proposed& cluster_;
   const job_scope& scope_;
+  const schema::job& job_;
   const schema::task_group& group_;
   size_t group_number_;
   group_checks checks_;
@@ -143,7 +165,10 @@ class ranker {
   size_t changes_read_ = 0;
   std::vector<status> status_;
   ranking ranking_;
+  std::vector<eviction> evictions_;  // by row, from the first need on
+  size_t evicted_read_ = 0;
   std::set<std::string, std::less<>> late_reasons_;  // of ports that looked free and were not
+  std::optional<uint64_t> unsuited_number_;  // of the last allocation that found no node with its numbered volumes
   schema::alloc_metric base_;  // what does not change: pool, nodes available
   int64_t counts_[4] = {};  // nodes by state
   std::vector<tally> filtered_;
