@@ -15,6 +15,9 @@ inline constexpr int batch_plan_attempts = 2;
 // What an allocation's metrics keep of the ranking.
 inline constexpr size_t score_meta_max = 5;
 
+// Nodes that an explanation names as nearest to what a group asks for.
+inline constexpr size_t near_misses_max = 3;
+
 // Dynamic ports where a node names no range of its own.
 inline constexpr uint16_t dynamic_port_min = 20000;
 inline constexpr uint16_t dynamic_port_max = 32000;

@@ -20,6 +20,7 @@
 
 #include "schema/eval.h"
 #include "schema/job.h"
+#include "sched/explain.h"
 #include "sched/node_view.h"
 
 namespace drover::sched {
@@ -27,6 +28,8 @@ namespace drover::sched {
 struct options {
   // 0, then one more for each retry of the same evaluation: new allocations get new ids.
   uint32_t attempt = 0;
+  // Fill outcome::explanations.
+  bool explain = false;
 };
 
 // Everything that is read of the state, beside the nodes. gather() fills it from a snapshot; tests fill it by hand.
@@ -46,6 +49,8 @@ struct outcome {
   schema::evaluation eval;
   // Blocked and follow-up evaluations (wait_until) to be stored beside it.
   std::vector<schema::evaluation> created;
+  // Where it was asked for: why groups wait. sentences() says it in words.
+  std::vector<group_explanation> explanations;
   bool has_plan() const;
 };
 

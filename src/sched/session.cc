@@ -39,7 +39,8 @@ session::session(const job_facts& facts, const node_view& view, const schema::ev
       random_(random_stream::mix(seed_ + how.attempt)),
       eval_ids_(random_stream::mix(seed_, "evaluations")),
       deployment_id_(random_stream(random_stream::mix(seed_, "deployment")).uuid()),
-      cluster_(view, facts.allocs) {
+      cluster_(view, facts.allocs),
+      explain_(how.explain) {
   bool own_algorithm = facts.pool && facts.pool->scheduler_configuration;
   if (facts.config) {
     oversubscription_ = facts.config->memory_oversubscription_enabled;
@@ -198,6 +199,7 @@ void session::fail(const schema::task_group& group, ranker& ranks) {
     return;
   }
   metrics = ranks.metrics();
+  if (explain_) out_.explanations.push_back(ranks.explain());
   bool no_cpu = metrics.dimension_exhausted.contains("cpu");
   bool no_memory = metrics.dimension_exhausted.contains("memory");
   if (!no_cpu && !no_memory) return;
@@ -265,6 +267,7 @@ outcome session::finish(const std::map<std::string, schema::desired_updates>& up
     if (eval_.annotate_plan) out_.plan.annotations = notes;
     out_.eval.plan_annotations = std::move(notes);
   }
+  for (auto& why : out_.explanations) why.waiting = out_.eval.queued_allocations[why.group];
   if (!out_.eval.failed_tg_allocs.empty()) block();
   return std::move(out_);
 }

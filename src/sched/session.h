@@ -92,6 +92,7 @@ class session {
   std::set<std::string, std::less<>> replaced_;        // ids of those that stop only because a placement replaces them
   std::vector<schema::alloc_list_stub> preempted_;
   std::map<std::string, uint64_t> preemptions_;        // by group that gains
+  bool explain_ = false;
   bool preempts_ = false;
   bool oversubscription_ = false;
   packing algorithm_ = packing::binpack;

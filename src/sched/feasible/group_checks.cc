@@ -130,6 +130,20 @@ const std::string* group_checks::refuse(const node_view& view, node_view::row ro
   return nullptr;
 }
 
+std::optional<std::string> group_checks::found_instead(const schema::node& node, const std::string* reason) const {
+  if (reason == &missing_drivers) {
+    auto driver = std::ranges::find_if(drivers_, [&](const auto& each) { return !has_healthy_driver(node, each); });
+    if (driver != drivers_.end()) return *driver;
+  }
+  for (const auto* rules : {&class_constraints_, &unique_constraints_}) {
+    auto it = std::ranges::find_if(*rules, [&](const rule& each) { return &each.text == reason; });
+    if (it == rules->end()) continue;
+    auto value = resolve_target(it->constraint->l_target, node);
+    return std::string(value.value_or(""));
+  }
+  return std::nullopt;
+}
+
 std::vector<group_checks::class_answer> group_checks::class_answers() const {
   std::vector<class_answer> all;
   for (uint32_t id = 0; id < answers_.size(); ++id)

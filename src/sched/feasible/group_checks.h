@@ -31,6 +31,9 @@ class group_checks {
   bool numbered_volumes() const { return numbered_volumes_; }
   const std::string* refuse_numbered(const schema::node& node, uint64_t number) const;
 
+  // For explanations: what a node that was refused for `reason` has instead. Nothing where that says no more than the reason.
+  std::optional<std::string> found_instead(const schema::node& node, const std::string* reason) const;
+
   // distinct_hosts of job or group.
   bool distinct_hosts_of_job() const { return distinct_hosts_of_job_; }
   bool distinct_hosts_of_group() const { return distinct_hosts_of_group_; }

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "sched/explain.h"
 #include "sched/feasible/group_checks.h"
 #include "sched/ports.h"
 #include "sched/granted.h"
@@ -76,6 +77,8 @@ class ranker {
   state state_of(row node);
   // Of every node that was looked at.
   schema::alloc_metric metrics();
+  // The same in more detail, with the nodes that nearly do.
+  group_explanation explain();
 
   const group_checks& checks() const { return checks_; }
   const schema::task_group& group() const { return group_; }
@@ -142,6 +145,7 @@ class ranker {
   double rank(row node, const eviction& e, const ask& wanted) const;
   std::optional<choice> take_by_force(row node, const ask& wanted, random_stream& random);
   std::optional<choice> select_by_force(const ask& wanted, random_stream& random);
+  near_miss miss_of(row node);
   bool numbered_ok(row node, const ask& wanted);
   row best(const ask& wanted, seen_nodes& seen);
   schema::node_score_meta score_meta(row node, double value, const terms& own, const ask& wanted) const;

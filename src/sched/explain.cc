@@ -1,0 +1,117 @@
+#include "sched/explain.h"
+
+#include <fmt/format.h>
+
+#include "base/text.h"
+
+namespace drover::sched {
+namespace {
+
+std::string nodes(int64_t n) { return n == 1 ? "1 node" : fmt::format("{} nodes", n); }
+std::string_view has(int64_t n) { return n == 1 ? "has" : "have"; }
+std::string_view is(int64_t n) { return n == 1 ? "is" : "are"; }
+
+std::string listed(const std::map<std::string, int64_t>& all) {
+  std::vector<std::string> parts;
+  for (const auto& [name, n] : all) parts.push_back(fmt::format("{} ({})", name.empty() ? "none" : name, n));
+  return join(parts, ", ");
+}
+
+int64_t sum(const std::map<std::string, int64_t>& all) {
+  int64_t total = 0;
+  for (const auto& [name, n] : all) total += n;
+  return total;
+}
+
+std::string shortage(const near_miss& miss) {
+  std::vector<std::string> parts;
+  if (miss.missing.cpu > 0) parts.push_back(fmt::format("{} MHz of CPU", miss.missing.cpu));
+  if (miss.missing.memory > 0) parts.push_back(fmt::format("{} MB of memory", miss.missing.memory));
+  if (miss.missing.disk > 0) parts.push_back(fmt::format("{} MB of disk", miss.missing.disk));
+  if (miss.cores_missing > 0) parts.push_back(fmt::format("{} CPU {}", miss.cores_missing, miss.cores_missing == 1 ? "core" : "cores"));
+  return join(parts, " and ");
+}
+
+std::string about_unsuited(const failed_check& check) {
+  if (check.check == "missing drivers") return fmt::format("{} {} no healthy driver for it: {}", nodes(check.nodes), has(check.nodes), listed(check.found));
+  if (check.check.starts_with("missing ")) return fmt::format("{} {} {}", nodes(check.nodes), is(check.nodes), check.check);
+  if (check.check == "distinct_hosts") return fmt::format("{} already {} an allocation of it (distinct_hosts)", nodes(check.nodes), has(check.nodes));
+  if (check.check.starts_with("distinct_property")) return fmt::format("{} {} ruled out by {}", nodes(check.nodes), is(check.nodes), check.check);
+  std::string text = fmt::format("{} {} not satisfy the constraint \"{}\"", nodes(check.nodes), check.nodes == 1 ? "does" : "do", check.check);
+  return check.found.empty() ? text : fmt::format("{}; found: {}", text, listed(check.found));
+}
+
+std::string about_full(const failed_check& check) {
+  if (check.check == "cpu" || check.check == "memory" || check.check == "disk")
+    return fmt::format("{} {} too little {} free", nodes(check.nodes), has(check.nodes), check.check == "cpu" ? "CPU" : check.check);
+  if (check.check == "cores") return fmt::format("{} {} too few CPU cores free", nodes(check.nodes), has(check.nodes));
+  if (check.check.starts_with("devices")) return fmt::format("{} {} the devices, but others hold them", nodes(check.nodes), has(check.nodes));
+  return fmt::format("{} cannot give it its network ({})", nodes(check.nodes), check.check);
+}
+
+// What rules out nodes before anybody looks at them closely.
+void about_scope(const group_explanation& why, std::vector<std::string>& out) {
+  int64_t in_pool = why.nodes - sum(why.in_other_pools);
+  if (in_pool == 0) {
+    out.push_back(fmt::format("No node is in node pool \"{}\"; there are nodes in {}.", why.node_pool, listed(why.in_other_pools)));
+    return;
+  }
+  int64_t elsewhere = sum(why.in_other_datacenters);
+  std::string pool = fmt::format("{} {} node pool {}", nodes(in_pool), has(in_pool), why.node_pool);
+  if (elsewhere == in_pool)
+    out.push_back(fmt::format("{}, but none is in a datacenter that matches {}; found: {}.", pool, join(why.datacenters, ", "),
+                              listed(why.in_other_datacenters)));
+  else if (elsewhere > 0)
+    out.push_back(fmt::format("{}; {} of them {} outside the datacenters {}.", pool, elsewhere, is(elsewhere), join(why.datacenters, ", ")));
+  for (const auto& [state, n] : why.not_ready) out.push_back(fmt::format("{} {} {}.", nodes(n), is(n), state));
+}
+
+std::string about_nearest(const group_explanation& why) {
+  const auto& miss = why.nearest.front();
+  std::string lack = shortage(miss);
+  int64_t in_pool = why.nodes - sum(why.in_other_pools);
+  if (lack.empty()) return fmt::format("The nearest is {}: {}.", miss.node_name, miss.check);
+  return fmt::format("{} {} node pool {}; the nearest, {}, lacks {}.", nodes(in_pool), has(in_pool), why.node_pool, miss.node_name, lack);
+}
+
+std::string remedy(const group_explanation& why) {
+  if (why.nodes == 0) return "It runs as soon as a node joins.";
+  if (why.too_large) {
+    std::vector<std::string> parts;
+    if (why.wanted.cpu > why.largest.cpu) parts.push_back(fmt::format("{} MHz of CPU where the largest node has {}", why.wanted.cpu, why.largest.cpu));
+    if (why.wanted.memory > why.largest.memory)
+      parts.push_back(fmt::format("{} MB of memory where the largest node has {}", why.wanted.memory, why.largest.memory));
+    if (why.wanted.disk > why.largest.disk)
+      parts.push_back(fmt::format("{} MB of disk where the largest node has {}", why.wanted.disk, why.largest.disk));
+    if (parts.empty()) return "No suited node is large enough even when empty: ask for less, or add a larger node.";
+    return fmt::format("It asks for {}: ask for less, or add a larger node.", join(parts, " and "));
+  }
+  if (!why.nearest.empty()) {
+    std::string lack = shortage(why.nearest.front());
+    if (!lack.empty()) return fmt::format("It would run if {} became free on {}.", lack, why.nearest.front().node_name);
+    return fmt::format("It would run if what it asks for became free on {}, or on another node like it.", why.nearest.front().node_name);
+  }
+  if (!why.unsuited.empty()) return fmt::format("It would run on a node that passes \"{}\" and has room.", why.unsuited.front().check);
+  if (!why.not_ready.empty()) return "It would run once such a node is ready and eligible.";
+  return "It would run on a ready node of that pool and those datacenters.";
+}
+
+}  // namespace
+
+std::vector<std::string> sentences(const group_explanation& why) {
+  std::vector<std::string> out;
+  out.push_back(fmt::format("{} of group \"{}\" {} for a node.", why.waiting == 1 ? "1 allocation" : fmt::format("{} allocations", why.waiting),
+                            why.group, why.waiting == 1 ? "waits" : "wait"));
+  if (why.nodes == 0) {
+    out.push_back("The cluster has no nodes.");
+  } else {
+    if (!why.nearest.empty()) out.push_back(about_nearest(why));
+    about_scope(why, out);
+    for (const auto& check : why.unsuited) out.push_back(about_unsuited(check) + ".");
+    for (const auto& check : why.full) out.push_back(about_full(check) + ".");
+  }
+  out.push_back(remedy(why));
+  return out;
+}
+
+}  // namespace drover::sched
