@@ -161,7 +161,9 @@ void pool::on_suspect(duration now, const accusation& s) {
   }
   if (n->state != node_state::alive) return;
   if (n->name == options_.name) {
-    add_notice(now, log::level::warn, "suspected", s.from, "this server is suspected to have failed; refuting", {{"by", s.from.substr(0, name_bytes_max)}});
+    // From us: a state exchange told us what the pool remembers of our last life.
+    if (s.from != options_.name)
+      add_notice(now, log::level::warn, "suspected", s.from, "this server is suspected to have failed; refuting", {{"by", s.from.substr(0, name_bytes_max)}});
     return refute(now, *n, s.incarnation);
   }
   node_news_.add(encode(message_type::suspect, s), s.node);
