@@ -22,7 +22,7 @@ result<std::string> parse_server_address(std::string_view text) {
     return fail(errc::invalid, "\"{}\" is no server address: write host or host:port", address);
   std::string complete(address);
   auto first = address.find(':'), last = address.rfind(':');
-  bool bare_v6 = address[0] != '[' && first != last;
+  bool bare_v6 = address[0] != '[' && first != last && address.find_first_not_of("0123456789abcdefABCDEF:.%") == address.npos;
   if (bare_v6) complete = fmt::format("[{}]:{}", address, default_port);
   else if (address.ends_with(']') || first == address.npos) complete = fmt::format("{}:{}", address, default_port);
   TRY_ASSIGN(auto where, net::parse_endpoint(complete));

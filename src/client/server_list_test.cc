@@ -47,7 +47,7 @@ TEST(server_address, says_what_is_wrong) {
   struct row {
     const char *text, *says;
   };
-  for (auto& [text, says] : {row{"", "is empty"}, row{"provider=aws tag_key=x", "asking a cloud for servers is not supported"}, row{"a:b", "port"},
+  for (auto& [text, says] : {row{"", "is empty"}, row{"provider=aws tag_key=x", "asking a cloud for servers is not supported"}, row{"a:b", "port"}, row{"one:two:3", "IPv6"},
                              row{"a:70000", "port"}, row{":4647", "lacks a host"}, row{"a:0", "lacks a host or a port"}, row{"a b", "no server address"},
                              row{"{{ GetPrivateIP }}", "no server address"}, row{"unix:///run/x", "no server address"}}) {
     auto parsed = parse_server_address(text);

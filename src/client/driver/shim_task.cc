@@ -172,7 +172,7 @@ awaitable<result<std::unique_ptr<task_handle>>> recover_shim_task(shim_services&
   if (attached) co_return std::make_unique<shim_task>(services, std::move(*attached), limited);
   auto found = co_await services.pool.run([&] { return exec::shim_handle::find_exit(*info); });
   if (found && *found) co_return std::make_unique<ended_task>(stored, from_status(**found));
-  co_return std::make_unique<ended_task>(stored, lost());
+  co_return fail(errc::not_found, "{}", lost().message);
 }
 
 }  // namespace drover::client

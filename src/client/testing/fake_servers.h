@@ -68,6 +68,8 @@ class fake_servers {
   schema::node_update_response said;
   // The node's questions for its allocations.
   std::vector<schema::node_specific_request> asked;
+  // The drain that the node asked for, until the test resets it and moves the index on.
+  std::optional<schema::node_update_drain_request> drained;
   // Of allocations asked for, so many do not come back.
   int withhold = 0;
   std::vector<size_t> pulls;
@@ -136,6 +138,25 @@ class fake_servers {
     updated.notify_all();
     co_return schema::generic_response{};
   }
+  answer<schema::generic_response> ping(schema::generic_request) {
+    if (refuse) co_return fail(refusal);
+    co_return schema::generic_response{};
+  }
+  answer<schema::node_drain_update_response> drain(schema::node_update_drain_request request) {
+    drained = std::move(request);
+    updated.notify_all();
+    co_return schema::node_drain_update_response{};
+  }
+  // Waits like a server until the drain is over.
+  answer<schema::single_node_response> get_node(schema::node_specific_request request) {
+    while (drained && request.min_query_index >= index) co_await changed.wait();
+    schema::single_node_response out;
+    auto shown = std::make_shared<schema::node>(*node);
+    if (drained) shown->drain_strategy = drained->drain_strategy;
+    out.node = std::move(shown);
+    out.index = index;
+    co_return out;
+  }
   answer<schema::emit_node_events_response> emit(schema::emit_node_events_request) { co_return schema::emit_node_events_response{}; }
 
   void add_methods() {
@@ -150,6 +171,12 @@ class fake_servers {
         "Alloc.GetAllocs", [this](context, schema::allocs_get_request r) { return get_allocs(std::move(r)); });
     table_.add<schema::alloc_update_request, schema::generic_response>(
         "Node.UpdateAlloc", [this](context, schema::alloc_update_request r) { return update_alloc(std::move(r)); });
+    table_.add<schema::generic_request, schema::generic_response>(
+        "Status.Ping", [this](context, schema::generic_request r) { return ping(std::move(r)); });
+    table_.add<schema::node_update_drain_request, schema::node_drain_update_response>(
+        "Node.UpdateDrain", [this](context, schema::node_update_drain_request r) { return drain(std::move(r)); });
+    table_.add<schema::node_specific_request, schema::single_node_response>(
+        "Node.GetNode", [this](context, schema::node_specific_request r) { return get_node(std::move(r)); });
     table_.add<schema::emit_node_events_request, schema::emit_node_events_response>(
         "Node.EmitEvents", [this](context, schema::emit_node_events_request r) { return emit(std::move(r)); });
   }
