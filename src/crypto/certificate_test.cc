@@ -139,6 +139,10 @@ TEST(role_name, SaysWhatAPeerMayDo) {
     EXPECT_EQ(may_connect(of, "global"), connects) << shown;
   }
   EXPECT_EQ(role_name("cli", "east"), "cli.east.nomad");
+  EXPECT_EQ(telling_name(names{"localhost", "client.a.nomad", "server.a.nomad"}), "server.a.nomad");
+  EXPECT_EQ(telling_name(names{"localhost", "cli.a.nomad"}), "cli.a.nomad");
+  EXPECT_EQ(telling_name(names{"a", "b"}), "a");
+  EXPECT_EQ(telling_name(names{}), "");
 }
 
 }  // namespace

@@ -19,6 +19,8 @@ bool is_server_of(std::span<const std::string> names, std::string_view region);
 bool is_server_of_any_region(std::span<const std::string> names);
 // A client agent of that region; a server is not one.
 bool is_client_of(std::span<const std::string> names, std::string_view region);
+// The one that says most about a peer: of a server, else of a client or command line, else the first. "" without names.
+std::string telling_name(std::span<const std::string> names);
 // Whether such a peer may open RPC connections to a server of `region`.
 bool may_connect(std::span<const std::string> names, std::string_view region);
 

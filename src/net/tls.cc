@@ -16,6 +16,7 @@
 #include "base/ensure.h"
 #include "base/text.h"
 #include "crypto/certificate.h"
+#include "crypto/role_name.h"
 #include "net/event.h"
 #include "net/task_scope.h"
 
@@ -191,7 +192,8 @@ class tls_stream final : public byte_stream {
   endpoint remote() const override { return under_->remote(); }
   endpoint local() const override { return under_->local(); }
   int native_handle() const override { return under_->native_handle(); }
-  std::string peer_name() const override { return peer_names_.empty() ? std::string() : peer_names_.front(); }
+  // The one that says most, of all.
+  std::string peer_name() const override { return crypto::telling_name(peer_names_); }
   const std::vector<std::string>& peer_names() const { return peer_names_; }
   bool accept_peer(X509_STORE_CTX* chain);
   bool is_encrypted() const override { return true; }
