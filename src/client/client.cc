@@ -177,8 +177,9 @@ void client::state::apply(alloc_changes changes) {
     if (auto it = runners.find(alloc->id); it != runners.end()) {
       if (!alloc->job) continue;
       it->second->update(alloc);
-      // The servers think otherwise, as after they took this node for lost, or lost a report themselves.
-      if (alloc->client_status != it->second->client_status()) pusher->push(it->second->report(), true);
+      // The servers think otherwise, as after they lost sight of this node, or lost a report themselves. What they want ended is reported when it has.
+      bool tell = it->second->tasks_done() || !server_terminal(*alloc);
+      if (tell && alloc->client_status != it->second->client_status()) pusher->push(it->second->report(), true);
       continue;
     }
     if (leaving.contains(alloc->id)) continue;

@@ -4,6 +4,8 @@
 
 #include "client/alloc_runner.h"
 #include "client/testing/agent_fixture.h"
+#include "rpc/pool.h"
+#include "rpc/wire_server.h"
 
 namespace drover::client {
 namespace {
@@ -194,6 +196,47 @@ TEST_F(client_servers_test, without_the_option_nothing_is_drained) {
     co_await t.agent->wait_ready();
     EXPECT_TRUE(co_await t.agent->drain_for_shutdown());
     EXPECT_FALSE(t.servers->drained);
+  }(*this));
+}
+
+// Real ports and a real pool: the same servers at two addresses, one of which goes.
+TEST_F(client_servers_test, over_the_network_it_changes_servers_and_is_reached_from_them) {
+  run([](client_servers_test& t) -> net::awaitable<void> {
+    rpc::wire_server one(t.loop, {.table = &t.servers->table()}), two(t.loop, {.table = &t.servers->table()});
+    auto first = net::to_string(*one.listen({.host = "127.0.0.1"})), second = net::to_string(*two.listen({.host = "127.0.0.1"}));
+    rpc::connection_pool pool(t.loop, {.serve = &t.methods});
+    t.servers->said.servers = {info(first), info(second)};
+    t.servers->said.leader_rpc_addr = first;
+    t.servers->said.heartbeat_ttl = milliseconds(20);
+    auto made = client::create(t.elsewhere({first}), [&](const std::string& address) { return pool.to(address, "global"); }, t.loop);
+    EXPECT_TRUE(made);
+    t.agent = std::move(*made);
+    t.agent->register_methods(t.methods);
+    t.agent->start();
+    auto alloc = make_alloc("service", {make_task("main", "raw_exec", command("/bin/sleep", {"1000"}))});
+    t.servers->place(alloc);
+    co_await t.servers->reported_status(alloc.id, "running");
+    EXPECT_TRUE(t.servers->back);
+    EXPECT_TRUE(co_await rpc::call<schema::node_meta_response>(*t.servers->back, "NodeMeta.Read", schema::node_specific_request{}));
+
+    t.servers->back.reset();
+    co_await one.stop();
+    while (!t.servers->back || !t.servers->back->is_open()) co_await t.servers->updated.wait();
+    schema::node_meta_apply_request request;
+    request.meta["state"] = "ready";
+    auto meta = co_await rpc::call<schema::node_meta_response>(*t.servers->back, "NodeMeta.Apply", std::move(request));
+    EXPECT_TRUE(meta) << (meta ? "" : meta.error().text());
+    // The servers learn it by a registration.
+    while (!t.servers->node->meta.contains("state")) co_await t.servers->updated.wait();
+    EXPECT_EQ(t.agent->find(alloc.id)->client_status(), "running");
+    t.servers->stop(alloc.id);
+    co_await t.servers->reported_status(alloc.id, "complete");
+
+    t.servers->back.reset();
+    co_await t.agent->stop();
+    co_await pool.stop();
+    co_await two.stop();
+    t.agent.reset();
   }(*this));
 }
 

@@ -19,6 +19,10 @@ class fake_servers {
   explicit fake_servers(net::loop& l) : channel(l, table_) { add_methods(); }
 
   rpc::local_channel& servers() { return channel; }
+  // For a port that answers as these servers.
+  const rpc::method_table& table() const { return table_; }
+  // The way to the node, of the connection by which its last heartbeat came.
+  std::shared_ptr<rpc::channel> back;
 
   void place(schema::allocation alloc) {
     alloc.modify_index = alloc.alloc_modify_index = ++index;
@@ -164,7 +168,10 @@ class fake_servers {
     table_.add<schema::node_register_request, schema::node_update_response>(
         "Node.Register", [this](context, schema::node_register_request r) { return register_node(std::move(r)); });
     table_.add<schema::node_update_status_request, schema::node_update_response>(
-        "Node.UpdateStatus", [this](context, schema::node_update_status_request r) { return heartbeat(std::move(r)); });
+        "Node.UpdateStatus", [this](context c, schema::node_update_status_request r) {
+          back = std::move(c.back);
+          return heartbeat(std::move(r));
+        });
     table_.add<schema::node_specific_request, schema::node_client_allocs_response>(
         "Node.GetClientAllocs", [this](context, schema::node_specific_request r) { return client_allocs(std::move(r)); });
     table_.add<schema::allocs_get_request, schema::allocs_get_response>(
