@@ -1,15 +1,9 @@
 // For tests: an RPC port with a few methods, and a pool that calls it over loopback.
 #pragma once
 
-#include <unistd.h>
-
-#include <chrono>
-#include <filesystem>
-#include <fstream>
 #include <stdexcept>
 
 #include "codec/msgpack.h"
-#include "crypto/certificate.h"
 #include "net/event.h"
 #include "net/test_loop.h"
 #include "rpc/pool.h"
@@ -43,42 +37,6 @@ inline awaitable<result<>> stream_echo(call_context, schema::fs_logs_request, st
     CO_TRY(co_await stream->write(text_message("echo " + text)));
   }
 }
-
-// A CA of a test, in a directory of its own.
-class test_authority {
- public:
-  test_authority() : directory_(std::filesystem::temp_directory_path() / fmt::format("drover-rpc-test-{}-{}", ::getpid(), ++made)) {
-    std::filesystem::create_directories(directory_);
-    pair_ = net::must(crypto::make_authority({.subject = {.common_name = "Test CA"}, .from = now()}));
-    write("ca", pair_);
-  }
-  ~test_authority() { std::filesystem::remove_all(directory_); }
-  test_authority(const test_authority&) = delete;
-  test_authority& operator=(const test_authority&) = delete;
-  // For either side of a connection; both verify the other.
-  net::tls_options issue(const std::string& name) {
-    write(name, net::must(crypto::make_certificate(pair_, {.common_name = name, .dns_names = {name}, .from = now(), .days = 1})));
-    net::tls_options out;
-    out.certificate_file = path(name);
-    out.key_file = path(name + "-key");
-    out.ca_file = path("ca");
-    return out;
-  }
-
- private:
-  static inline int made = 0;
-  static timestamp now() {
-    auto since = std::chrono::system_clock::now().time_since_epoch() - std::chrono::minutes(1);
-    return timestamp(std::chrono::duration_cast<std::chrono::nanoseconds>(since).count());
-  }
-  std::string path(const std::string& name) const { return directory_ / (name + ".pem"); }
-  void write(const std::string& name, const crypto::certified_key& pair) {
-    std::ofstream(path(name)) << pair.certificate;
-    std::ofstream(path(name + "-key")) << pair.key;
-  }
-  std::filesystem::path directory_;
-  crypto::certified_key pair_;
-};
 
 struct rpc_world {
   explicit rpc_world(net::loop& l, pool_options pool_o = {}, wire_server_options server_o = {}) {

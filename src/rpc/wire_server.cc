@@ -13,6 +13,7 @@ namespace {
 
 // Of the connections that one address may have, so many are kept for what is no stream.
 constexpr size_t streaming_reserve = 20;
+constexpr duration accept_pause = milliseconds(50);
 
 }  // namespace
 
@@ -43,7 +44,7 @@ struct wire_server::state {
     size_t all = 0, streaming = 0;
   };
 
-  awaitable<result<>> accept();
+  awaitable<void> accept();
   void admit(std::unique_ptr<net::byte_stream> stream);
   awaitable<void> serve(std::unique_ptr<net::byte_stream> stream, std::unique_ptr<ticket> held);
   awaitable<result<wire_kind>> greet(std::unique_ptr<net::byte_stream>& stream, std::shared_ptr<const net::tls_context> context);
@@ -61,12 +62,17 @@ struct wire_server::state {
   net::task_scope scope;
 };
 
-awaitable<result<>> wire_server::state::accept() {
+awaitable<void> wire_server::state::accept() {
   for (;;) {
     auto stream = co_await listener->accept();
-    if (!stream && stream.error().code() == errc::closed) co_return result<>{};
-    if (!stream) co_return fail(stream.error());
-    admit(*std::move(stream));
+    if (stream) {
+      admit(*std::move(stream));
+      continue;
+    }
+    if (stream.error().code() == errc::closed || stream.error().code() == errc::cancelled) co_return;
+    // Out of descriptors, most likely: others will be freed.
+    options.logger.error("cannot accept a connection", {{"error", stream.error().text()}});
+    co_await net::sleep_for(accept_pause);
   }
 }
 
