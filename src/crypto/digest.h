@@ -11,7 +11,5 @@ std::string sha256(std::string_view data);
 std::string hmac_sha256(std::string_view key, std::string_view data);
 // In time that does not depend on where they differ.
 bool same_digest(std::string_view a, std::string_view b);
-// Lower-case hex.
-std::string to_hex(std::string_view data);
 
 }  // namespace drover::crypto

@@ -2,13 +2,15 @@
 
 #include <gtest/gtest.h>
 
+#include "base/bytes.h"
+
 namespace drover::crypto {
 namespace {
 
 TEST(digest, gives_the_published_values) {
-  EXPECT_EQ(to_hex(sha256("abc")), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+  EXPECT_EQ(hex_encode(sha256("abc")), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
   // RFC 4231, test case 2.
-  EXPECT_EQ(to_hex(hmac_sha256("Jefe", "what do ya want for nothing?")), "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843");
+  EXPECT_EQ(hex_encode(hmac_sha256("Jefe", "what do ya want for nothing?")), "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843");
   EXPECT_TRUE(same_digest(sha256("a"), sha256("a")));
   EXPECT_FALSE(same_digest(sha256("a"), sha256("b")));
   EXPECT_FALSE(same_digest("a", "ab"));

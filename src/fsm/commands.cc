@@ -74,6 +74,10 @@ DESCRIBE(one_time_token_put_request, "OneTimeTokenPutRequest", BASES(write_reque
 DESCRIBE(one_time_token_delete_request, "OneTimeTokenDeleteRequest", BASES(write_request), FIELD(secret_ids))
 #undef SELF
 
+#define SELF restore_state_request
+DESCRIBE(restore_state_request, "RestoreStateRequest", BASES(), FIELD(state))
+#undef SELF
+
 apply_plan_results_request make_plan_results(const schema::plan& plan, const schema::plan_result& accepted, int64_t now_ns) {
   apply_plan_results_request out;
   out.eval_id = plan.eval_id;

@@ -139,6 +139,12 @@ struct one_time_token_delete_request : schema::write_request {
   DROVER_RECORD(one_time_token_delete_request);
 };
 
+// Replaces the whole state by a saved one (saved_state.h), as snappy block. Whoever submits it has loaded it once to see that it is whole.
+struct restore_state_request {
+  bytes state;
+  DROVER_RECORD(restore_state_request);
+};
+
 enum class command_type : uint8_t {
   node_register = 0,
   node_deregister = 1,
@@ -195,6 +201,8 @@ enum class command_type : uint8_t {
   namespace_delete = 65,
   host_volume_register = 75,
   host_volume_delete = 76,
+  // Ours: Nomad has no command for it.
+  restore_state = 120,
 };
 // Set in the type byte: a server that does not know the command goes on without it.
 constexpr uint8_t ignorable_bit = 128;
@@ -260,6 +268,7 @@ DROVER_COMMAND(namespace_upsert, schema::namespace_upsert_request);
 DROVER_COMMAND(namespace_delete, schema::namespace_delete_request);
 DROVER_COMMAND(host_volume_register, schema::host_volume_register_request);
 DROVER_COMMAND(host_volume_delete, schema::host_volume_delete_request);
+DROVER_COMMAND(restore_state, restore_state_request);
 #undef DROVER_COMMAND
 template <command_type C>
 using request_of = typename command_request<C>::type;

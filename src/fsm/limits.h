@@ -14,6 +14,8 @@ constexpr size_t scaling_events_max = 20;  // per group
 constexpr size_t node_events_max = 10;     // per node
 // Source text and variables of a job submission; a longer one is not kept.
 constexpr size_t submission_bytes_max = 1024 * 1024;
+// A state that is restored, uncompressed.
+constexpr size_t restored_bytes_max = size_t{1} << 30;
 // One record in a saved snapshot.
 constexpr size_t snapshot_record_bytes_max = 256 * 1024 * 1024;
 

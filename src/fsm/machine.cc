@@ -1,7 +1,9 @@
 #include "fsm/machine.h"
 
+#include <algorithm>
 #include <array>
 
+#include "codec/snappy.h"
 #include "fsm/apply.h"
 #include "fsm/limits.h"
 #include "fsm/saved_state.h"
@@ -118,6 +120,7 @@ void make_first_state(state::store& store) {
 }  // namespace
 
 std::string command_name(uint8_t type) {
+  if (type == static_cast<uint8_t>(command_type::restore_state)) return "restore_state";
   const auto* found = find_command(type);
   return found ? std::string(found->name) : fmt::format("unknown command {}", type);
 }
@@ -126,17 +129,19 @@ machine::machine(state::store& store) : store_(store) {
   if (store_.current().index() == 0 && !store_.current().namespace_named(word::default_namespace)) make_first_state(store_);
 }
 
-result<std::any> machine::apply(uint64_t index, std::string_view entry) {
+result<std::any> machine::apply(uint64_t raft_index, std::string_view entry) {
+  const auto index = raft_index + index_offset_;
   if (entry.empty()) return fail(errc::corrupt, "the log entry at index {} is empty", index);
   if (entry.size() > entry_bytes_max) {
     return fail(errc::corrupt, "the log entry at index {} has {} bytes; the limit is {}", index, entry.size(), entry_bytes_max);
   }
   const auto type = static_cast<uint8_t>(entry[0]);
   const auto* command = find_command(type);
-  if (!command) {
+  if (!command && type != static_cast<uint8_t>(command_type::restore_state)) {
     if (type & ignorable_bit) return std::any();
     return fail(errc::corrupt, "the log entry at index {} is of type {}, which this version does not know; upgrade it", index, type);
   }
+  if (type == static_cast<uint8_t>(command_type::restore_state)) return apply_restore(raft_index, entry.substr(1));
   auto transaction = store_.begin(index);
   context c(transaction);
   TRY_ASSIGN(auto outcome, command->apply(c, entry.substr(1)));
@@ -157,18 +162,48 @@ std::function<result<std::string>()> machine::freeze() const {
   return [snapshot = store_.current()] { return save_state(snapshot); };
 }
 
-result<> machine::restore(uint64_t index, std::string_view saved) {
-  TRY_ASSIGN(const auto found, saved_index(saved));
-  if (found > index) return fail(errc::corrupt, "the saved state is at index {}, past the {} that it is said to have", found, index);
+// The saved state becomes this cluster's: it keeps its own id (by which its servers know each other), and its indexes go on from whichever is higher.
+// Every table counts as changed, so that everybody who waits looks again. A server that cannot read what the others could must not go on.
+result<std::any> machine::apply_restore(uint64_t raft_index, std::string_view payload) {
+  const auto current = raft_index + index_offset_;
+  TRY_ASSIGN(const auto request, codec::from_msgpack<restore_state_request>(payload));
+  TRY_ASSIGN(const auto saved, codec::snappy_uncompress(request.state.data, restored_bytes_max));
+  TRY_ASSIGN(const auto place, place_of(saved));
+  const auto index = std::max(current, place.index + 1);
+  auto metadata = std::make_shared<state::cluster_metadata>();
+  if (const auto own = state::find<table::cluster_metadata>(store_.current(), {})) *metadata = *own;
+
   auto transaction = store_.begin_restore(index);
   TRY(load_state(saved, transaction));
+  const auto theirs = state::find<table::cluster_metadata>(transaction.read(), {});
+  if (metadata->cluster_id.empty() && theirs) *metadata = *theirs;
+  metadata->index_offset = index - raft_index;
+  transaction.put<table::cluster_metadata>(std::move(metadata));
+  for (size_t t = 0; t < state::table_count; t++) transaction.set_table_index(static_cast<table>(t), index);
   transaction.commit();
-  if (!hook_) return {};
+  index_offset_ = index - raft_index;
+  tell_restored(index);
+  return std::any();
+}
+
+void machine::tell_restored(uint64_t index) {
+  if (!hook_) return;
   auto event = std::make_shared<commit_event>();
   event->index = index;
   event->restored = true;
   event->state = store_.current();
   hook_(std::move(event));
+}
+
+result<> machine::restore(uint64_t raft_index, std::string_view saved) {
+  TRY_ASSIGN(const auto place, place_of(saved));
+  const auto index = raft_index + place.index_offset;
+  if (place.index > index) return fail(errc::corrupt, "the saved state is at index {}, past the {} that it is said to have", place.index, index);
+  auto transaction = store_.begin_restore(index);
+  TRY(load_state(saved, transaction));
+  transaction.commit();
+  index_offset_ = place.index_offset;
+  tell_restored(index);
   return {};
 }
 

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <any>
+#include <atomic>
 #include <functional>
 #include <memory>
 #include <string>
@@ -36,6 +37,8 @@ class machine {
 
   void on_commit(commit_hook hook) { hook_ = std::move(hook); }
 
+  // `index` is Raft's. The state's own index is that plus index_offset(), which is 0 until a snapshot with higher indexes was restored into this
+  // cluster (restore_state): the state's index never goes back, and Raft's cannot jump. The offset is part of the state.
   // Refusals (not found, conflict ...) leave the state as it was. errc::corrupt: the entry is not understood (unknown command, broken
   // msgpack); this server must not go on alone.
   result<std::any> apply(uint64_t index, std::string_view entry);
@@ -44,10 +47,16 @@ class machine {
   std::function<result<std::string>()> freeze() const;
   // All or nothing.
   result<> restore(uint64_t index, std::string_view saved);
+  // Any thread.
+  uint64_t index_offset() const { return index_offset_.load(std::memory_order_relaxed); }
 
  private:
+  result<std::any> apply_restore(uint64_t index, std::string_view payload);
+  void tell_restored(uint64_t index);
+
   state::store& store_;
   commit_hook hook_;
+  std::atomic<uint64_t> index_offset_ = 0;
 };
 
 }  // namespace drover::fsm

@@ -22,13 +22,14 @@ struct saved_header {
   std::vector<saved_table> tables;
   // Jobs that only allocations still refer to; they follow the header.
   uint64_t extra_jobs = 0;
+  uint64_t index_offset = 0;
   DROVER_RECORD(saved_header);
 };
 #define SELF saved_table
 DESCRIBE(saved_table, "SavedTable", BASES(), FIELD(name), FIELD(index), FIELD(records))
 #undef SELF
 #define SELF saved_header
-DESCRIBE(saved_header, "SavedHeader", BASES(), FIELD(index), FIELD(tables), FIELD(extra_jobs))
+DESCRIBE(saved_header, "SavedHeader", BASES(), FIELD(index), FIELD(tables), FIELD(extra_jobs), FIELD(index_offset))
 #undef SELF
 
 namespace {
@@ -152,11 +153,24 @@ result<> load_table(reader& in, const saved_table& t, std::vector<ref<schema::jo
   return {};
 }
 
+// Passes over records; how many bytes they had.
+result<uint64_t> skip(reader& in, std::string_view what, uint64_t records, bool with_job_number) {
+  uint64_t bytes = 0;
+  for (uint64_t i = 0; i < records; i++) {
+    if (with_job_number) TRY(in.number(4, what));
+    TRY_ASSIGN(const auto length, in.number(4, what));
+    TRY(in.take(length, what));
+    bytes += length;
+  }
+  return bytes;
+}
+
 }  // namespace
 
 result<std::string> save_state(const state::snapshot& snapshot) {
   const job_numbers jobs(snapshot);
-  saved_header header{snapshot.index(), {}, jobs.extra().size()};
+  const auto metadata = state::find<table::cluster_metadata>(snapshot, {});
+  saved_header header{snapshot.index(), {}, jobs.extra().size(), metadata ? metadata->index_offset : 0};
   for (size_t i = 0; i < state::table_count; i++) {
     const auto t = static_cast<table>(i);
     header.tables.push_back({std::string(state::name(t)), snapshot.index(t), state::count(snapshot, t)});
@@ -184,11 +198,24 @@ result<std::string> save_state(const state::snapshot& snapshot) {
   return out;
 }
 
-result<uint64_t> saved_index(std::string_view saved) {
+result<saved_place> place_of(std::string_view saved) {
   TRY_ASSIGN(auto in, open(saved));
   saved_header header;
   TRY(in.record(schema::slot(header), "the header"));
-  return header.index;
+  return saved_place{header.index, header.index_offset};
+}
+
+result<std::vector<saved_content>> content_of(std::string_view saved) {
+  TRY_ASSIGN(auto in, open(saved));
+  saved_header header;
+  TRY(in.record(schema::slot(header), "the header"));
+  TRY(skip(in, "the jobs of allocations", header.extra_jobs, false));
+  std::vector<saved_content> out;
+  for (const auto& t : header.tables) {
+    TRY_ASSIGN(auto bytes, skip(in, t.name, t.records, t.name == state::name(table::allocs)));
+    out.push_back({t.name, t.records, bytes});
+  }
+  return out;
 }
 
 result<> load_state(std::string_view saved, state::write_transaction& into) {

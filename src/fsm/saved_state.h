@@ -6,6 +6,7 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/result.h"
 #include "state/store.h"
@@ -15,7 +16,19 @@ namespace drover::fsm {
 result<std::string> save_state(const state::snapshot& snapshot);
 // Fills an empty transaction (store::begin_restore()); on an error the caller drops it.
 result<> load_state(std::string_view saved, state::write_transaction& into);
-// The index that a saved state is at, with its checksum verified.
-result<uint64_t> saved_index(std::string_view saved);
+// The index that a saved state is at, and how far it is from Raft's (machine.h), with its checksum verified.
+struct saved_place {
+  uint64_t index = 0;
+  uint64_t index_offset = 0;
+};
+result<saved_place> place_of(std::string_view saved);
+
+// What a saved state holds, table by table, without loading it.
+struct saved_content {
+  std::string table;
+  uint64_t records = 0;
+  uint64_t bytes = 0;
+};
+result<std::vector<saved_content>> content_of(std::string_view saved);
 
 }  // namespace drover::fsm

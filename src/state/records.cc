@@ -15,7 +15,7 @@ DESCRIBE(job_scaling_events, "JobScalingEvents", BASES(), FIELD(namespace_), FIE
 #undef SELF
 
 #define SELF cluster_metadata
-DESCRIBE(cluster_metadata, "ClusterMetadata", BASES(), FIELD(cluster_id), FIELD(create_time), FIELD(create_index))
+DESCRIBE(cluster_metadata, "ClusterMetadata", BASES(), FIELD(cluster_id), FIELD(create_time), FIELD(create_index), FIELD(index_offset))
 #undef SELF
 
 #define SELF sealed_variable

@@ -31,6 +31,8 @@ struct cluster_metadata {
   std::string cluster_id;
   int64_t create_time = 0;
   uint64_t create_index = 0;
+  // What is added to Raft's index to give the index of the state: above 0 once a snapshot with higher indexes was restored (fsm/machine.h).
+  uint64_t index_offset = 0;
   DROVER_RECORD(cluster_metadata);
 };
 
