@@ -216,9 +216,9 @@ class Cluster:
     def alive(self):
         return [m for m in self.servers if m.process is not None and m.process.poll() is None]
 
-    def leader(self):
+    def leader(self, among=None):
         """The member that its peers follow, or None."""
-        for member in self.alive():
+        for member in among or self.alive():
             try:
                 answer = member.http("GET", "/v1/status/leader", timeout=3)
                 if answer.status == 200 and answer.json:
@@ -239,7 +239,7 @@ class Cluster:
                 try:
                     last = member.http("PUT", "/v1/system/reconcile/summaries", timeout=3)
                     if last.status == 200:
-                        found = self.leader()
+                        found = self.leader(among)
                         if found is not None:
                             return found
                 except OSError as problem:

@@ -37,6 +37,7 @@ REDIS_JOB = {
             "Config": {"command": shutil.which("redis-server") or "/usr/bin/redis-server",
                        "args": ["--port", "${NOMAD_PORT_db}", "--bind", "0.0.0.0", "--protected-mode", "no", "--save", "", "--dir", "${NOMAD_TASK_DIR}"]},
             "Resources": {"CPU": 50, "MemoryMB": 32},
+            "LogConfig": {"MaxFiles": 1, "MaxFileSizeMB": 1},
         }],
     }],
 }
@@ -64,8 +65,10 @@ class Writer(threading.Thread):
 
     def run(self):
         number = 0
+        avoided = {}  # who did not answer lately, and until when it is left alone
         while not self.stopping.is_set():
-            server = self.random.choice(self.where.servers)
+            usable = [s for s in self.where.servers if avoided.get(s.name, 0) < time.monotonic()]
+            server = self.random.choice(usable or self.where.servers)
             name = f"{self.label}-{number}"
             try:
                 answer = server.http("PUT", "/v1/jobs", {"Job": small_job(name)}, timeout=4)
@@ -73,8 +76,10 @@ class Writer(threading.Thread):
                     self.note(name, answer.json["JobModifyIndex"])
                     number += 1
                     self.read_back(server, name)
+                else:
+                    avoided[server.name] = time.monotonic() + 1
             except (OSError, harness.http.client.HTTPException):
-                pass
+                avoided[server.name] = time.monotonic() + 1
             self.stopping.wait(self.interval)
 
     def note(self, name, index):
@@ -223,6 +228,7 @@ class Outage:
         for server in self.servers:
             for term in re.findall(r"cluster leadership acquired: term=(\d+)", server.log()):
                 terms.setdefault(term, set()).add(server.name)
+        assert terms, "no server said that it leads: the check of leaders sees nothing"
         return [f"term {term} had the leaders {sorted(names)}" for term, names in terms.items() if len(names) > 1]
 
     def restarted_tasks(self, hurt):

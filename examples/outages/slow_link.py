@@ -7,10 +7,10 @@ def run(seed=1, say=print, keep=None):
     with outage.Outage(seed, say=say, keep=keep) as o:
         o.start()
         server = o.random.choice(o.servers)
-        server.machine.slow("delay", "40ms", "20ms", "loss", "3%")
+        server.machine.slow(delay=0.04, jitter=0.02, loss=0.03, seed=seed)
         say(f"{server.name} is 40 ms away and loses 3 % of its packets")
         o.wait_writes(20)
-        server.machine.slow()
+        server.machine.fast()
         return o.finish()
 
 

@@ -1,0 +1,151 @@
+"""Three servers and three clients on machines of their own, with TLS and gossip encryption: the issue's cluster as its users see it."""
+import json
+import os
+import re
+
+import cluster
+import harness
+import pytest
+
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="network namespaces need root")
+
+SLEEP = {"Name": "t", "Driver": "raw_exec", "Config": {"command": "/bin/sh", "args": ["-c", "echo started on $NOMAD_ALLOC_INDEX; exec sleep 86400"]},
+         "Resources": {"CPU": 20, "MemoryMB": 16}, "LogConfig": {"MaxFiles": 1, "MaxFileSizeMB": 1}}
+
+
+def job(name, count=1, **more):
+    group = {"Name": "g", "Count": count, "Tasks": [SLEEP], "EphemeralDisk": {"SizeMB": 10}, **more}
+    return {"ID": name, "Name": name, "Type": "service", "Datacenters": ["dc1"], "TaskGroups": [group]}
+
+
+@pytest.fixture(scope="module")
+def where(request, tmp_path_factory):
+    made = cluster.Cluster(tmp_path_factory.mktemp("cluster"), tls=True)
+    request.module.agents_of_module = made.members
+    try:
+        yield made.start()
+    finally:
+        made.close()
+
+
+def test_all_servers_are_members_and_one_leads(where):
+    for server in where.servers:
+        out = server.ok("server", "members")
+        rows = out.table()
+        assert sorted(r["Name"] for r in rows) == ["s1.global", "s2.global", "s3.global"]
+        assert [r["Status"] for r in rows] == ["alive"] * 3
+        assert sorted(r["Leader"] for r in rows) == ["false", "false", "true"]
+    peers = where.servers[0].ok("operator", "raft", "list-peers").table()
+    assert len(peers) == 3
+    assert sorted(r["State"] for r in peers) == ["follower", "follower", "leader"]
+    assert {r["Voter"] for r in peers} == {"true"}
+
+
+def test_every_server_answers_the_same(where):
+    where.servers[0].register(job("same", 0))
+    answers = [s.http("GET", "/v1/job/same") for s in where.servers]
+    assert [a.status for a in answers] == [200] * 3
+    assert len({json.dumps(a.json, sort_keys=True) for a in answers}) == 1
+    for server in where.servers:
+        assert server.http("GET", "/v1/job/same?stale").headers["X-Nomad-Knownleader"] == "true"
+
+
+def test_a_job_is_written_at_any_server_and_runs_on_the_clients(where):
+    for number, server in enumerate(where.servers):
+        server.register(job(f"spread-{number}", 2))
+    for number, server in enumerate(where.servers):
+        allocs = server.wait_running(f"spread-{number}", 2)
+        assert {a["NodeName"] for a in allocs} <= {c.name for c in where.clients}
+
+
+def test_logs_files_and_exec_through_every_server(where):
+    where.servers[0].register(job("reach", 1))
+    alloc = where.servers[0].wait_running("reach")[0]
+    for server in where.servers:
+        assert "started on 0" in server.ok("alloc", "logs", alloc["ID"]).out
+        assert "stdout" in server.ok("alloc", "fs", alloc["ID"], "alloc/logs").out
+        assert server.ok("alloc", "exec", alloc["ID"], "/bin/echo", "hello from", server.name).out == f"hello from {server.name}\n"
+        assert server.ok("alloc", "status", "-stats", alloc["ID"]).field("Client Status") == "running"
+    with where.servers[2].follow("alloc", "logs", "-f", alloc["ID"]) as logs:
+        logs.read_until("started on 0")
+
+
+def test_a_client_agent_answers_the_api_itself(where):
+    client = where.clients[0]
+    assert {n["Name"] for n in client.get("/v1/nodes")} == {c.name for c in where.clients}
+    assert len(client.get("/v1/agent/servers")) == 3
+    out = client.ok("node", "config", "-servers").out
+    assert sorted(out.split()) == sorted(f"{s.address}:4647" for s in where.servers)
+
+
+def test_a_node_of_another_certificate_or_without_one_is_refused(where, tmp_path):
+    machine = where.network.machine("plain")
+    stranger = cluster.Member(machine, tmp_path / "plain", "client", client=f"  servers = {where.join_list()}\n")
+    try:
+        stranger.launch().wait_started()
+        where.servers[0].wait_log(r"\[WARN\].*(TLS|plain)")
+        assert "plain" not in {n["Name"] for n in where.any().get("/v1/nodes")}
+    finally:
+        stranger.close()
+
+
+def test_a_server_with_the_wrong_gossip_key_stays_outside(where, tmp_path):
+    machine = where.network.machine("wrongkey")
+    block = where.server_block()
+    wrong = re.sub(r'encrypt = "[^"]*"', 'encrypt = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="', block)
+    assert wrong != block
+    stranger = cluster.Member(machine, tmp_path / "wrongkey", "server", server=wrong, certificates=where.certificates)
+    try:
+        stranger.launch().wait_started()
+        where.wait_log(r"\[WARN\].*(decrypt|key)")
+        assert {m["Name"] for m in where.servers[0].get("/v1/agent/members")["Members"]} == {"s1.global", "s2.global", "s3.global"}
+    finally:
+        stranger.close()
+
+
+def test_snapshots_are_saved_inspected_restored_and_refused_when_damaged(where, tmp_path):
+    server = where.servers[1]
+    server.register(job("kept", 0))
+    path = str(tmp_path / "backup.snap")
+    server.ok("operator", "snapshot", "save", path)
+    shown = server.ok("operator", "snapshot", "inspect", path).out
+    assert "Index" in shown and "Term" in shown
+    server.ok("job", "stop", "-purge", "kept")
+    damaged = bytearray(open(path, "rb").read())
+    damaged[len(damaged) // 2] ^= 1
+    bad = tmp_path / "damaged.snap"
+    bad.write_bytes(damaged)
+    refused = server.run("operator", "snapshot", "restore", str(bad))
+    assert refused.code == 1, repr(refused)
+    assert server.http("GET", "/v1/job/kept").status == 404
+    server.ok("operator", "snapshot", "restore", path)
+    for each in where.servers:
+        each.wait("/v1/jobs", lambda jobs: any(j["ID"] == "kept" for j in jobs), "the job is back")
+
+
+def test_leadership_is_handed_over(where):
+    before = where.wait_leader()
+    target = next(s for s in where.servers if s is not before)
+    peers = before.get("/v1/operator/raft/configuration")["Servers"]
+    peer = next(p["ID"] for p in peers if p["Node"] == f"{target.name}.global")
+    before.ok("operator", "raft", "transfer-leadership", f"-peer-id={peer}")
+    assert where.wait_leader() is not before
+
+
+def test_autopilot_says_that_all_are_healthy(where):
+    health = where.servers[0].wait_json("/v1/operator/autopilot/health", lambda h: h["Healthy"], "all servers are healthy")
+    assert health["FailureTolerance"] == 1
+    assert len(health["Servers"]) == 3
+    out = where.servers[0].ok("operator", "autopilot", "get-config").out
+    assert "CleanupDeadServers" in out
+
+
+def test_gossip_keys_are_rotated_under_load(where):
+    server = where.servers[0]
+    fresh = server.ok("operator", "gossip", "keyring", "generate").out.strip()
+    old = next(iter(server.get("/v1/agent/keyring/list")["Keys"]))
+    for words in (("-install", fresh), ("-use", fresh), ("-remove", old)):
+        server.ok("operator", "gossip", "keyring", words[0][1:], words[1])
+    assert list(server.get("/v1/agent/keyring/list")["Keys"]) == [fresh]
+    where.servers[1].register(job("after-rotation", 0))
+    assert [m["Status"] for m in where.servers[2].get("/v1/agent/members")["Members"]] == ["alive"] * 3
