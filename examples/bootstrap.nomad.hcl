@@ -3,7 +3,7 @@
 #
 #   client { meta { state = "bootstrapping" } }
 #
-# and what runs here sets meta.state to "ready" (a configuration tool in real life, the agent's metadata here).
+# and what runs here sets meta.state to "ready" (a configuration tool in real life).
 
 job "bootstrap" {
   type = "sysbatch"

@@ -39,21 +39,42 @@ def test_service_waits_for_a_ready_node(make_agent):
     assert agent.ok("job", "status", "sleep").field("Status") == "running"
 
 
-def test_sysbatch_runs_on_nodes_that_are_not_ready(make_agent, tmp_path):
-    """The example's job without its schedule: periodic launches belong to a later release."""
+def test_sysbatch_makes_nodes_ready(make_agent, tmp_path, monkeypatch):
+    """The example's job without its schedule, so that nobody waits for the next minute: it sets the metadata of its node, and the service that waited
+    for a ready node starts. The metadata outlives the agent."""
     with open(BOOTSTRAP) as file:
         text = file.read()
     start = text.index("  periodic {")
     end = text.index("  }\n", start) + len("  }\n")
-    once = text[:start] + text[end:]
-    once = once.replace("; drover node meta apply state=ready", "")
-    path = harness.write_job(tmp_path, "once.nomad.hcl", once)
+    path = harness.write_job(tmp_path, "once.nomad.hcl", text[:start] + text[end:])
 
-    agent = make_agent(client=state("bootstrapping")).start()
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    (programs / "drover").symlink_to(os.path.realpath(harness.BINARY))
+    monkeypatch.setenv("PATH", f"{programs}:{os.environ['PATH']}")
+    agent = make_agent(client=state("bootstrapping"))
+    monkeypatch.setenv("NOMAD_ADDR", agent.url())
+    agent.start()
+
+    agent.ok("job", "run", "-detach", SLEEP)
+    agent.wait("/v1/job/sleep/evaluations", lambda evals: any(e["Status"] == "blocked" for e in evals), "a blocked evaluation")
     agent.ok("job", "run", "-detach", path)
     (alloc,) = agent.wait_allocs("bootstrap", lambda allocs: allocs and all(a["ClientStatus"] == "complete" for a in allocs), "the job ran on the node")
     assert "bootstrapping node-one" in agent.ok("alloc", "logs", alloc["ID"]).out
+    (before,) = agent.wait_running("sleep")
 
+    meta = agent.ok("node", "meta", "read").out
+    assert meta.split("Dynamic Meta")[0].count("ready") == 1 and "bootstrapping" in meta.split("Static Meta")[1], meta
+    agent.stop()
+    agent.start()
+    assert agent.get("/v1/client/metadata")["Meta"]["state"] == "ready"
+    (after,) = agent.wait_running("sleep")
+    assert after["ID"] == before["ID"]
+
+    agent.ok("node", "meta", "apply", "-unset", "state", "rack=7")
+    assert agent.get("/v1/client/metadata") == {"Meta": {"rack": "7"}, "Dynamic": {"rack": "7", "state": None}, "Static": {"state": "bootstrapping"}}
+    nothing = agent.run("node", "meta", "apply")
+    assert nothing.code == 1 and "at least one key=value" in nothing.all, nothing
 
 
 def test_periodic_job_is_stored_and_places_nothing_by_itself(make_agent):
