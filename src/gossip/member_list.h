@@ -2,7 +2,8 @@
 // byte for byte what Nomad's servers speak; see protocol.h for the wire facts.
 //
 // Loop thread only. create() binds and starts; then join() or wait to be joined. To go: `co_await leave()` (others see "left") and
-// `co_await stop()`; without leave() others see "failed". Destroy after stop(). Members of a name are unique; the local member is one of
+// `co_await stop()`; without leave() others see "failed". Destroy after stop(), when no call is under way (cancel the tasks that wait in
+// one). Members of a name are unique; the local member is one of
 // members() and is alive from create() on.
 #pragma once
 
@@ -69,7 +70,8 @@ class member_list {
   virtual ~member_list() = default;
 
   // "host", "host:port", "[v6]:port" or "name/host:port". All at the same time; each answer is merged at once, and the news goes on to
-  // everybody without waiting for the next interval. Names may resolve to several addresses: the first that answers counts.
+  // everybody without waiting for the next interval. Names may resolve to several addresses: the first that answers counts. Returns when
+  // all have answered or failed, which takes up to timing.stream_timeout for an address that is silent.
   virtual net::awaitable<join_result> join(std::vector<std::string> addresses) = 0;
   // Says good-bye; bounded by timing (about broadcast_timeout * 2 + leave_propagate_delay). The pool can be asked afterwards, join() is refused.
   virtual net::awaitable<result<>> leave() = 0;

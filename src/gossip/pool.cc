@@ -42,7 +42,6 @@ pool::pool(pool_options options, env::random& random, duration now) : options_(s
   next_probe_ = stagger(t.probe_interval);
   next_push_pull_ = now + t.push_pull_interval + (stagger(t.push_pull_interval) - now);
   next_reap_ = now + t.reap_interval;
-  next_redial_ = now + t.reconnect_interval;
   next_gossip_ = last_gossip_ = next_move_refute_ = now;
   alive_message self{.incarnation = ++incarnation_, .node = options_.name, .address = address_bytes(options_.address), .port = options_.port,
                      .meta = encode_tags(options_.tags), .versions = bytes(std::string(our_versions.begin(), our_versions.end()))};

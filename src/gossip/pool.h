@@ -284,7 +284,7 @@ class pool {
   int health_ = 0;
   bool leaving_ = false;  // leave() was called
   bool left_ = false;     // and our death was told
-  duration next_probe_, next_gossip_, last_gossip_, next_push_pull_, next_reap_, next_redial_, next_move_refute_;
+  duration next_probe_, next_gossip_, last_gossip_, next_push_pull_, next_reap_, next_move_refute_;
 };
 
 }  // namespace drover::gossip

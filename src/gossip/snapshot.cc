@@ -70,10 +70,10 @@ snapshot_state parse_snapshot(std::string_view text, bool rejoin_after_leave) {
 }
 
 std::string format_snapshot(const snapshot_state& s) {
-  std::string out;
+  // First, because a leave forgets what stands before it.
+  std::string out = s.left ? "leave\n" : "";
   for (const auto& [name, address] : s.alive) out += fmt::format("alive: {} {}\n", name, address);
   out += fmt::format("clock: {}\nevent-clock: {}\nquery-clock: {}\n", s.clock, s.event_clock, s.query_clock);
-  if (s.left) out += "leave\n";
   return out;
 }
 
