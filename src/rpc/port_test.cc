@@ -2,11 +2,11 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
-#include <chrono>
 #include <filesystem>
 #include <fstream>
 
 #include "crypto/certificate.h"
+#include "env/clock.h"
 #include "net/test_loop.h"
 #include "rpc/framing.h"
 #include "rpc/limits.h"
@@ -219,10 +219,7 @@ class test_authority {
 
  private:
   static inline int made = 0;
-  static timestamp now() {
-    auto since = std::chrono::system_clock::now().time_since_epoch() - std::chrono::minutes(1);
-    return timestamp(std::chrono::duration_cast<std::chrono::nanoseconds>(since).count());
-  }
+  static timestamp now() { return env::real_clock().now() + duration(-minutes(1).ns); }
   std::string path(const std::string& name) const { return directory_ / (name + ".pem"); }
   void write(const std::string& name, const crypto::certified_key& pair) {
     std::ofstream(path(name)) << pair.certificate;
