@@ -12,6 +12,7 @@
 #include <optional>
 
 #include "base/text.h"
+#include "raft/crc32.h"
 #include "raft/framing.h"
 #include "raft/segment.h"
 
@@ -291,6 +292,64 @@ result<> check_metadata_alone(const std::string& directory, directory_report& re
   return {};
 }
 
+// All checks, in order.
+result<std::vector<open_plan>> check_all(const std::string& directory, const listing& files, directory_report& report) {
+  TRY_ASSIGN(report.snapshot_index, check_snapshot(directory, files));
+  TRY(check_closed_segments(directory, files, report.snapshot_index, report));
+  TRY_ASSIGN(std::vector<open_plan> plans, plan_open_segments(directory, files, report.snapshot_index, report));
+  for (const open_plan& plan : plans) {
+    if (!plan.repair.empty()) report.repairs.push_back(plan.repair);
+  }
+  report.empty = report.snapshot_index == 0 && report.last_index == 0;
+  return plans;
+}
+
+// libraft's metadata files (raft/uv.h): format, version, term, vote. The one with the higher version counts.
+constexpr size_t metadata_bytes = 32;
+struct stored_metadata {
+  uint64_t version = 0;
+  uint64_t term = 0;
+};
+result<stored_metadata> read_metadata(const std::string& directory) {
+  stored_metadata out;
+  for (const char* name : {"metadata1", "metadata2"}) {
+    std::string path = directory + "/" + name;
+    if (access(path.c_str(), F_OK) != 0) continue;
+    TRY_ASSIGN(std::string content, read_file(path));
+    if (content.size() < metadata_bytes || load_u64(content.data()) != 1) continue;
+    uint64_t version = load_u64(content.data() + 8);
+    if (version > out.version) out = {version, load_u64(content.data() + 16)};
+  }
+  return out;
+}
+
+// A snapshot's .meta: format, checksum, index of the configuration, its length, the configuration.
+result<> read_snapshot_configuration(const std::string& path, stored_log& log) {
+  constexpr size_t header = 32;
+  TRY_ASSIGN(std::string content, read_file(path));
+  if (content.size() < header || load_u64(content.data()) != 1 || load_u64(content.data() + 24) > content.size() - header)
+    return fail(errc::corrupt, "{} is damaged", path);
+  std::string_view body = std::string_view(content).substr(16, 16 + load_u64(content.data() + 24));
+  if (static_cast<uint32_t>(load_u64(content.data() + 8)) != crc32(body.data(), body.size()))
+    return fail(errc::corrupt, "{} does not match its checksum", path);
+  log.configuration_index = load_u64(content.data() + 16);
+  log.configuration = body.substr(16);
+  return {};
+}
+
+result<> write_file(const std::string& path, std::string_view content) {
+  file f(open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
+  if (f.fd() < 0) return fail(path_error(errno, "cannot write", path));
+  while (!content.empty()) {
+    ssize_t n = write(f.fd(), content.data(), content.size());
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return fail(path_error(errno, "cannot write", path));
+    content.remove_prefix(static_cast<size_t>(n));
+  }
+  if (fsync(f.fd()) != 0) return fail(path_error(errno, "cannot sync", path));
+  return {};
+}
+
 }  // namespace
 
 result<std::unique_ptr<directory_lock>> directory_lock::take(const std::string& directory) {
@@ -321,19 +380,76 @@ directory_lock::~directory_lock() {
 result<directory_report> recover_directory(const std::string& directory) {
   directory_report report;
   TRY_ASSIGN(listing files, list_directory(directory));
-  TRY_ASSIGN(report.snapshot_index, check_snapshot(directory, files));
-  TRY(check_closed_segments(directory, files, report.snapshot_index, report));
-  TRY_ASSIGN(std::vector<open_plan> plans, plan_open_segments(directory, files, report.snapshot_index, report));
+  TRY_ASSIGN(std::vector<open_plan> plans, check_all(directory, files, report));
   // Everything has been checked; only now is anything changed.
   for (const open_plan& plan : plans) {
     TRY(carry_out(directory, plan));
-    if (!plan.repair.empty()) report.repairs.push_back(plan.repair);
   }
-  report.empty = report.snapshot_index == 0 && report.last_index == 0;
   bool marked = access((directory + "/server").c_str(), F_OK) == 0;
   if (report.empty && files.metadata && !marked) TRY(check_metadata_alone(directory, report));
   if (!plans.empty() || !report.repairs.empty()) TRY(sync_directory(directory));
   return report;
+}
+
+result<directory_report> examine_directory(const std::string& directory) {
+  directory_report report;
+  TRY_ASSIGN(listing files, list_directory(directory));
+  TRY(check_all(directory, files, report));
+  return report;
+}
+
+result<stored_log> read_stored_log(const std::string& directory) {
+  stored_log log;
+  TRY_ASSIGN(listing files, list_directory(directory));
+  TRY_ASSIGN(std::vector<open_plan> plans, check_all(directory, files, log.report));
+  TRY_ASSIGN(stored_metadata metadata, read_metadata(directory));
+  log.term = metadata.term;
+  if (!files.snapshots.empty()) {
+    const snapshot_name& newest = files.snapshots.back();
+    log.last_index = newest.index;
+    log.last_term = log.snapshot_term = newest.term;
+    TRY(read_snapshot_configuration(directory + "/" + newest.name + ".meta", log));
+  }
+  auto take = [&](const std::string& name, uint64_t first) -> result<> {
+    TRY_ASSIGN(std::string content, read_file(directory + "/" + name));
+    uint64_t index = first;
+    visit_entries(content, scan_segment(content), [&](const segment_entry& entry) {
+      if (index > log.last_index || log.last_index == 0) {
+        log.last_index = index;
+        log.last_term = entry.term;
+      }
+      if (entry.type == entry_type_configuration && index >= log.configuration_index) {
+        log.configuration_index = index;
+        log.configuration = entry.data;
+      }
+      index++;
+    });
+    return {};
+  };
+  for (const segment_name& segment : files.closed) {
+    if (segment.first >= log.report.first_index) TRY(take(segment.name, segment.first));
+  }
+  for (const open_plan& plan : plans) {
+    if (plan.keep_bytes != 0) TRY(take(plan.segment->name, plan.first));
+  }
+  if (auto note = read_file(directory + "/server")) log.owner = parse_uint(trim(*note)).value_or(0);
+  return log;
+}
+
+result<> store_term(const std::string& directory, uint64_t term) {
+  TRY_ASSIGN(stored_metadata metadata, read_metadata(directory));
+  std::string content(metadata_bytes, '\0');
+  store_u64(content.data(), 1);
+  store_u64(content.data() + 8, metadata.version + 1);
+  store_u64(content.data() + 16, term);
+  // libraft writes odd versions to the first file and even ones to the second.
+  TRY(write_file(directory + ((metadata.version + 1) % 2 == 1 ? "/metadata1" : "/metadata2"), content));
+  return sync_directory(directory);
+}
+
+result<> replace_segment(const std::string& directory, uint64_t index, std::string_view content) {
+  TRY(write_file(fmt::format("{}/{:016}-{:016}", directory, index, index), content));
+  return sync_directory(directory);
 }
 
 // Not synced: losing the note in a crash loses no entry.

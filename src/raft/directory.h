@@ -44,6 +44,26 @@ struct directory_report {
 // being written are closed or removed. errc::corrupt: stored entries or snapshots are damaged or missing; nothing was
 // changed then.
 result<directory_report> recover_directory(const std::string& directory);
+// The same without changing anything: `repairs` is what would be repaired.
+result<directory_report> examine_directory(const std::string& directory);
+
+// What a directory's files say, the damaged tail left out.
+struct stored_log {
+  directory_report report;
+  uint64_t term = 0;  // the highest that this server has seen
+  uint64_t last_index = 0;
+  uint64_t last_term = 0;
+  uint64_t snapshot_term = 0;
+  std::string configuration;  // as libraft encodes it; empty: none
+  uint64_t configuration_index = 0;
+  uint64_t owner = 0;  // the raft id of its server, 0: not noted
+};
+// Changes nothing. Errors as recover_directory().
+result<stored_log> read_stored_log(const std::string& directory);
+// Replaces the stored term; the vote is forgotten.
+result<> store_term(const std::string& directory, uint64_t term);
+// For the file that holds just entry `index`.
+result<> replace_segment(const std::string& directory, uint64_t index, std::string_view content);
 
 // Notes in the directory that server `id` keeps a log here. With the note, a directory whose log has vanished is
 // errc::corrupt instead of a first start, and one of another server is errc::invalid.

@@ -112,6 +112,34 @@ segment_scan scan_segment(std::string_view content) {
   return scan;
 }
 
+void visit_entries(std::string_view content, const segment_scan& scan, const std::function<void(const segment_entry&)>& each) {
+  for (size_t at = format_bytes; at < scan.end;) {
+    uint64_t n = *claimed_entries(content, at);
+    size_t data = header_end(at, n);
+    for (uint64_t i = 0; i < n; i++) {
+      const char* header = content.data() + at + checksums_bytes + 8 + i * entry_header;
+      size_t length = load_u32(header + 12);
+      each({load_u64(header), static_cast<uint8_t>(header[8]), content.substr(data, length)});
+      data += length;
+    }
+    at = data;
+  }
+}
+
+std::string write_segment(const segment_entry& entry) {
+  std::string out(format_bytes + checksums_bytes + 8 + entry_header, '\0');
+  store_u64(out.data(), format_version);
+  char* batch = out.data() + format_bytes;
+  store_u64(batch + checksums_bytes, 1);
+  char* header = batch + checksums_bytes + 8;
+  store_u64(header, entry.term);
+  header[8] = static_cast<char>(entry.type);
+  store_u32(header + 12, static_cast<uint32_t>(entry.data.size()));
+  store_u32(batch, crc32(batch + checksums_bytes, 8 + entry_header));
+  store_u32(batch + 4, crc32(entry.data.data(), entry.data.size()));
+  return out.append(entry.data);
+}
+
 tail_state judge_tail(std::string_view content, const segment_scan& scan) {
   std::string_view tail = content.substr(scan.end);
   if (all_zero(tail)) return tail_state::clean;

@@ -7,6 +7,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <string_view>
 
@@ -24,6 +25,16 @@ struct segment_scan {
   std::string problem;
 };
 segment_scan scan_segment(std::string_view content);
+
+struct segment_entry {
+  uint64_t term = 0;
+  uint8_t type = 0;
+  std::string_view data;
+};
+// Every entry in order. Requires: `scan` is of `content`.
+void visit_entries(std::string_view content, const segment_scan& scan, const std::function<void(const segment_entry&)>& each);
+// A whole file that holds one entry.
+std::string write_segment(const segment_entry& entry);
 
 enum class tail_state {
   clean,    // only zeros follow, or nothing

@@ -21,6 +21,11 @@ inline constexpr size_t dispatch_payload_bytes_max = 16 * 1024;
 inline constexpr size_t peer_file_bytes_max = 1 << 20;
 inline constexpr size_t peer_file_servers_max = 64;
 
+// A snapshot file that is restored, what its tar has beside the state, and one piece of it on a stream.
+inline constexpr size_t snapshot_file_bytes_max = size_t{512} << 20;
+inline constexpr size_t snapshot_tar_extra_bytes_max = size_t{1} << 20;
+inline constexpr size_t snapshot_piece_bytes = 256 * 1024;
+
 // Calls between servers (server_links.h, forward.h). A server that answered is trusted for a while, one that did not is left alone for a moment;
 // calls under way end when their server has missed some pings.
 inline constexpr duration ping_timeout = milliseconds(700);
@@ -35,6 +40,15 @@ inline constexpr duration rpc_hold_timeout = seconds(5);
 inline constexpr int hold_jitter_fraction = 16;
 // How often a request to another region tries another server of it.
 inline constexpr int region_attempts_max = 3;
+// When a silent node is one of many (storm_guard.h): as many missing at least, and more than this share; the fleet returns while so many of it come
+// back within the window; it has settled when that has stopped for a while. (The limit is failover_heartbeat_ttl.)
+inline constexpr size_t storm_nodes_min = 2;
+inline constexpr size_t storm_share_percent = 25;
+inline constexpr size_t storm_rate_percent = 1;
+inline constexpr duration storm_window = seconds(10);
+inline constexpr duration storm_settle = seconds(30);
+inline constexpr duration storm_log_interval = seconds(10);
+
 // Servers that are asked whether they have a session with a node.
 inline constexpr duration node_search_timeout = seconds(1);
 // A leader that asks whether it still is one: how long it waits, and how many questions to one server may be open.

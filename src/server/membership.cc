@@ -270,12 +270,14 @@ void membership::write_file() {
     logger_.warn("the file of known servers could not be written", {{"error", stored.error().text()}});
 }
 
-void membership::remember(std::vector<known_server> servers) {
-  for (const auto& each : file_.servers()) {
-    bool named = std::ranges::any_of(servers, [&](const known_server& s) { return s.id == each.id; });
-    if (!named) servers.push_back(each);
+void membership::remember(const std::vector<listed_server>& servers) {
+  auto known = file_.servers();
+  for (const auto& each : servers) {
+    auto place = std::ranges::find(known, each.id, &known_server::id);
+    if (place == known.end()) place = known.insert(known.end(), known_server{.id = each.id, .name = {}, .rpc_address = {}, .serf_address = {}});
+    place->rpc_address = each.address;
   }
-  if (auto stored = file_.store(std::move(servers)); !stored)
+  if (auto stored = file_.store(std::move(known)); !stored)
     logger_.warn("the file of known servers could not be written", {{"error", stored.error().text()}});
 }
 

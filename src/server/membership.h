@@ -15,6 +15,7 @@
 #include "server/context.h"
 #include "server/peer_file.h"
 #include "server/peers.h"
+#include "server/recovery.h"
 
 namespace drover::server {
 
@@ -46,8 +47,8 @@ class membership {
   bool was_replaced(uint64_t raft_id) const;
   // Called when the Raft configuration may have changed: keeps the file of known servers current.
   void note_raft_change() { file_changed_.set(); }
-  // Adds servers to the file that an operator named (peers.json).
-  void remember(std::vector<known_server> servers);
+  // Puts the addresses into the file that an operator gave (peers.json).
+  void remember(const std::vector<listed_server>& servers);
 
  private:
   void put_self();

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 
+#include "base/bytes.h"
 #include "base/log.h"
 #include "codec/json.h"
 #include "crypto/digest.h"
@@ -44,7 +45,7 @@ constexpr std::string_view title = "drover peers 1";
 
 // "drover peers 1 <hex of the signature>\n<JSON>"
 std::string sign(const std::string& key, const std::string& body) {
-  return fmt::format("{} {}\n{}", title, crypto::to_hex(crypto::hmac_sha256(key, body)), body);
+  return fmt::format("{} {}\n{}", title, hex_encode(crypto::hmac_sha256(key, body)), body);
 }
 
 result<std::vector<known_server>> read_signed(const std::string& key, const std::string& content) {
@@ -81,6 +82,12 @@ result<peer_file> peer_file::open(std::string directory, env::random& random) {
   if (servers) out.servers_ = *std::move(servers);
   else logger.warn("the file of known servers is ignored", {{"path", path}, {"error", servers.error().text()}});
   return out;
+}
+
+result<std::vector<known_server>> peer_file::read(const std::string& directory) {
+  TRY_ASSIGN(auto key, read_small_file(directory + "/peers.key", key_bytes));
+  TRY_ASSIGN(auto content, read_small_file(directory + "/peers", peer_file_bytes_max));
+  return read_signed(key, content);
 }
 
 std::string peer_file::rpc_address_of(uint64_t raft_id) const {

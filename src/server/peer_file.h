@@ -31,6 +31,9 @@ class peer_file {
   // Requires: the directory exists.
   static result<peer_file> open(std::string directory, env::random& random);
 
+  // The same without making anything: for looking at the directory of a server that does not run. Errors say why there is nothing.
+  static result<std::vector<known_server>> read(const std::string& directory);
+
   const std::vector<known_server>& servers() const { return servers_; }
   // Empty: unknown.
   std::string rpc_address_of(uint64_t raft_id) const;

@@ -1,29 +1,9 @@
 #include "server/replicator.h"
 
-#include <boost/asio/post.hpp>
-#include <optional>
-
-#include "net/event.h"
+#include "server/raft_await.h"
 
 namespace drover::server {
 namespace {
-
-// What a Raft callback leaves for the coroutine that waits; shared, because either may be gone first.
-template <class T>
-struct answer {
-  std::optional<result<T>> value;
-  net::event arrived;
-};
-
-template <class T>
-auto deliver_to(net::loop& l, std::shared_ptr<answer<T>> to) {
-  return [&l, to = std::move(to)](result<T> value) {
-    boost::asio::post(l, [to, value = std::move(value)]() mutable {
-      to->value.emplace(std::move(value));
-      to->arrived.set();
-    });
-  };
-}
 
 // Tools look for this sentence and try again.
 error for_clients(error e) {
@@ -34,19 +14,16 @@ error for_clients(error e) {
 }  // namespace
 
 net::awaitable<result<raft::apply_outcome>> replicator::submit(std::string entry) {
-  auto waiting = std::make_shared<answer<raft::apply_outcome>>();
-  node_.apply(std::move(entry), deliver_to(loop_, waiting));
-  co_await waiting->arrived.wait();
-  if (!*waiting->value) co_return std::unexpected(for_clients(std::move(*waiting->value).error()));
-  co_return *std::move(*waiting->value);
+  auto outcome = co_await await_raft<raft::apply_outcome>(loop_, [&](raft::apply_callback done) { node_.apply(std::move(entry), std::move(done)); });
+  if (!outcome) co_return std::unexpected(for_clients(std::move(outcome).error()));
+  outcome->index += machine_.index_offset();
+  co_return outcome;
 }
 
 net::awaitable<result<>> replicator::barrier() {
-  auto waiting = std::make_shared<answer<void>>();
-  node_.barrier(deliver_to(loop_, waiting));
-  co_await waiting->arrived.wait();
-  if (!*waiting->value) co_return std::unexpected(for_clients(std::move(*waiting->value).error()));
-  co_return result<>{};
+  auto done = co_await await_raft(loop_, [&](raft::callback answer) { node_.barrier(std::move(answer)); });
+  if (!done) co_return std::unexpected(for_clients(std::move(done).error()));
+  co_return done;
 }
 
 net::awaitable<result<uint64_t>> replicator::index_of(net::awaitable<result<raft::apply_outcome>> outcome) {

@@ -5,6 +5,7 @@
 
 #include "base/result.h"
 #include "fsm/commands.h"
+#include "fsm/machine.h"
 #include "net/loop.h"
 #include "raft/raft.h"
 
@@ -12,15 +13,17 @@ namespace drover::server {
 
 class replicator {
  public:
-  // Both must outlive every call.
-  replicator(net::loop& l, raft::node& node) : loop_(l), node_(node) {}
+  // All must outlive every call.
+  replicator(net::loop& l, raft::node& node, const fsm::machine& machine) : loop_(l), node_(node), machine_(machine) {}
 
-  // The index at which the command was applied. Errors: unavailable ("No cluster leader"), too_large, io, and whatever the command itself
+  // The state's index at which the command was applied. Errors: unavailable ("No cluster leader"), too_large, io, and whatever the command itself
   // refuses (conflict, not_found, invalid). The request is encoded before this returns.
   template <fsm::command_type C>
   net::awaitable<result<uint64_t>> apply(const fsm::request_of<C>& request) {
     return index_of(submit(fsm::encode<C>(request)));
   }
+  // The same for a command that is encoded already.
+  net::awaitable<result<uint64_t>> apply_encoded(std::string entry) { return index_of(submit(std::move(entry))); }
   // For the commands that answer whether they did it (compare and set).
   template <fsm::command_type C>
   net::awaitable<result<std::pair<uint64_t, bool>>> apply_if(const fsm::request_of<C>& request) {
@@ -36,6 +39,7 @@ class replicator {
 
   net::loop& loop_;
   raft::node& node_;
+  const fsm::machine& machine_;
 };
 
 }  // namespace drover::server

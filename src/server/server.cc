@@ -30,6 +30,7 @@
 #include "server/raft_await.h"
 #include "server/raft_members.h"
 #include "server/raft_transport.h"
+#include "server/recovery.h"
 #include "server/replicator.h"
 #include "server/worker.h"
 
@@ -102,6 +103,7 @@ struct cluster_server::parts {
   job_stubs stubs;
 
   std::string id;
+  std::vector<listed_server> recovered;  // from peers.json
   // Commits are followed from here on; before, the state is read as a whole.
   std::shared_ptr<std::atomic<bool>> live = std::make_shared<std::atomic<bool>>(false);
   std::unique_ptr<raft_transport> raft_connections;
@@ -165,6 +167,7 @@ result<> cluster_server::parts::start_raft() {
   });
   raft::options o;
   o.directory = options.data_dir + "/server/raft";
+  TRY_ASSIGN(recovered, apply_peers_json(o.directory, id));
   o.id = raft::id_from_uuid(id);
   // Servers are known by id; where they are is looked up for each connection (raft_transport.h).
   o.address = id;
@@ -191,6 +194,7 @@ result<> cluster_server::parts::make_membership() {
   TRY_ASSIGN(auto file, peer_file::open(options.data_dir + "/server", context.random));
   membership = std::make_unique<server::membership>(context, std::move(file));
   context.membership = membership.get();
+  if (!recovered.empty()) membership->remember(recovered);
   bootstrap = std::make_unique<bootstrapper>(context);
   context.bootstrap = bootstrap.get();
   raft_members = std::make_unique<server::raft_members>(context);
@@ -199,7 +203,7 @@ result<> cluster_server::parts::make_membership() {
 }
 
 void cluster_server::parts::make_parts() {
-  replicate = std::make_unique<replicator>(context.loop, *raft);
+  replicate = std::make_unique<replicator>(context.loop, *raft, machine);
   server_links_options way;
   if (auto* pool = context.pool) {
     way.dial = [pool](const std::string& address, const std::string& region) { return pool->to(address, region); };
@@ -232,7 +236,7 @@ void cluster_server::parts::make_parts() {
   }
   for (auto add : {&add_job_reads, &add_job_writes, &add_job_launches, &add_job_plan, &add_alloc_methods, &add_eval_methods, &add_deployment_methods,
                    &add_node_reads, &add_node_writes, &add_namespace_methods, &add_service_methods, &add_status_methods,
-                   &add_raft_methods, &add_operator_methods, &add_scaling_methods, &add_search_methods, &add_client_methods, &add_peer_methods})
+                   &add_raft_methods, &add_snapshot_methods, &add_operator_methods, &add_scaling_methods, &add_search_methods, &add_client_methods, &add_peer_methods})
     add(table, context);
 }
 
@@ -284,9 +288,14 @@ void cluster_server::parts::on_leadership(const raft::leadership& now) {
 
 void cluster_server::parts::on_commit(const fsm::commit_event& event) {
   context.followed = event.state;
+  // Everything that the leader keeps in memory is made anew from a state that was replaced.
+  if (event.restored && context.is_leader) {
+    leader->revoke();
+    leader->establish();
+  }
   plans->note(event);
   for (auto& w : workers) w->note(event);
-  if (context.is_leader) leader->note(event);
+  if (context.is_leader && !event.restored) leader->note(event);
 }
 
 net::awaitable<void> cluster_server::stop() {

@@ -20,6 +20,7 @@ void add_namespace_methods(rpc::method_table& table, server_context& context);
 void add_service_methods(rpc::method_table& table, server_context& context);
 void add_status_methods(rpc::method_table& table, server_context& context);
 void add_raft_methods(rpc::method_table& table, server_context& context);
+void add_snapshot_methods(rpc::method_table& table, server_context& context);
 void add_operator_methods(rpc::method_table& table, server_context& context);
 void add_scaling_methods(rpc::method_table& table, server_context& context);
 void add_search_methods(rpc::method_table& table, server_context& context);

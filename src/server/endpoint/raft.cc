@@ -95,14 +95,24 @@ awaitable<result<schema::operator_health_reply>> health(server_context& context,
   co_return co_await context.raft_members->health();
 }
 
+// With `stale` also without a leader: what this server's own log says.
+template <class Response>
+void add_stale_read(rpc::method_table& table, server_context& context, std::string name,
+                    awaitable<result<Response>> (*function)(server_context&, schema::generic_request)) {
+  table.add<schema::generic_request, Response>(name, [&context, name, function](rpc::call_context, schema::generic_request request) {
+    if (request.allow_stale) return answer_here<schema::generic_request, Response>(context, name, function, std::move(request));
+    return finish_write<schema::generic_request, Response>(context, name, function, std::move(request));
+  });
+}
+
 }  // namespace
 
 void add_raft_methods(rpc::method_table& table, server_context& context) {
-  add_write(table, context, "Operator.RaftGetConfiguration", &configuration);
+  add_stale_read(table, context, "Operator.RaftGetConfiguration", &configuration);
   add_write(table, context, "Operator.RaftRemovePeerByID", &remove_by_id);
   add_write(table, context, "Operator.RaftRemovePeerByAddress", &remove_by_address);
   add_write(table, context, "Operator.TransferLeadershipToPeer", &transfer);
-  add_write(table, context, "Operator.AutopilotGetConfiguration", &get_autopilot);
+  add_stale_read(table, context, "Operator.AutopilotGetConfiguration", &get_autopilot);
   add_write(table, context, "Operator.AutopilotSetConfiguration", &set_autopilot);
   add_write(table, context, "Operator.ServerHealth", &health);
 }
