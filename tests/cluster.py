@@ -5,6 +5,7 @@ import http.client
 import json
 import os
 import re
+import signal
 import ssl
 import subprocess
 import time
@@ -39,8 +40,18 @@ class Certificates:
         for role in ("server", "client", "cli"):
             self._run("tls", "cert", "create", f"-{role}", "-region", region)
         self.ca = os.path.join(folder, "nomad-agent-ca.pem")
+        self.load()
+
+    def load(self):
+        """What this program itself shows and trusts."""
         self.context = ssl.create_default_context(cafile=self.ca)
         self.context.load_cert_chain(self.path("cli"), self.path("cli", "-key"))
+
+    def trust(self, text):
+        """Replaces the file of authorities."""
+        with open(self.ca, "w") as file:
+            file.write(text)
+        self.load()
 
     def _run(self, *words):
         done = subprocess.run([self.binary, *words], cwd=self.folder, capture_output=True, text=True)
@@ -129,6 +140,12 @@ plugin "raw_exec" {{
     def start(self, *arguments):
         self.launch(*arguments)
         return self.wait_started()
+
+    def reload(self):
+        """SIGHUP, and until the agent says that it is done."""
+        before = len(re.findall("Reloading agent configuration", self.log()))
+        self.process.send_signal(signal.SIGHUP)
+        self.wait_log("(?s)(Reloading agent configuration.*){%d}" % (before + 1))
 
     def wait_peers(self, count):
         """Until so many servers vote."""

@@ -170,7 +170,8 @@ plugin "raw_exec" {{
         assert os.path.exists(self.binary), f"{self.binary} is missing: run scripts/test, or set DROVER"
         words = [*self.agent_words(), *arguments]
         self._started, self._ended = threading.Event(), False
-        self.process = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, cwd=self.folder)
+        self.process = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, cwd=self.folder,
+                                        env={**os.environ, **getattr(self, "environment", {})})
         self._reader = threading.Thread(target=self._copy_log, args=(self.process.stdout, self._started), daemon=True)
         self._reader.start()
         return self
