@@ -3,8 +3,7 @@
 //
 // Loop thread only. create() binds and starts; then join() or wait to be joined. To go: `co_await leave()` (others see "left") and
 // `co_await stop()`; without leave() others see "failed". Destroy after stop(), when no call is under way (cancel the tasks that wait in
-// one). Members of a name are unique; the local member is one of
-// members() and is alive from create() on.
+// one). Members of a name are unique; the local member is one of members() and is alive from create() on.
 #pragma once
 
 #include <cstdint>
