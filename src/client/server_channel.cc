@@ -36,9 +36,15 @@ server_channel::rules server_channel::rules_of(const std::string& method, schema
   auto* index = field_of<uint64_t>(request, "MinQueryIndex", schema::kind::uint64);
   auto* wait = field_of<duration>(request, "MaxQueryTime", schema::kind::duration);
   auto starts = [&](const char* noun) { return method.starts_with(noun); };
-  if (!index || !wait) return {.repeatable = std::any_of(repeatable_writes.begin(), repeatable_writes.end(), [&](auto* m) { return method == m; })};
-  if (std::any_of(acting_nouns.begin(), acting_nouns.end(), starts)) return {};
-  return {.repeatable = true, .wait = *index > 0 ? *wait : duration{}};
+  if (!index || !wait) {
+    bool repeatable = std::any_of(repeatable_writes.begin(), repeatable_writes.end(), [&](auto* m) { return method == m; });
+    return {.repeatable = repeatable, .slow = repeatable ? 1 : limits::rpc_write_slowness};
+  }
+  if (std::any_of(acting_nouns.begin(), acting_nouns.end(), starts)) return {.slow = limits::rpc_write_slowness};
+  duration blocks{};
+  // Without a time of its own a query waits as long as servers do by default.
+  if (*index > 0) blocks = wait->ns > 0 ? std::min(*wait, limits::query_time_max) : limits::query_time;
+  return {.repeatable = true, .wait = blocks, .slow = limits::rpc_read_slowness};
 }
 
 void server_channel::note_failure(const std::string& address, const error& e) {
@@ -53,7 +59,7 @@ template <class T>
 rpc::awaitable<result<T>> server_channel::try_all(rules how, attempt<T> once) {
   auto until = net::after(options_.hold + how.wait);
   // A query that waits for news may be answered this much later than it asked for.
-  auto patience = options_.answer + how.wait + how.wait / 16;
+  auto patience = options_.answer * how.slow + how.wait + how.wait / 16;
   auto pause = options_.hold / 16;
   error last(errc::unavailable, "no server is known: name some in client.servers, or with -servers");
   for (;;) {
@@ -71,7 +77,7 @@ rpc::awaitable<result<T>> server_channel::try_all(rules how, attempt<T> once) {
       if (is_break(e) && !how.repeatable) co_return done;
       last = e;
       // A server that swallows everything must not use up the time of those that were not asked yet.
-      if (net::now() >= until + std::chrono::nanoseconds(options_.answer.ns)) co_return fail(std::move(last));
+      if (net::now() >= until + std::chrono::nanoseconds(options_.answer.ns * how.slow)) co_return fail(std::move(last));
     }
     // All were asked. A random pause that grows: many nodes are in the same situation at the same moment.
     auto next = net::after(pause / 2 + duration(static_cast<int64_t>(options_.random->below(static_cast<uint64_t>(pause.ns) + 1))));
@@ -94,7 +100,7 @@ rpc::awaitable<result<std::unique_ptr<rpc::message_stream>>> server_channel::ope
     co_return co_await through->open(method, request);
   };
   // Opened is not answered: nothing has happened yet that must not happen twice.
-  co_return co_await try_all<stream>({.repeatable = true}, std::move(once));
+  co_return co_await try_all<stream>({.repeatable = true, .slow = 1}, std::move(once));
 }
 
 void server_channel::close() {

@@ -60,7 +60,10 @@ class server_channel : public rpc::channel {
   using attempt = std::function<rpc::awaitable<result<T>>(std::shared_ptr<rpc::channel>)>;
   struct rules {
     bool repeatable = false;
+    // How long a query may wait for news.
     duration wait{};
+    // How many times the usual time an answer may take.
+    int64_t slow = 1;
   };
   static rules rules_of(const std::string& method, schema::record_view request);
   template <class T>
