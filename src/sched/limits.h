@@ -15,6 +15,9 @@ inline constexpr int batch_plan_attempts = 2;
 // What an allocation's metrics keep of the ranking.
 inline constexpr size_t score_meta_max = 5;
 
+// How many allocations of a group are placed by a search before every node is looked at and ranked.
+inline constexpr int searches_max = 8;
+
 // Nodes that an explanation names as nearest to what a group asks for.
 inline constexpr size_t near_misses_max = 3;
 

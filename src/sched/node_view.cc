@@ -68,6 +68,20 @@ void node_view::fill_row(row r, ref<schema::node> node) {
   capacity_[r] = usage_[r].capacity();
   used_[r] = usage_[r].used();
   nodes_[r] = std::move(node);
+  index_load(r);
+}
+
+void node_view::keep_load_index() {
+  if (loads_) return;
+  loads_.emplace();
+  for (row r = 0; r < rows(); ++r)
+    if (alive(r)) index_load(r);
+}
+
+void node_view::index_load(row r) {
+  if (!loads_) return;
+  if (ready(r)) loads_->put(r, {class_[r], datacenter_[r], pool_[r]}, capacity_[r], used_[r]);
+  else loads_->remove(r);
 }
 
 void node_view::put_node(ref<schema::node> node) {
@@ -85,6 +99,7 @@ void node_view::erase_node(std::string_view id) {
   ready_[r] = 0;
   capacity_[r] = used_[r] = {};
   usage_[r] = {};
+  if (loads_) loads_->remove(r);
   free_rows_.push_back(r);
 }
 
@@ -92,7 +107,9 @@ void node_view::count(row r, const schema::allocation& alloc, int sign) {
   if (r == no_row) return;
   if (sign > 0) usage_[r].add(alloc);
   else usage_[r].remove(alloc);
+  if (used_[r] == usage_[r].used()) return;
   used_[r] = usage_[r].used();
+  index_load(r);
 }
 
 void node_view::put_alloc(ref<schema::allocation> alloc) {
@@ -108,9 +125,11 @@ void node_view::put_alloc(ref<schema::allocation> alloc) {
     return;
   }
   // Most updates change a status and nothing that is counted.
-  row r = find(alloc->node_id);
-  count(r, *it->second, -1);
-  count(r, *alloc, +1);
+  if (alloc->allocated_resources != it->second->allocated_resources) {
+    row r = find(alloc->node_id);
+    count(r, *it->second, -1);
+    count(r, *alloc, +1);
+  }
   it->second = std::move(alloc);
 }
 

@@ -8,6 +8,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -15,6 +16,7 @@
 #include <vector>
 
 #include "sched/fit.h"
+#include "sched/rank/load_index.h"
 
 namespace drover::state {
 class snapshot;
@@ -60,6 +62,10 @@ class node_view {
   void erase_node(std::string_view id);
   void put_alloc(ref<schema::allocation> alloc);
   void erase_alloc(std::string_view id);
+  // From now on nodes are also indexed by their load: for whoever schedules many small jobs. build() makes a view without.
+  void keep_load_index();
+  // Null: not kept.
+  const load_index* loads() const { return loads_ ? &*loads_ : nullptr; }
   void set_index(uint64_t index) { index_ = index; }
   uint64_t index() const { return index_; }
 
@@ -95,6 +101,7 @@ class node_view {
   row make_row(const schema::node& node);
   void fill_row(row r, ref<schema::node> node);
   void count(row r, const schema::allocation& alloc, int sign);
+  void index_load(row r);
 
   std::vector<ref<schema::node>> nodes_;
   std::vector<uint8_t> ready_;
@@ -104,6 +111,7 @@ class node_view {
   std::vector<amounts> capacity_;
   std::vector<amounts> used_;
   std::vector<node_usage> usage_;
+  std::optional<load_index> loads_;
   std::vector<row> free_rows_;
   text_map<row> by_id_;
   text_map<ref<schema::allocation>> allocs_;

@@ -42,6 +42,7 @@ class proposed {
   using counts = row_map<int64_t>;
   int64_t of_job(row r) const { return at(job_, r); }
   int64_t of_group(size_t group, row r) const { return at(groups_[group].counts, r); }
+  const counts& rows_of_job() const { return job_; }
   const counts& rows_of_group(size_t group) const { return groups_[group].counts; }
   // Groups by name as numbers, made on first use.
   size_t group(std::string_view name);

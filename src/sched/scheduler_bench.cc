@@ -27,20 +27,51 @@ schema::job job_of(const std::string& id, int64_t count) {
   return job;
 }
 
-// range: nodes, allocations of the job
-void one_large_job(benchmark::State& state) {
-  world w = cluster(state.range(0));
-  w.put(job_of("large", state.range(1)));
-  auto facts = w.facts_for("large");
-  auto eval = w.eval_for("large");
+void schedule_once(benchmark::State& state, world& w, const schema::job& job) {
+  w.put(job);
+  auto facts = w.facts_for(job.id);
+  auto eval = w.eval_for(job.id);
   for (auto _ : state) benchmark::DoNotOptimize(schedule(facts, w.view, eval, w.now, 1).plan);
   state.SetItemsProcessed(state.iterations() * state.range(1));
 }
+
+// range: nodes, allocations of the job
+void one_large_job(benchmark::State& state) {
+  world w = cluster(state.range(0));
+  schedule_once(state, w, job_of("large", state.range(1)));
+}
 BENCHMARK(one_large_job)->Args({500, 2000})->Args({5000, 2000})->Args({5000, 20000})->Unit(benchmark::kMillisecond);
+
+// The same with what a job may prefer; range: nodes, allocations.
+void spread_over_racks(benchmark::State& state) {
+  world w = cluster(state.range(0));
+  auto job = job_of("spread", state.range(1));
+  job.spreads.push_back({"${meta.rack}", 50, {}});
+  schedule_once(state, w, job);
+}
+BENCHMARK(spread_over_racks)->Args({1000, 10000})->Args({5000, 20000})->Unit(benchmark::kMillisecond);
+
+void spread_over_nodes(benchmark::State& state) {
+  world w = cluster(state.range(0));
+  auto job = job_of("spread", state.range(1));
+  job.spreads.push_back({"${node.unique.id}", 50, {}});
+  schedule_once(state, w, job);
+}
+BENCHMARK(spread_over_nodes)->Args({1000, 10000})->Args({5000, 20000})->Unit(benchmark::kMillisecond);
+
+void spread_and_affinity(benchmark::State& state) {
+  world w = cluster(state.range(0));
+  auto job = job_of("both", state.range(1));
+  job.spreads.push_back({"${meta.rack}", 50, {{"r1", 20}, {"r2", 10}}});
+  job.affinities.push_back({"${meta.rack}", "r[1-5]", "regexp", 70});
+  schedule_once(state, w, job);
+}
+BENCHMARK(spread_and_affinity)->Args({1000, 10000})->Args({5000, 20000})->Unit(benchmark::kMillisecond);
 
 // range: nodes. Every plan is checked and applied to the view, as worker and planner do.
 void many_small_jobs(benchmark::State& state) {
   world w = cluster(state.range(0));
+  w.view.keep_load_index();
   int64_t number = 0;
   for (auto _ : state) {
     std::string id = "small" + std::to_string(number++);
@@ -55,7 +86,7 @@ void many_small_jobs(benchmark::State& state) {
   }
   state.SetItemsProcessed(state.iterations());
 }
-BENCHMARK(many_small_jobs)->Arg(500)->Arg(5000)->Unit(benchmark::kMicrosecond);
+BENCHMARK(many_small_jobs)->Arg(500)->Arg(5000)->Arg(50000)->Unit(benchmark::kMicrosecond);
 
 }  // namespace
 }  // namespace drover::sched::testing

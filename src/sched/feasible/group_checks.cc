@@ -119,12 +119,16 @@ const std::string* group_checks::refuse_class(const schema::node& node) {
   return refuse_networks(node);
 }
 
-const std::string* group_checks::refuse(const node_view& view, node_view::row row) {
+const std::string* group_checks::refuse_class_of(const node_view& view, node_view::row row) {
   uint32_t id = view.class_of(row);
   if (id >= answers_.size()) answers_.resize(view.classes().size());
   answer& memo = answers_[id];
   if (!memo.known) memo = {true, refuse_class(view.node(row))};
-  if (memo.reason != nullptr) return memo.reason;
+  return memo.reason;
+}
+
+const std::string* group_checks::refuse(const node_view& view, node_view::row row) {
+  if (const auto* reason = refuse_class_of(view, row)) return reason;
   for (const auto& rule : unique_constraints_)
     if (!operators_.holds(*rule.constraint, view.node(row))) return &rule.text;
   return nullptr;

@@ -25,6 +25,8 @@ class group_checks {
 
   // Null if the node will do; otherwise why not, as AllocMetric.ConstraintFiltered has it. The text lives as long as this object.
   const std::string* refuse(const node_view& view, node_view::row row);
+  // The part of it that is the same for all nodes of a class.
+  const std::string* refuse_class_of(const node_view& view, node_view::row row);
 
   device_asks& devices() { return devices_; }
   // Volumes whose source depends on the number of the allocation ("data[3]"): null, or why a node will not do for that number.

@@ -124,6 +124,8 @@ class oracle {
  public:
   oracle(const world& w, const schema::job& job) : w_(w), job_(job), group_(job.task_groups[0]) {
     for (const auto& [id, node] : w.nodes) usage_.emplace(id, node_usage(*node));
+    for (const auto& [id, alloc] : w.allocs)
+      if (alloc->job_id != job.id) usage_.at(alloc->node_id).add(*alloc);
   }
 
   // Placed in order of name. Every one must be on a node that nobody beats.
@@ -236,7 +238,7 @@ schema::job preferring_job(std::mt19937_64& g) {
 }
 
 TEST(rank_property, nobody_beats_the_chosen_node) {
-  for (uint64_t seed = 1; seed <= 150 && !HasFailure(); ++seed) {
+  for (uint64_t seed = 1; seed <= 300 && !HasFailure(); ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     std::mt19937_64 g(seed);
     world w;
@@ -248,6 +250,17 @@ TEST(rank_property, nobody_beats_the_chosen_node) {
       w.add(std::move(node));
     }
     auto job = preferring_job(g);
+    if (seed % 3 == 0) {
+      job.spreads.clear();
+      job.task_groups[0].count = static_cast<int64_t>(g() % 6 + 1);
+    }
+    if (seed % 2 == 0) w.view.keep_load_index();
+    for (int64_t other = 0; other < static_cast<int64_t>(g() % 4); ++other) {  // some load
+      auto load = make_job("load" + std::to_string(other), "batch", static_cast<int64_t>(g() % 5));
+      load.task_groups[0].tasks[0].resources->cpu = static_cast<int64_t>(g() % 300 + 1);
+      w.put(load);
+      w.run(load.id);
+    }
     w.put(job);
     w.run("j");
     oracle(w, job).check(w.live("j"));

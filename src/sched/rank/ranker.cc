@@ -16,8 +16,6 @@ const std::string no_disk = "disk";
 const std::string no_cores = "cores";
 const std::string no_devices = "devices: no devices match request";
 
-bool is_penalized(std::span<const node_view::row> penalized, node_view::row node) { return std::ranges::find(penalized, node) != penalized.end(); }
-
 void put(std::map<std::string, int64_t>& to, const std::string* reason, int64_t count) {
   if (count > 0) to[*reason] += count;
 }
@@ -54,7 +52,10 @@ ranker::ranker(proposed& cluster, const job_scope& scope, const schema::job& job
       demand_(group),
       how_(how),
       affinities_(job, group, operators),
-      spreads_(job, group) {}
+      spreads_(job, group) {
+  ranking_.set_least_terms(least_terms());
+  ranking_.reset(0, 1);
+}
 
 void ranker::build() {
   built_ = true;
@@ -68,7 +69,6 @@ void ranker::build() {
   for (const auto& rule : checks_.distinct_properties()) add_property(rule);
   spreads_.build(cluster_, group_number_);
   ranking_.reset(view.rows(), spreads_.buckets());
-  ranking_.set_least_terms(least_terms());
   for (uint32_t b = 0; b < spreads_.buckets(); ++b) ranking_.set_boost(b, spreads_.boost(b));
   std::vector<int64_t> available(view.datacenters().size());
   for (row r = 0; r < view.rows(); ++r) {
@@ -139,6 +139,12 @@ const std::string* ranker::refuse_by_others(row node) {
   return nullptr;
 }
 
+const std::string* ranker::exhausted_dimension(const amounts& capacity, const amounts& used) {
+  if (used.cpu > capacity.cpu) return &no_cpu;
+  if (used.memory > capacity.memory) return &no_memory;
+  return used.disk > capacity.disk ? &no_disk : nullptr;
+}
+
 const std::string* ranker::refuse_by_capacity(row node, const node_usage& usage) {
   const auto& view = cluster_.view();
   const amounts& capacity = view.capacity(node);
@@ -147,10 +153,7 @@ const std::string* ranker::refuse_by_capacity(row node, const node_usage& usage)
     if (usage.free_core_count() < static_cast<size_t>(demand_.cores)) return &no_cores;
     needed = demand_.on(usage);
   }
-  const amounts& used = usage.used();
-  if (used.cpu + needed.cpu > capacity.cpu) return &no_cpu;
-  if (used.memory + needed.memory > capacity.memory) return &no_memory;
-  if (used.disk + needed.disk > capacity.disk) return &no_disk;
+  if (const auto* reason = exhausted_dimension(capacity, usage.used() + needed)) return reason;
   if (!checks_.devices().empty() && !checks_.devices().assign(view.node(node), usage)) return &no_devices;
   return ports_.empty() ? nullptr : ports_.refuse(usage);
 }
@@ -235,10 +238,12 @@ bool ranker::numbered_ok(row node, const ask& wanted) {
 }
 
 std::optional<ranker::choice> ranker::select(const ask& wanted, random_stream& random) {
+  if (may_search() && wanted.preferred == node_view::no_row)
+    if (auto made = search(wanted, random)) return made;
   catch_up();
   if (wanted.preferred < status_.size() && status_[wanted.preferred].state == state::candidate &&
       !is_penalized(wanted.penalized, wanted.preferred) && numbered_ok(wanted.preferred, wanted)) {
-    if (auto made = take(wanted.preferred, random)) {
+    if (auto made = take(wanted.preferred, cluster_.usage(wanted.preferred), random)) {
       add_scores(made->metrics, {{wanted.preferred, rank(wanted.preferred, score(wanted.preferred), false)}}, wanted);
       return made;
     }
@@ -251,7 +256,7 @@ std::optional<ranker::choice> ranker::select(const ask& wanted, random_stream& r
       if (checks_.numbered_volumes()) unsuited_number_ = wanted.number;
       return how_.preempts ? select_by_force(wanted, random) : std::nullopt;
     }
-    auto made = take(node, random);
+    auto made = take(node, cluster_.usage(node), random);
     if (!made) continue;  // it is exhausted now: the next one
     add_scores(made->metrics, seen, wanted);
     return made;
@@ -262,7 +267,7 @@ std::optional<ranker::choice> ranker::select_on(row node, random_stream& random)
   catch_up();
   if (node >= status_.size()) return std::nullopt;
   if (status_[node].state == state::candidate) {
-    auto made = take(node, random);
+    auto made = take(node, cluster_.usage(node), random);
     if (made) add_scores(made->metrics, {{node, rank(node, score(node), false)}}, {});
     return made;
   }
@@ -275,35 +280,30 @@ ranker::state ranker::state_of(row node) {
   return node < status_.size() ? status_[node].state : state::out_of_scope;
 }
 
-void ranker::exhaust(row node, const std::string& reason) {
-  ranking_.drop(node);
-  set(node, state::exhausted, &*late_reasons_.insert(reason).first);
+std::expected<chosen_parts, std::string> ranker::parts_on(row node, const node_usage& usage, random_stream& random) {
+  const auto& record = cluster_.view().node(node);
+  chosen_parts parts;
+  auto ports = ports_.assign(record, usage, random);
+  if (!ports) return std::unexpected(std::move(ports.error()));
+  parts.ports = std::move(*ports);
+  if (demand_.cores > 0) {
+    parts.cores = usage.free_cores();
+    parts.cores.resize(static_cast<size_t>(demand_.cores));
+  }
+  if (checks_.devices().empty()) return parts;
+  auto devices = checks_.devices().assign(record, usage);
+  if (!devices) return std::unexpected(no_devices);
+  parts.devices = std::move(devices->tasks);
+  return parts;
 }
 
-// Chooses ports, cores and devices. A node where that fails is exhausted from now on.
-std::optional<ranker::choice> ranker::take(row node, random_stream& random) { return take(node, cluster_.usage(node), random); }
-
+// A node that cannot give what it seemed to have is exhausted from now on.
 std::optional<ranker::choice> ranker::take(row node, const node_usage& usage, random_stream& random) {
-  const auto& record = cluster_.view().node(node);
-  auto ports = ports_.assign(record, usage, random);
-  if (!ports) {
-    exhaust(node, ports.error());
-    return std::nullopt;
-  }
-  choice made{.node = node, .parts = {.ports = std::move(*ports), .cores = {}, .devices = {}}, .metrics = metrics(), .evicted = {}};
-  if (demand_.cores > 0) {
-    made.parts.cores = usage.free_cores();
-    made.parts.cores.resize(static_cast<size_t>(demand_.cores));
-  }
-  if (!checks_.devices().empty()) {
-    auto devices = checks_.devices().assign(record, usage);
-    if (!devices) {
-      exhaust(node, no_devices);
-      return std::nullopt;
-    }
-    made.parts.devices = std::move(devices->tasks);
-  }
-  return made;
+  auto parts = parts_on(node, usage, random);
+  if (parts) return choice{.node = node, .parts = std::move(*parts), .metrics = metrics(), .evicted = {}};
+  ranking_.drop(node);
+  set(node, state::exhausted, &*late_reasons_.insert(parts.error()).first);
+  return std::nullopt;
 }
 
 const ranker::eviction& ranker::eviction_on(row node) {

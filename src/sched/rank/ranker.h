@@ -1,8 +1,12 @@
-// Chooses nodes for one group: looks at every node once, then keeps the feasible ones in a ranking, so that each further placement
-// costs the logarithm of their number. Changes of the proposed cluster (stops, placements of other groups) are caught up with row by row.
+// Chooses nodes for one group. For the first few allocations it searches the view's load index, if the view keeps one: it finds a node that
+// nobody beats without looking at all of them (metrics then count as exhausted only those it saw). From then on, or where the group asks
+// for what the index cannot answer, it looks at every node once and keeps the feasible ones in a ranking, so that each further
+// placement costs the logarithm of their number. Changes of the proposed cluster (stops, placements of other groups) are caught up with row by row.
 // One belongs to one scheduling (not thread-safe).
 #pragma once
 
+#include <algorithm>
+#include <expected>
 #include <optional>
 #include <set>
 #include <span>
@@ -116,11 +120,24 @@ class ranker {
   };
   using seen_nodes = std::vector<std::pair<row, double>>;
 
+  // Search (search.cc).
+  struct survey;
+  bool may_search();
+  void note_special_rows();
+  survey look_around();
+  void consider(row node, double value, seen_nodes& seen) const;
+  void consider_special(const ask& wanted, seen_nodes& seen);
+  void consider_group(const load_index::group& g, double affinity, const ask& wanted, seen_nodes& seen, schema::alloc_metric& metrics);
+  std::optional<choice> search(const ask& wanted, random_stream& random);
+
   void build();
   void catch_up();
   void judge(row node);
   const std::string* refuse_by_others(row node);
   const std::string* refuse_by_capacity(row node, const node_usage& usage);
+  // Null: all of them suffice.
+  static const std::string* exhausted_dimension(const amounts& capacity, const amounts& used);
+  static bool is_penalized(std::span<const row> penalized, row node) { return std::ranges::find(penalized, node) != penalized.end(); }
   void set(row node, ranker::state now, const std::string* reason);
   void count(row node, const status& s, int sign);
   static void add_to(std::vector<tally>& tallies, const std::string* reason, int sign);
@@ -131,9 +148,9 @@ class ranker {
   uint32_t tie_of(row node) const;
   size_t least_terms() { return size_t{1} + !affinities_.empty() + checks_.devices().ranked(); }
   double rank(row node, const terms& own, bool penalized) const;
-  std::optional<choice> take(row node, random_stream& random);
+  // Ports, cores and devices; or the reason why there are none after all.
+  std::expected<chosen_parts, std::string> parts_on(row node, const node_usage& usage, random_stream& random);
   std::optional<choice> take(row node, const node_usage& usage, random_stream& random);
-  void exhaust(row node, const std::string& reason);
   // What a node could offer if others went. Kept until something changes on it.
   struct eviction {
     bool known = false;
@@ -166,6 +183,10 @@ class ranker {
   std::string distinct_hosts_ = "distinct_hosts";
 
   bool built_ = false;
+  int searches_ = 0;
+  row_map<bool> special_;  // rows that are not what the index says, or that count differently
+  size_t special_read_ = 0;
+  std::set<row> unsearched_;  // rows whose ports could not be assigned after all
   size_t changes_read_ = 0;
   std::vector<status> status_;
   ranking ranking_;
