@@ -31,6 +31,7 @@ class replicator;
 class eval_broker;
 class blocked_evals;
 class heartbeats;
+class lost_nodes;
 class plan_queue;
 class node_connections;
 class alloc_updates;
@@ -62,6 +63,7 @@ struct server_context {
   eval_broker* broker = nullptr;
   blocked_evals* blocked = nullptr;
   server::heartbeats* heartbeats = nullptr;
+  server::lost_nodes* lost = nullptr;
   plan_queue* plans = nullptr;
   node_connections* nodes = nullptr;
   server::alloc_updates* alloc_updates = nullptr;

@@ -17,8 +17,7 @@ void heartbeats::set_enabled(bool enabled) {
 }
 
 duration heartbeats::renew(const std::string& node_id) {
-  auto scaled = duration(static_cast<int64_t>(static_cast<double>(deadlines_.size()) / options_.max_heartbeats_per_second * 1e9));
-  auto base = std::max(options_.min_heartbeat_ttl, scaled);
+  auto base = heartbeat_ttl(deadlines_.size(), options_.min_heartbeat_ttl, options_.max_heartbeats_per_second);
   auto ttl = base + duration(static_cast<int64_t>(random_.below(static_cast<uint64_t>(base.ns) + 1)));
   if (enabled_) set_deadline(node_id, ttl + options_.heartbeat_grace);
   return ttl;
@@ -26,6 +25,14 @@ duration heartbeats::renew(const std::string& node_id) {
 
 void heartbeats::give_grace(const std::string& node_id) {
   if (enabled_) set_deadline(node_id, options_.failover_heartbeat_ttl);
+}
+
+void heartbeats::expect(const std::string& node_id, duration from_now) {
+  if (enabled_) set_deadline(node_id, from_now);
+}
+
+size_t heartbeats::late() const {
+  return static_cast<size_t>(std::distance(order_.begin(), order_.upper_bound(clock_.now() + options_.heartbeat_grace)));
 }
 
 void heartbeats::forget(const std::string& node_id) {

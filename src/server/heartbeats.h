@@ -3,6 +3,8 @@
 // TTLs grow with the number of nodes so that heartbeats per second stay bounded (shared facts, "Heartbeat formulas").
 #pragma once
 
+#include <algorithm>
+
 #include <functional>
 #include <map>
 #include <string>
@@ -16,6 +18,11 @@
 
 namespace drover::server {
 
+// The shortest TTL of a fleet: so long that all of it sends no more than that many heartbeats a second. A node gets one to two times that.
+inline duration heartbeat_ttl(size_t nodes, duration least, double per_second_max) {
+  return std::max(least, duration(static_cast<int64_t>(static_cast<double>(nodes) / per_second_max * 1e9)));
+}
+
 class heartbeats {
  public:
   heartbeats(net::loop& l, const env::clock& clock, env::random& random, const server_options& options);
@@ -25,9 +32,13 @@ class heartbeats {
   duration renew(const std::string& node_id);
   // A new leader gives every node time to find it.
   void give_grace(const std::string& node_id);
+  // The node need not be heard of before that; then on_missed is called.
+  void expect(const std::string& node_id, duration from_now);
   void forget(const std::string& node_id);
   bool tracks(const std::string& node_id) const { return deadlines_.contains(node_id); }
   size_t size() const { return deadlines_.size(); }
+  // Nodes that should have been heard by now and are only within their grace.
+  size_t late() const;
   // Called once for each node whose deadline passed.
   std::function<void(std::string node_id)> on_missed;
   net::awaitable<void> stop() { co_await scope_.stop(); }

@@ -9,7 +9,7 @@
 #include "server/drainer.h"
 #include "server/eval_broker.h"
 #include "server/gc.h"
-#include "server/heartbeats.h"
+#include "server/lost_nodes.h"
 #include "server/periodic.h"
 #include "server/plan_queue.h"
 #include "server/replicator.h"
@@ -31,7 +31,6 @@ bool takes_work(const schema::node* node) {
 }  // namespace
 
 leader_duties::leader_duties(server_context& context) : context_(context), scope_(context.loop, context.logger) {
-  context_.heartbeats->on_missed = [this](std::string node_id) { scope_.spawn(&leader_duties::mark_down, this, std::move(node_id)); };
   context_.broker->on_failed = [this](ref<schema::evaluation> eval) { scope_.spawn(&leader_duties::fail_eval, this, std::move(eval)); };
   scope_.spawn(cancel_superseded());
   scope_.spawn(collect_regularly());
@@ -40,18 +39,14 @@ leader_duties::leader_duties(server_context& context) : context_(context), scope
 
 void leader_duties::establish() {
   leading_ = true;
-  context_.logger.info("cluster leadership acquired");
+  context_.logger.info("cluster leadership acquired", {{"term", context_.leadership.term}});
   auto state = context_.store.current();
   context_.followed = state;
   context_.plans->set_enabled(true);
   context_.blocked->set_enabled(true);
   apply_scheduler_config(state);
   restore_evals(state);
-  context_.heartbeats->set_enabled(true);
-  state.visit_nodes("", [&](const ref<schema::node>& node) {
-    if (node->status != "down") context_.heartbeats->give_grace(node->id);
-    return true;
-  });
+  context_.lost->establish();
   context_.deployments->set_enabled(true);
   context_.periodic->set_enabled(true);
   context_.drainer->set_enabled(true);
@@ -64,7 +59,7 @@ void leader_duties::revoke() {
   context_.broker->set_enabled(false);
   context_.blocked->set_enabled(false);
   context_.plans->set_enabled(false);
-  context_.heartbeats->set_enabled(false);
+  context_.lost->revoke();
   context_.deployments->set_enabled(false);
   context_.periodic->set_enabled(false);
   context_.drainer->set_enabled(false);
@@ -174,25 +169,6 @@ net::awaitable<void> leader_duties::write_defaults() {
     auto written = co_await context_.replicate->apply<fsm::command_type::scheduler_config>(request);
     if (!written) context_.logger.warn("the scheduler configuration could not be written", {{"error", written.error().text()}});
   }
-}
-
-net::awaitable<void> leader_duties::mark_down(std::string node_id) {
-  auto node = context_.state().node(node_id);
-  if (!leading_ || !node || node->status == "down") co_return;
-  context_.logger.warn("node TTL expired", {{"node_id", node_id}});
-  schema::node_event event;
-  event.subsystem = "Cluster";
-  event.message = "Node heartbeat missed";
-  event.timestamp = context_.clock.now();
-  schema::node_update_status_request request;
-  request.node_id = node_id;
-  request.status = "down";
-  request.node_event = event;
-  // Through the method, which also writes the evaluations that follow.
-  auto answer = co_await context_.call<schema::node_update_response>("Node.UpdateStatus", std::move(request));
-  if (answer) co_return;
-  context_.logger.error("a lost node could not be marked as down", {{"node_id", node_id}, {"error", answer.error().text()}});
-  context_.heartbeats->give_grace(node_id);
 }
 
 // An evaluation that could not be processed again and again fails, and is tried once more after a while.

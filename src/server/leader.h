@@ -31,7 +31,6 @@ class leader_duties {
   void note_node(const schema::node* before, const schema::node* after, uint64_t index);
   void note_alloc(const schema::allocation* before, const schema::allocation* after, uint64_t index);
   net::awaitable<void> write_defaults();
-  net::awaitable<void> mark_down(std::string node_id);
   net::awaitable<void> fail_eval(schema::ref<schema::evaluation> eval);
   net::awaitable<void> cancel_superseded();
   net::awaitable<void> collect_regularly();

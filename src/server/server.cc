@@ -23,6 +23,7 @@
 #include "server/gc.h"
 #include "server/heartbeats.h"
 #include "server/leader.h"
+#include "server/lost_nodes.h"
 #include "server/membership.h"
 #include "server/node_connections.h"
 #include "server/periodic.h"
@@ -120,6 +121,7 @@ struct cluster_server::parts {
   std::unique_ptr<server::deployments> watcher;
   std::unique_ptr<periodic_launcher> periodic;
   std::unique_ptr<server::drainer> drainer;
+  std::unique_ptr<lost_nodes> lost;
   std::unique_ptr<leader_duties> leader;
   std::vector<std::unique_ptr<worker>> workers;
 
@@ -228,6 +230,8 @@ void cluster_server::parts::make_parts() {
   context.periodic = periodic.get();
   drainer = std::make_unique<server::drainer>(context);
   context.drainer = drainer.get();
+  lost = std::make_unique<lost_nodes>(context);
+  context.lost = lost.get();
   leader = std::make_unique<leader_duties>(context);
   context.leader = leader.get();
   for (int i = 0; i < options.scheduler_workers; ++i) {
@@ -310,6 +314,7 @@ net::awaitable<void> cluster_server::stop() {
   if (p.links) co_await p.links->stop();
   for (auto& w : p.workers) co_await w->stop();
   if (p.leader) co_await p.leader->stop();
+  if (p.lost) co_await p.lost->stop();
   if (p.watcher) co_await p.watcher->stop();
   if (p.periodic) co_await p.periodic->stop();
   if (p.drainer) co_await p.drainer->stop();

@@ -2,6 +2,7 @@
 #include "schema/node_rpc.h"
 #include "server/endpoint/endpoints.h"
 #include "server/endpoint/stubs.h"
+#include "server/node_connections.h"
 #include "server/reads.h"
 
 namespace drover::server {
@@ -104,13 +105,28 @@ result<> pool_jobs(const read& r, const schema::node_pool_jobs_request& request,
   return {};
 }
 
+// A node that asks for its work can be called back over the session by which it asks: the first thing it does after a server was away.
+awaitable<result<>> answer_client(server_context& context, rpc::call_context call, const schema::node_specific_request& request,
+                                  schema::node_client_allocs_response& response) {
+  if (call.back && !request.forwarded) {
+    auto node = context.state().node(request.node_id);
+    if (node && !request.secret_id.empty() && node->secret_id == request.secret_id)
+      context.nodes->add(request.node_id, std::move(call.back), context.clock.now());
+  }
+  return run_read(context, attempt_of("Node.GetClientAllocs", &client_allocs, request, response));
+}
+
 }  // namespace
 
 void add_node_reads(rpc::method_table& table, server_context& context) {
   add_read(table, context, "Node.List", &list_nodes);
   add_read(table, context, "Node.GetNode", &get_node);
   add_read(table, context, "Node.GetAllocs", &node_allocs);
-  add_read(table, context, "Node.GetClientAllocs", &client_allocs);
+  table.add_in_place<schema::node_specific_request, schema::node_client_allocs_response>(
+      "Node.GetClientAllocs",
+      [&context](rpc::call_context call, const schema::node_specific_request& request, schema::node_client_allocs_response& response) {
+        return answer_client(context, std::move(call), request, response);
+      });
   add_read(table, context, "NodePool.List", &list_pools);
   add_read(table, context, "NodePool.GetNodePool", &get_pool);
   add_read(table, context, "NodePool.ListNodes", &pool_nodes);

@@ -4,10 +4,14 @@
 #include "schema/alloc_rpc.h"
 #include "schema/node_rpc.h"
 #include "sched/computed_class.h"
+#include "sched/reconcile/reconciler.h"
 #include "server/alloc_updates.h"
 #include "server/endpoint/endpoints.h"
 #include "server/evals.h"
 #include "server/heartbeats.h"
+#include "server/lost_nodes.h"
+#include "server/node_connections.h"
+#include "server/peers.h"
 #include "server/reads.h"
 #include "server/replicator.h"
 
@@ -46,9 +50,16 @@ bool needs_evals(const schema::node* before, const schema::node& after) {
   return came || went || after.status == "disconnected" || (changed && after.status == "ready");
 }
 
+// Clients keep this list: the servers of the region that are alive now, and which of them leads.
 void describe_servers(server_context& context, schema::node_update_response& out) {
-  out.leader_rpc_addr = context.options.rpc_address;
-  out.servers.push_back({.rpc_advertise_addr = context.options.rpc_address, .rpc_major_version = 1, .rpc_minor_version = 1, .datacenter = context.options.datacenter});
+  auto add = [&](std::string address, std::string datacenter) {
+    out.servers.push_back(
+        {.rpc_advertise_addr = std::move(address), .rpc_major_version = 1, .rpc_minor_version = 1, .datacenter = std::move(datacenter)});
+  };
+  if (context.peers != nullptr)
+    for (auto& each : context.peers->alive_in(context.options.region)) add(std::move(each.rpc_address), std::move(each.datacenter));
+  if (out.servers.empty()) add(context.options.rpc_address, context.options.datacenter);
+  if (context.is_leader) out.leader_rpc_addr = context.options.rpc_address;
   out.num_nodes = static_cast<int32_t>(context.state().node_count());
 }
 
@@ -73,8 +84,11 @@ awaitable<result<schema::node_update_response>> register_node(server_context& co
   CO_TRY(check_node(*request.node));
   auto node = std::make_shared<schema::node>(*request.node);
   auto before = context.state().node(node->id);
-  if (before && before->secret_id != node->secret_id)
+  if (before && before->secret_id != node->secret_id) {
+    context.logger.warn("a node was not registered: its id belongs to another node with another secret",
+                        {{"node_id", node->id}, {"name", node->name}, {"registered_name", before->name}});
     co_return fail(errc::permission_denied, "node secret ID does not match. Not registering node.");
+  }
   if (node->node_pool.empty()) node->node_pool = "default";
   if (node->scheduling_eligibility.empty()) node->scheduling_eligibility = "eligible";
   // Only a heartbeat changes the status of a node that is known.
@@ -93,9 +107,26 @@ awaitable<result<schema::node_update_response>> register_node(server_context& co
   out.index = out.node_modify_index;
   if (evaluate) CO_TRY(co_await create_evals(context, node->id, out));
   out.heartbeat_ttl = context.heartbeats->renew(node->id);
+  context.lost->heard(node->id);
   out.scheduling_eligibility = node->scheduling_eligibility;
   describe_servers(context, out);
   co_return out;
+}
+
+bool is_unresponsive(std::string_view status) { return status == "down" || status == "disconnected"; }
+
+// A node that was cut off is ready again only after it has said how its allocations are.
+std::string next_status(const server_context& context, const schema::node& node, std::string wanted) {
+  if (wanted != "ready") return wanted;
+  if (node.status == "disconnected") return "initializing";
+  if (node.status != "initializing" || node.last_missed_heartbeat_index == 0 || node.last_alloc_update_index > node.last_missed_heartbeat_index)
+    return wanted;
+  bool has_live = false;
+  context.state().visit_allocs_by_node(node.id, [&](const ref<schema::allocation>& alloc) {
+    has_live = !sched::client_terminal(*alloc);
+    return !has_live;
+  });
+  return has_live ? "initializing" : wanted;
 }
 
 awaitable<result<schema::node_update_response>> update_status(server_context& context, schema::node_update_status_request request) {
@@ -103,6 +134,7 @@ awaitable<result<schema::node_update_response>> update_status(server_context& co
   if (!is_node_status(request.status)) co_return fail(errc::invalid, "invalid status for node");
   auto before = context.state().node(request.node_id);
   if (!before) co_return fail(errc::not_found, "node not found");
+  request.status = next_status(context, *before, std::move(request.status));
   schema::node_update_response out;
   if (before->status != request.status) {
     if (before->status == "down" && request.status == "ready" && !request.node_event)
@@ -114,8 +146,12 @@ awaitable<result<schema::node_update_response>> update_status(server_context& co
     auto after = context.state().node(request.node_id);
     if (after && needs_evals(before.get(), *after)) CO_TRY(co_await create_evals(context, request.node_id, out));
   }
-  if (request.status == "down") context.heartbeats->forget(request.node_id);
-  else out.heartbeat_ttl = context.heartbeats->renew(request.node_id);
+  if (is_unresponsive(request.status)) {
+    context.heartbeats->forget(request.node_id);
+  } else {
+    out.heartbeat_ttl = context.heartbeats->renew(request.node_id);
+    context.lost->heard(request.node_id);
+  }
   out.scheduling_eligibility = before->scheduling_eligibility;
   describe_servers(context, out);
   co_return out;
@@ -206,6 +242,10 @@ awaitable<result<schema::node_update_response>> evaluate_node(server_context& co
 
 awaitable<result<schema::generic_response>> update_allocs(server_context& context, schema::alloc_update_request request) {
   if (request.alloc.empty()) co_return fail(errc::invalid, "must update at least one allocation");
+  auto node = context.state().node(request.alloc.front()->node_id);
+  // It says that it lives first: otherwise what it reports would be judged as of a node that is lost.
+  if (node && is_unresponsive(node->status))
+    co_return fail(errc::invalid, "node {} is not allowed to update allocs while in status {}", node->id, node->status);
   schema::generic_response out;
   CO_TRY_ASSIGN(out.index, co_await context.alloc_updates->submit(std::move(request.alloc)));
   co_return out;
@@ -240,11 +280,33 @@ awaitable<result<schema::generic_response>> delete_pools(server_context& context
   co_return out;
 }
 
+// Whoever says that a node lives over a session of its own can be called back over it.
+template <class Request>
+awaitable<result<schema::node_update_response>> answer_node(server_context& context, std::string method,
+                                                            write_function<Request, schema::node_update_response> function,
+                                                            rpc::call_context call, Request request) {
+  auto back = request.forwarded ? nullptr : std::move(call.back);
+  std::string node_id;
+  if constexpr (requires { request.node_id; }) node_id = request.node_id;
+  else if (request.node) node_id = request.node->id;
+  auto answer = co_await finish_write<Request, schema::node_update_response>(context, std::move(method), function, std::move(request));
+  if (answer && back) context.nodes->add(std::move(node_id), std::move(back), context.clock.now());
+  co_return answer;
+}
+
+template <class Request>
+void add_for_node(rpc::method_table& table, server_context& context, std::string name,
+                  awaitable<result<schema::node_update_response>> (*function)(server_context&, Request)) {
+  table.add<Request, schema::node_update_response>(name, [&context, name, function](rpc::call_context call, Request request) {
+    return answer_node<Request>(context, name, function, std::move(call), std::move(request));
+  });
+}
+
 }  // namespace
 
 void add_node_writes(rpc::method_table& table, server_context& context) {
-  add_write(table, context, "Node.Register", &register_node);
-  add_write(table, context, "Node.UpdateStatus", &update_status);
+  add_for_node(table, context, "Node.Register", &register_node);
+  add_for_node(table, context, "Node.UpdateStatus", &update_status);
   add_write(table, context, "Node.Deregister", &deregister_one);
   add_write(table, context, "Node.BatchDeregister", &deregister);
   add_write(table, context, "Node.UpdateDrain", &update_drain);
