@@ -91,6 +91,7 @@ void add_allocation_routes(std::vector<route>& table);
 void add_node_routes(std::vector<route>& table);
 void add_operator_routes(std::vector<route>& table);
 void add_autopilot_routes(std::vector<route>& table);
+void add_snapshot_routes(std::vector<route>& table);
 void add_agent_routes(std::vector<route>& table);
 void add_gossip_routes(std::vector<route>& table);
 void add_client_routes(std::vector<route>& table);

@@ -12,6 +12,7 @@ std::span<const route> routes() {
     add_node_routes(t);
     add_operator_routes(t);
     add_autopilot_routes(t);
+    add_snapshot_routes(t);
     add_agent_routes(t);
     add_gossip_routes(t);
     add_client_routes(t);
