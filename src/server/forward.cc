@@ -50,14 +50,21 @@ error explained(const server_address& to, error e) {
 forwarder::forwarder(server_context& context, server_links& links, duration hold)
     : context_(context), links_(links), hold_(hold), check_(context, links), scope_(context.loop, context.logger) {
   scope_.spawn(follow_leadership());
+  if (context_.peers == nullptr) return;
+  listener_ = context_.peers->listen([this](const std::string& name) {
+    const auto* changed = context_.peers->by_name(name);
+    if (changed != nullptr && changed->status == peer_status::failed && !scope_.stopping())
+      scope_.spawn(links_.end_if_silent({changed->rpc_address, changed->region}));
+  });
 }
 
 net::awaitable<void> forwarder::stop() {
+  if (context_.peers != nullptr) context_.peers->ignore(listener_);
   co_await scope_.stop();
   co_await check_.stop();
 }
 
-// Whoever led may have gone without a word: then calls that still wait for it end. What this server holds as a leader moves on with the leadership.
+// Whoever led may have gone without a word (as one that gossip calls failed): then calls that still wait for it end. What this server holds as a leader moves on with the leadership.
 net::awaitable<void> forwarder::follow_leadership() {
   bool led = context_.is_leader;
   auto before = leader();

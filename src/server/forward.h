@@ -89,6 +89,7 @@ class forwarder {
   server_links& links_;
   duration hold_;
   leader_check check_;
+  size_t listener_ = 0;  // with the peers
   std::list<std::function<void()>> held_;
   net::task_scope scope_;
 };
