@@ -74,6 +74,7 @@ constexpr const command* table[] = {
     &operator_raft_list_peers,
     &operator_raft_remove_peer,
     &operator_raft_transfer_leadership,
+    &operator_recover,
     &operator_scheduler_get_config,
     &operator_scheduler_set_config,
     &operator_snapshot_inspect,

@@ -68,6 +68,7 @@ extern const command operator_metrics;
 extern const command operator_raft_list_peers;
 extern const command operator_raft_remove_peer;
 extern const command operator_raft_transfer_leadership;
+extern const command operator_recover;
 extern const command operator_scheduler_get_config;
 extern const command operator_scheduler_set_config;
 extern const command operator_snapshot_inspect;
