@@ -45,6 +45,7 @@ std::string about_full(const failed_check& check) {
   if (check.check == "cpu" || check.check == "memory" || check.check == "disk")
     return fmt::format("{} {} too little {} free", nodes(check.nodes), has(check.nodes), check.check == "cpu" ? "CPU" : check.check);
   if (check.check == "cores") return fmt::format("{} {} too few CPU cores free", nodes(check.nodes), has(check.nodes));
+  if (check.check == "max allocation exceeded") return fmt::format("{} {} as many allocations as it may have", nodes(check.nodes), has(check.nodes));
   if (check.check.starts_with("devices")) return fmt::format("{} {} the devices, but others hold them", nodes(check.nodes), has(check.nodes));
   return fmt::format("{} cannot give it its network ({})", nodes(check.nodes), check.check);
 }

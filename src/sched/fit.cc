@@ -96,6 +96,7 @@ result<std::vector<std::pair<uint16_t, uint16_t>>> parse_port_ranges(std::string
 }
 
 node_usage::node_usage(const schema::node& node) : capacity_(capacity_of(node)) {
+  allocs_max_ = node.node_max_allocs;
   dynamic_min_ = limits::dynamic_port_min;
   dynamic_max_ = limits::dynamic_port_max;
   if (node.reserved_resources) reserve(any_address, node.reserved_resources->networks.reserved_host_ports);
@@ -158,7 +159,9 @@ void node_usage::change_network(const schema::network_resource& network, int sig
 }
 
 void node_usage::change(const schema::allocation& alloc, int sign) {
-  if (!occupies(alloc) || !alloc.allocated_resources) return;
+  if (!occupies(alloc)) return;
+  allocs_ += sign;
+  if (!alloc.allocated_resources) return;
   const auto& given = *alloc.allocated_resources;
   if (sign > 0) used_ += demand_of(given);
   else used_ -= demand_of(given);
@@ -183,6 +186,7 @@ void node_usage::change(const schema::allocation& alloc, int sign) {
 }
 
 fit_result node_usage::fits() const {
+  if (allocs_max_ > 0 && allocs_ > allocs_max_) return {false, "max allocation exceeded"};
   if (used_.cpu > capacity_.cpu) return {false, "cpu"};
   if (core_collisions_ > 0 || held_cores_.size() > cores_.size()) return {false, "cores"};
   if (used_.memory > capacity_.memory) return {false, "memory"};

@@ -56,7 +56,7 @@ std::string device_key(std::string_view vendor, std::string_view type, std::stri
 struct fit_result {
   bool ok = true;
   // What ran out, in the words of AllocMetric.DimensionExhausted: "cpu", "memory", "disk", "cores", "network: port collision",
-  // "device oversubscribed".
+  // "device oversubscribed", "max allocation exceeded".
   std::string dimension;
   explicit operator bool() const { return ok; }
 };
@@ -74,6 +74,8 @@ class node_usage {
   const amounts& used() const { return used_; }
   amounts free() const { return capacity_ - used_; }
   fit_result fits() const;
+  // The node takes no more allocations, however small.
+  bool full() const { return allocs_max_ > 0 && allocs_ >= allocs_max_; }
 
   // Addresses of a host network ("default" where a port names none), in the node's order.
   struct address {
@@ -120,6 +122,8 @@ class node_usage {
   std::vector<uint16_t> cores_;       // that may be reserved, sorted
   std::vector<uint16_t> held_cores_;  // sorted; twice where two allocations hold the same
   std::vector<std::string> held_devices_;  // keys, sorted; twice where two allocations hold the same
+  int64_t allocs_ = 0;
+  int64_t allocs_max_ = 0;  // 0: no limit
   uint32_t port_collisions_ = 0;
   uint32_t device_collisions_ = 0;
   uint32_t core_collisions_ = 0;

@@ -188,5 +188,16 @@ TEST(node_view, follows_nodes_and_allocations) {
   EXPECT_EQ(view.used(view.find("n1")).cpu, 0);
 }
 
+TEST(fit, a_node_may_limit_how_many_it_takes) {
+  world w;
+  auto node = make_node("n1");
+  node.node_max_allocs = 2;
+  w.add(node);
+  w.put(make_job("j", "batch", 3));
+  auto out = w.run("j");
+  EXPECT_EQ(w.live("j").size(), 2u);
+  EXPECT_EQ(out.eval.failed_tg_allocs.at("web").dimension_exhausted.at("max allocation exceeded"), 1);
+}
+
 }  // namespace
 }  // namespace drover::sched::testing

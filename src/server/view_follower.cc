@@ -4,20 +4,16 @@ namespace drover::server {
 
 void view_follower::note(const fsm::commit_event& event) {
   if (event.restored) everything_ = true;
-  if (everything_) {
-    dirty_.clear();
-    return;
-  }
-  auto mark = [&](const std::string& node_id) {
-    if (!node_id.empty() && !dirty_.contains(node_id)) dirty_.insert(node_id);
-  };
+  if (everything_) return start_over();
   for (const auto& change : event.changes) {
     if (change.table == state::table::allocs) {
-      if (auto before = change.before_as<state::table::allocs>()) mark(before->node_id);
-      if (auto after = change.after_as<state::table::allocs>()) mark(after->node_id);
+      auto before = change.before_as<state::table::allocs>();
+      auto after = change.after_as<state::table::allocs>();
+      if (const auto& either = after ? after : before) allocs_[either->id] = after;
     } else if (change.table == state::table::nodes) {
-      if (auto before = change.before_as<state::table::nodes>()) mark(before->id);
-      if (auto after = change.after_as<state::table::nodes>()) mark(after->id);
+      auto before = change.before_as<state::table::nodes>();
+      auto after = change.after_as<state::table::nodes>();
+      if (const auto& either = after ? after : before) dirty_nodes_.insert(either->id);
     }
   }
 }
@@ -25,14 +21,23 @@ void view_follower::note(const fsm::commit_event& event) {
 view_follower::changes view_follower::take() {
   changes out;
   out.everything = std::exchange(everything_, false);
-  out.nodes.assign(dirty_.begin(), dirty_.end());
-  dirty_.clear();
+  out.nodes.assign(dirty_nodes_.begin(), dirty_nodes_.end());
+  out.allocs = std::exchange(allocs_, {});
+  dirty_nodes_.clear();
   return out;
 }
 
 void view_follower::catch_up(const state::snapshot& snapshot, const changes& changed) {
-  if (changed.everything) view_ = sched::node_view::build(snapshot);
-  else view_.refresh(snapshot, changed.nodes);
+  if (changed.everything) {
+    view_ = sched::node_view::build(snapshot);
+    if (purpose_ == purpose::schedules) view_.keep_load_index();
+    return;
+  }
+  for (const auto& [id, alloc] : changed.allocs) {
+    if (alloc) view_.put_alloc(alloc);
+    else view_.erase_alloc(id);
+  }
+  view_.refresh(snapshot, changed.nodes);
 }
 
 }  // namespace drover::server

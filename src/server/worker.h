@@ -40,7 +40,7 @@ class worker {
   std::vector<std::string> types_;
   timestamp started_;
   std::optional<eval_lease> lease_;
-  view_follower follower_;
+  view_follower follower_{view_follower::purpose::schedules};
   net::blocking_pool thread_;
   net::task_scope scope_;
 };

@@ -57,6 +57,7 @@ bool relieves(const candidate& c, const std::string* reason, const node_usage& n
   if (*reason == "cpu") return c.size.cpu > 0;
   if (*reason == "memory") return c.size.memory > 0;
   if (*reason == "disk") return c.size.disk > 0;
+  if (*reason == "max allocation exceeded") return true;
   if (*reason == "cores") return holds_cores(*c.alloc);
   if (reason->starts_with("devices")) return holds_devices(*c.alloc);
   if (!holds_ports(*c.alloc)) return false;

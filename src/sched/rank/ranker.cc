@@ -14,6 +14,7 @@ const std::string no_cpu = "cpu";
 const std::string no_memory = "memory";
 const std::string no_disk = "disk";
 const std::string no_cores = "cores";
+const std::string no_number = "max allocation exceeded";
 const std::string no_devices = "devices: no devices match request";
 
 void put(std::map<std::string, int64_t>& to, const std::string* reason, int64_t count) {
@@ -146,6 +147,7 @@ const std::string* ranker::exhausted_dimension(const amounts& capacity, const am
 }
 
 const std::string* ranker::refuse_by_capacity(row node, const node_usage& usage) {
+  if (usage.full()) return &no_number;
   const auto& view = cluster_.view();
   const amounts& capacity = view.capacity(node);
   amounts needed = demand_.fixed;

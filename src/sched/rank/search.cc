@@ -103,7 +103,7 @@ void ranker::consider_group(const load_index::group& g, double affinity, const a
     row r = g.rows[(start + i) % g.rows.size()];
     if (special_.find(r) != nullptr || unsearched_.contains(r) || is_penalized(wanted.penalized, r)) continue;
     if (checks_.refuse(view, r) != nullptr || !numbered_ok(r, wanted)) continue;
-    if (const std::string* reason = ports_.empty() ? nullptr : ports_.refuse(view.usage(r))) {
+    if (const std::string* reason = refuse_by_capacity(r, view.usage(r))) {
       ++metrics.nodes_exhausted;
       ++metrics.dimension_exhausted[*reason];
       continue;
