@@ -2,6 +2,7 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <thread>
 
 #include "api/call.h"
@@ -29,21 +30,21 @@ value server_stats(const call& c) {
   auto stats = c.with.server->stats();
   return texts({{"server", "true"},
                 {"leader", c.with.server->is_leader() ? "true" : "false"},
-                {"leader_addr", stats.raft.leadership.leader_address},
-                {"known_regions", "1"},
+                {"leader_addr", stats.leader_rpc_address},
+                {"known_regions", fmt::format("{}", c.with.server->known_servers().regions().size())},
                 {"bootstrap", "true"}});
 }
 
 value raft_stats(const call& c) {
   auto stats = c.with.server->stats().raft;
-  return texts({{"applied_index", fmt::format("{}", stats.applied_index)},
+  return texts({{"applied_index", fmt::format("{}", stats.handled_index)},
                 {"commit_index", fmt::format("{}", stats.commit_index)},
                 {"last_log_index", fmt::format("{}", stats.last_log_index)},
                 {"last_log_term", fmt::format("{}", stats.last_log_term)},
                 {"last_snapshot_index", fmt::format("{}", stats.last_snapshot_index)},
                 {"last_snapshot_term", fmt::format("{}", stats.last_snapshot_term)},
-                {"fsm_pending", fmt::format("{}", stats.commit_index - stats.applied_index)},
-                {"last_contact", "0"},
+                {"fsm_pending", fmt::format("{}", stats.commit_index - std::min(stats.commit_index, stats.handled_index))},
+                {"last_contact", stats.last_contact < nanoseconds(0) ? "never" : stats.last_contact == duration() ? "0" : to_string(stats.last_contact)},
                 {"protocol_version", "3"},
                 {"term", fmt::format("{}", stats.term)},
                 {"num_peers", fmt::format("{}", stats.servers.empty() ? 0 : stats.servers.size() - 1)},
@@ -65,6 +66,10 @@ value stats_of(const call& c) {
   if (c.with.server != nullptr) {
     out.append("nomad", server_stats(c));
     out.append("raft", raft_stats(c));
+    value::object serf;
+    auto known = c.with.server->stats().serf;
+    for (const auto& [name, text] : known) serf.append(name, text);
+    if (!serf.empty()) out.append("serf", value(std::move(serf)));
   }
   utsname system{};
   uname(&system);
