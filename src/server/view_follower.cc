@@ -1,9 +1,15 @@
 #include "server/view_follower.h"
 
 namespace drover::server {
+namespace {
+
+// Changes that wait for a view which nobody asks for any more; beyond, it is cheaper to start over.
+constexpr size_t pending_allocs_max = 1 << 17;
+
+}  // namespace
 
 void view_follower::note(const fsm::commit_event& event) {
-  if (event.restored) everything_ = true;
+  if (event.restored || allocs_.size() > pending_allocs_max) everything_ = true;
   if (everything_) return start_over();
   for (const auto& change : event.changes) {
     if (change.table == state::table::allocs) {
