@@ -97,7 +97,7 @@ def test_a_server_with_the_wrong_gossip_key_stays_outside(where, tmp_path):
     stranger = cluster.Member(machine, tmp_path / "wrongkey", "server", server=wrong, certificates=where.certificates)
     try:
         stranger.launch().wait_started()
-        where.wait_log(r"\[WARN\].*(decrypt|key)")
+        where.wait_log(r"\[(WARN|ERROR)\] +nomad.serf.*key|\[(WARN|ERROR)\].*gossip.*key")
         assert {m["Name"] for m in where.servers[0].get("/v1/agent/members")["Members"]} == {"s1.global", "s2.global", "s3.global"}
     finally:
         stranger.close()

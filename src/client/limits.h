@@ -37,6 +37,7 @@ inline constexpr duration stream_poll = milliseconds(500);    // a follower look
 inline constexpr duration last_report = seconds(2);           // a stopping agent tries so long to report what it has not yet
 inline constexpr duration drain_patience = seconds(5);        // beyond a drain's deadline, until the servers have noted its end
 inline constexpr size_t servers_max = 1000;                   // of one list of servers: more are left out
+inline constexpr duration servers_patience = seconds(10);     // before a task with "drover.start_without_servers" starts on its own
 inline constexpr duration rpc_hold = seconds(5);              // a call to the servers looks for one that answers so long
 inline constexpr duration rpc_answer = seconds(10);           // a server that takes longer, beyond the time a query may wait, has failed
 inline constexpr int64_t rpc_read_slowness = 3;               // times rpc_answer: a read may be large ...

@@ -176,7 +176,23 @@ awaitable<void> task_runner::await_servers(bool lost) {
   }
   if (kill_requested_ || node_.servers_known()) co_return;
   if (lost) add_event(events::failed_restoring(wall_now()));
-  while (!kill_requested_ && !node_.servers_known()) co_await wake_.wait();
+  // A task that the servers themselves need cannot wait for them: after a full outage nobody else would start it.
+  auto patience = starts_without_servers() ? net::after(limits::servers_patience) : net::never;
+  while (!kill_requested_ && !node_.servers_known())
+    if (!co_await wake_.wait(patience)) break;
+  if (!kill_requested_ && !node_.servers_known())
+    logger_.warn("no server answers: starting a task that does not wait for them", {{"alloc_id", owner_.alloc()->id}, {"task", name_}});
+}
+
+bool task_runner::starts_without_servers() const {
+  auto says_so = [](const std::map<std::string, std::string>& meta) {
+    auto it = meta.find("drover.start_without_servers");
+    return it != meta.end() && parse_bool(it->second).value_or(false);
+  };
+  if (says_so(task().meta)) return true;
+  const auto& job = *owner_.alloc()->job;
+  auto group = std::ranges::find(job.task_groups, owner_.alloc()->task_group, &schema::task_group::name);
+  return says_so(job.meta) || (group != job.task_groups.end() && says_so(group->meta));
 }
 
 awaitable<run_outcome> task_runner::run_once() {

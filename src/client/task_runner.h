@@ -69,6 +69,8 @@ class task_runner {
   awaitable<bool> wait_turn();
   awaitable<void> reattach();
   awaitable<void> await_servers(bool lost);
+  // meta "drover.start_without_servers" of the task, its group or its job.
+  bool starts_without_servers() const;
   awaitable<run_outcome> run_once();
   awaitable<std::optional<run_outcome>> prepare();
   awaitable<std::optional<run_outcome>> launch();
