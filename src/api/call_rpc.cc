@@ -123,22 +123,45 @@ reply show(const call& c, const record_box& response) {
   return json_reply(c, {&c.route.answer->type(), c.route.answer->in(record)});
 }
 
-}  // namespace
+// What lives while the call is under way.
+struct call_under_way {
+  explicit call_under_way(const rpc_shape& shape) : request(shape.request()), response(shape.response()) {}
+  record_box request, response;
+  node_target target;
+};
 
-net::awaitable<result<reply>> call_rpc(call& c) {
+result<std::unique_ptr<call_under_way>> prepare(call& c) {
+  auto made = std::make_unique<call_under_way>(c.route.row->rpc);
+  TRY(fill_request(c, made->request));
+  TRY_ASSIGN(made->target, find_target(c, made->request));
+  // All that they say is in the request now.
+  c.request.body = std::string();
+  c.request.headers = {};
+  return made;
+}
+
+result<reply> conclude(const call& c, call_under_way& made, result<> done) {
+  if (!done) return std::unexpected(std::move(done).error());
   const auto& row = *c.route.row;
-  record_box request(row.rpc.request()), response(row.rpc.response());
-  CO_TRY(fill_request(c, request));
-  CO_TRY_ASSIGN(auto target, find_target(c, request));
-  CO_TRY(co_await target.channel->call(std::move(target.method), request.view(), response.slot()));
-  auto out = show(c, response);
+  auto out = show(c, made.response);
   // A node's answer has no place in the replicated state.
-  if ((row.flags & on_node) != 0) co_return out;
-  if (row.rpc.query_meta != nullptr) out.meta = meta_of(*row.rpc.query_meta(response.data()));
-  if (row.rpc.write_meta != nullptr) out.meta = meta_of(*row.rpc.write_meta(response.data()));
+  if ((row.flags & on_node) != 0) return out;
+  if (row.rpc.query_meta != nullptr) out.meta = meta_of(*row.rpc.query_meta(made.response.data()));
+  if (row.rpc.write_meta != nullptr) out.meta = meta_of(*row.rpc.write_meta(made.response.data()));
   // Deregistering and registering answer with a query's header, but are writes: there is an index, nobody waited for a leader.
   if (out.meta && row.rpc.query == nullptr) out.meta->is_query = false;
-  co_return out;
+  return out;
+}
+
+}  // namespace
+
+// Blocking queries wait in here by the ten thousand: what comes before and after the wait is in plain functions, because every local of a
+// coroutine may stay in its frame.
+net::awaitable<result<reply>> call_rpc(call& c) {
+  auto made = prepare(c);
+  if (!made) co_return std::unexpected(std::move(made).error());
+  auto& m = **made;
+  co_return conclude(c, m, co_await m.target.channel->call(std::move(m.target.method), m.request.view(), m.response.slot()));
 }
 
 }  // namespace drover::api

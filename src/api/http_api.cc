@@ -28,24 +28,30 @@ net::http_response http_api::finish(reply answer) const {
   return out;
 }
 
-net::awaitable<void> http_api::serve(net::http_exchange& exchange) {
-  auto& request = exchange.request();
-  auto found = router_->find(request.method, request.path);
-  if (found.route == nullptr) {
-    // An unknown path is a bare 404, as Nomad's clients know it.
-    auto answer = found.path_known ? text_reply(405, "Invalid method") : reply{.status = 404, .content_type = {}};
-    co_await exchange.respond(finish(std::move(answer)));
-    co_return;
-  }
-  call c{.with = with_, .exchange = exchange, .request = request, .route = *found.route, .path_values = std::move(found.values)};
-  auto answer = co_await found.route->row->handle(c);
-  if (answer && answer->answered) co_return;
-  if (!answer && answer.error().code() == errc::cancelled) co_return;
+std::optional<net::http_response> http_api::outcome(net::http_exchange& exchange, result<reply> answer) const {
+  if (answer && answer->answered) return std::nullopt;
+  if (!answer && answer.error().code() == errc::cancelled) return std::nullopt;
+  const auto& request = exchange.request();
   if (!answer && http_status(answer.error().code()) >= 500 && answer.error().code() != errc::unsupported)
     with_.logger.warn("request failed", {{"method", request.method}, {"path", request.raw_path()}, {"error", answer.error().text()}});
   // A stream that broke after its head was sent has nothing more to say to this client.
-  if (exchange.answered()) co_return;
-  co_await exchange.respond(finish(answer ? *std::move(answer) : error_reply(answer.error())));
+  if (exchange.answered()) return std::nullopt;
+  return finish(answer ? *std::move(answer) : error_reply(answer.error()));
+}
+
+// Held queries wait in here: little may live in this frame.
+net::awaitable<void> http_api::serve(net::http_exchange& exchange) {
+  auto& request = exchange.request();
+  auto found = router_->find(request.method, request.path);
+  std::optional<net::http_response> response;
+  if (found.route != nullptr) {
+    call c{.with = with_, .exchange = exchange, .request = request, .route = *found.route, .path_values = std::move(found.values)};
+    response = outcome(exchange, co_await found.route->row->handle(c));
+  } else {
+    // An unknown path is a bare 404, as Nomad's clients know it.
+    response = finish(found.path_known ? text_reply(405, "Invalid method") : reply{.status = 404, .content_type = {}});
+  }
+  if (response) co_await exchange.respond(*std::move(response));
 }
 
 }  // namespace drover::api

@@ -64,6 +64,8 @@ class http_api {
  private:
   net::awaitable<void> serve(net::http_exchange& exchange);
   net::http_response finish(reply answer) const;
+  // Nothing: there is nothing to say to this client any more.
+  std::optional<net::http_response> outcome(net::http_exchange& exchange, result<reply> answer) const;
   services with_;
   std::unique_ptr<router> router_;
 };

@@ -85,7 +85,9 @@ struct remote_event::shared {
     if (self->posted.exchange(true)) return;
     asio::post(self->owner, [self] {
       self->posted = false;
-      self->woken.set();
+      // Whoever waits takes it.
+      if (self->woken.has_waiters()) self->woken.notify_all();
+      else self->woken.set();
     });
   }
 };
@@ -97,10 +99,15 @@ std::function<void()> remote_event::setter() const {
   return [shared = shared_] { shared::set(shared); };
 }
 
+namespace {
+awaitable<bool> taken() { co_return true; }
+}  // namespace
+
+// No coroutine of its own: every frame of a held query counts.
 awaitable<bool> remote_event::wait(time_point deadline) {
-  bool woken = co_await shared_->woken.wait(deadline);
-  if (woken) shared_->woken.reset();
-  co_return woken;
+  if (!shared_->woken.is_set()) return shared_->woken.wait(deadline);
+  shared_->woken.reset();
+  return taken();
 }
 
 }  // namespace drover::net

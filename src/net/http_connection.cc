@@ -67,17 +67,25 @@ void http_connection::expire(time_point at) {
   stream_->close();
 }
 
+awaitable<bool> http_connection::encrypt(std::shared_ptr<const tls_context> tls) {
+  auto encrypted = co_await tls_accept(std::move(stream_), std::move(tls), after(server_.options.limits.header_timeout));
+  if (encrypted) stream_ = *std::move(encrypted);
+  co_return encrypted.has_value();
+}
+
+namespace {
+std::string address_of_client(const byte_stream& stream) {
+  auto remote = stream.remote();
+  return remote.is_unix() || remote.host.empty() ? std::string() : to_string(remote);
+}
+}  // namespace
+
+// The frames of run(), handle() and the handler exist as long as a connection waits: little may live in them.
 awaitable<void> http_connection::run(std::shared_ptr<const tls_context> tls) {
-  if (tls) {
-    auto encrypted = co_await tls_accept(std::move(stream_), std::move(tls), after(server_.options.limits.header_timeout));
-    if (!encrypted) co_return;
-    stream_ = *std::move(encrypted);
-  }
-  auto remote = stream_->remote();
-  auto remote_text = remote.is_unix() || remote.host.empty() ? std::string() : to_string(remote);
+  if (tls && !co_await encrypt(std::move(tls))) co_return;
   for (int in_a_row = 1; !server_.stopping; ++in_a_row) {
     request_ = {};
-    request_.remote_address = remote_text;
+    request_.remote_address = address_of_client(*stream_);
     request_.encrypted = stream_->is_encrypted();
     request_.peer_name = stream_->peer_name();
     if (!co_await read_request()) break;
@@ -94,6 +102,7 @@ awaitable<bool> http_connection::read_request() {
   if (!co_await read_messages(parser)) co_return false;
   keep_alive_ = parser.keep_alive();
   is_http_1_0_ = parser.is_http_1_0();
+  accepts_gzip_ = asks_for_gzip();
   answer_ = answer::none;
   ++server_.stats.requests;
   // A message with both framings, or without Host, is how requests are smuggled past proxies (RFC 9112 sections 3.2 and 6.1).
@@ -148,6 +157,7 @@ result<> http_connection::feed(http_parser& parser, std::string_view data) {
 awaitable<bool> http_connection::refuse(int status, std::string sentence) {
   ++server_.stats.bad_requests;
   keep_alive_ = false;
+  accepts_gzip_ = false;
   answer_ = answer::none;
   if (request_.method.empty()) request_.method = "GET";
   if (co_await respond({status, {{"Content-Type", "text/plain; charset=utf-8"}}, std::move(sentence) + "\n"})) co_await drain();
@@ -185,22 +195,21 @@ awaitable<void> http_connection::handle() {
       release(server, this);
     });
   }
-  std::string failure;
+  bool failed = false;
   try {
     co_await server_.options.handler(*this);
   } catch (const std::exception& e) {
     if (is_cancellation(e)) throw;
-    failure = e.what();
+    failed = true;
+    server_.options.logger.error("request handler failed", {{"path", request_.raw_path()}, {"error", e.what()}});
   }
   handling_ = false;
-  co_await finish_answer(std::move(failure));
+  if (stream_ && (answer_ == answer::none || answer_ == answer::streaming)) co_await finish_answer(failed);
 }
 
-awaitable<void> http_connection::finish_answer(std::string failure) {
-  if (!failure.empty()) server_.options.logger.error("request handler failed", {{"path", request_.raw_path()}, {"error", failure}});
-  if (!stream_) co_return;
+awaitable<void> http_connection::finish_answer(bool failed) {
   if (answer_ == answer::none) {
-    if (failure.empty()) server_.options.logger.error("request handler gave no answer", {{"path", request_.raw_path()}});
+    if (!failed) server_.options.logger.error("request handler gave no answer", {{"path", request_.raw_path()}});
     co_await respond({500, {{"Content-Type", "text/plain; charset=utf-8"}}, "Internal Server Error\n"});
   } else if (answer_ == answer::streaming) {
     // Cut, not finished: the client must not take it for the whole.
@@ -277,7 +286,7 @@ std::string http_connection::head(int status, const http_headers& headers, std::
   return out;
 }
 
-bool http_connection::accepts_gzip() const {
+bool http_connection::asks_for_gzip() const {
   auto accepted = request_.headers.get("Accept-Encoding");
   if (!accepted) return false;
   for (auto part : split(*accepted, ',')) {
@@ -293,7 +302,7 @@ awaitable<result<>> http_connection::respond(http_response response) {
   answer_ = answer::whole;
   if (server_.stopping) keep_alive_ = false;
   bool has_body = response.status >= 200 && response.status != 204 && response.status != 304;
-  if (response.body.size() >= server_.options.limits.gzip_threshold_bytes && accepts_gzip() && !response.headers.has("Content-Encoding")) {
+  if (response.body.size() >= server_.options.limits.gzip_threshold_bytes && accepts_gzip_ && !response.headers.has("Content-Encoding")) {
     response.body = gzip(response.body);
     response.headers.set("Content-Encoding", "gzip");
     response.headers.add("Vary", "Accept-Encoding");
@@ -311,7 +320,7 @@ awaitable<result<>> http_connection::respond(http_response response) {
 awaitable<result<>> http_connection::start_stream(int status, http_headers headers, bool gzip) {
   ENSURE(answer_ == answer::none, "a request is answered once");
   answer_ = answer::streaming;
-  if (gzip && accepts_gzip()) {
+  if (gzip && accepts_gzip_) {
     gzip_ = std::make_unique<gzip_encoder>();
     headers.set("Content-Encoding", "gzip");
   }

@@ -73,14 +73,15 @@ class http_connection final : public http_exchange {
   result<> feed(http_parser& parser, std::string_view data);
   awaitable<bool> refuse(int status, std::string sentence);
   awaitable<void> handle();
-  awaitable<void> finish_answer(std::string failure);
+  awaitable<void> finish_answer(bool failed);
   awaitable<void> drain();
   awaitable<result<>> send(std::string data);
   std::string head(int status, const http_headers& headers, std::string_view framing) const;
   void set_phase(phase p, duration timeout);
   void watch();
   void look();
-  bool accepts_gzip() const;
+  awaitable<bool> encrypt(std::shared_ptr<const tls_context> tls);
+  bool asks_for_gzip() const;
 
   http_server_core& server_;
   std::unique_ptr<byte_stream> stream_;
@@ -93,6 +94,8 @@ class http_connection final : public http_exchange {
   answer answer_ = answer::none;
   bool keep_alive_ = true;
   bool is_http_1_0_ = false;
+  // Of the request under way, whose headers the handler may drop.
+  bool accepts_gzip_ = false;
   // A handler runs, and is to be cancelled when the client leaves.
   bool handling_ = false;
   bool watching_ = false;

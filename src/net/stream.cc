@@ -25,6 +25,8 @@ using boost::system::error_code;
 
 namespace {
 constexpr int accept_backlog = 4096;
+// After so many connections that already stood in line, a coroutine lets the others run.
+constexpr int accepts_without_wait_max = 16;
 class socket_stream final : public readiness_stream<generic_socket> {
  public:
   explicit socket_stream(generic_socket socket) : readiness_stream(std::move(socket)) { remember_remote(); }
@@ -73,12 +75,19 @@ class socket_listener final : public listener {
       : acceptor_(std::move(acceptor)), where_(std::move(where)) {}
   ~socket_listener() override { close(); }
 
+  // Attempt and wait, not async_accept: Asio gives a connection's first coroutine the memory of this one, so this one should be small too.
   awaitable<result<std::unique_ptr<byte_stream>>> accept() override {
-    auto [code, socket] = co_await acceptor_.async_accept(asio::as_tuple(asio::use_awaitable));
-    if (code == asio::error::operation_aborted)
-      co_return acceptor_.is_open() ? fail(errc::cancelled, "accept cancelled") : fail(errc::closed, "the listener is closed");
-    if (code) co_return fail(errc::io, "accept on {}: {}", to_string(where_), code.message());
-    co_return make_stream(std::move(socket));
+    if (++accepts_without_wait_ > accepts_without_wait_max) {
+      accepts_without_wait_ = 0;
+      co_await yield();
+    }
+    for (;;) {
+      auto taken = try_accept();
+      if (!taken || *taken) co_return taken;
+      accepts_without_wait_ = 0;
+      auto [code] = co_await acceptor_.async_wait(asio::socket_base::wait_read, asio::as_tuple(asio::use_awaitable));
+      if (code) co_return failed(code);
+    }
   }
   endpoint local() const override { return where_; }
   void close() override {
@@ -89,8 +98,23 @@ class socket_listener final : public listener {
   }
 
  private:
+  // Null: nobody is at the door.
+  result<std::unique_ptr<byte_stream>> try_accept() {
+    error_code code;
+    auto socket = acceptor_.accept(code);
+    if (code == asio::error::would_block || code == asio::error::try_again) return nullptr;
+    if (code) return failed(code);
+    return make_stream(std::move(socket));
+  }
+  std::unexpected<error> failed(const error_code& code) const {
+    if (!acceptor_.is_open()) return fail(errc::closed, "the listener is closed");
+    if (code == asio::error::operation_aborted) return fail(errc::cancelled, "accept cancelled");
+    return fail(errc::io, "accept on {}: {}", to_string(where_), code.message());
+  }
+
   asio::basic_socket_acceptor<asio::generic::stream_protocol> acceptor_;
   endpoint where_;
+  int accepts_without_wait_ = 0;
 };
 
 // Does a process still answer behind this socket file?
@@ -192,6 +216,7 @@ result<std::unique_ptr<listener>> listener::listen(loop& l, const endpoint& wher
     TRY(bind_tcp(acceptor.native_handle(), where));
   }
   acceptor.listen(accept_backlog, code);
+  if (!code) acceptor.non_blocking(true, code);
   if (code) return fail(errc::io, "listen on {}: {}", to_string(where), code.message());
   auto bound = acceptor.local_endpoint(code);
   auto local = where.is_unix() || code ? where : from_socket_address(bound.data(), bound.size());

@@ -51,6 +51,8 @@ awaitable<void> run_stream(const method_table::stream_method* method, std::share
   if (!done && done.error().code() != errc::closed && done.error().code() != errc::cancelled) out->failure = done.error();
 }
 
+awaitable<result<>> unknown(std::string method) { co_return fail(errc::not_found, "rpc: can't find service {}", method); }
+
 }  // namespace
 
 stream_pair make_stream_pair() {
@@ -61,11 +63,12 @@ stream_pair make_stream_pair() {
 local_channel::local_channel(net::loop& l, const method_table& table) : table_(table), streams_(l, log::logger("rpc")) {}
 local_channel::~local_channel() = default;
 
+// No coroutine of its own: every frame of a held query counts.
 awaitable<result<>> local_channel::call(std::string method, schema::record_view request, schema::record_slot response) {
   const auto* found = table_.find(method);
-  if (found == nullptr) co_return fail(errc::not_found, "rpc: can't find service {}", method);
+  if (found == nullptr) return unknown(std::move(method));
   ENSURE(found->request == request.type && found->response == response.type, "an RPC is called with other records than its method has");
-  co_return co_await found->handle(call_context{}, request, response);
+  return found->handle(call_context{}, request, response);
 }
 
 awaitable<result<std::unique_ptr<message_stream>>> local_channel::open(std::string method, schema::record_view request) {
