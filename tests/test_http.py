@@ -2,6 +2,7 @@
 import concurrent.futures
 import http.client
 import os
+import urllib.parse
 
 import pytest
 
@@ -158,6 +159,35 @@ def test_list_options(site):
     assert seen == ids
     for name in ids:
         site.http("DELETE", f"/v1/job/{name}?purge=true")
+
+
+def test_filter(site):
+    """Of lists, by what is stored: with pages, and with a sentence for what does not fit."""
+    for n in range(5):
+        site.register({**harness.idle_job(f"filter-{n}"), "Priority": 50 + n, "Meta": {"team": "blue" if n % 2 else "green"}})
+
+    def ids(expression, **more):
+        query = urllib.parse.urlencode({"filter": expression, "prefix": "filter-", **more})
+        answer = site.http("GET", f"/v1/jobs?{query}")
+        assert answer.status == 200, answer
+        return [job["ID"] for job in answer.json], answer.headers.get("X-Nomad-Nexttoken", "")
+
+    assert ids('Meta.team == "blue"')[0] == ["filter-1", "filter-3"]
+    assert ids('Priority == 50 or ID matches "4$"')[0] == ["filter-0", "filter-4"]
+    assert ids('not (Meta["team"] == blue) and nowhere in Datacenters')[0] == ["filter-0", "filter-2", "filter-4"]
+    assert ids('any TaskGroups as g { g.Name == nope }')[0] == []
+    first, token = ids('Meta.team == green', per_page=2)
+    assert first == ["filter-0", "filter-2"] and token
+    assert ids('Meta.team == green', per_page=2, next_token=token) == (["filter-4"], "")
+    running = urllib.parse.quote('ClientStatus == "running" and JobID == "cache"')
+    assert [alloc["ID"] for alloc in site.get(f"/v1/allocations?filter={running}")] == [site.alloc["ID"]]
+    assert len(site.get("/v1/nodes?filter=" + urllib.parse.quote('Attributes["kernel.name"] == linux and Status == ready'))) == 1
+    for expression, sentence in (("ID ==", "expected a selector or a value"), ("Prioriti == x", 'did you mean "Priority"?'), ('ID matches "("', "regular expression is wrong")):
+        answer = site.http("GET", "/v1/jobs?filter=" + urllib.parse.quote(expression))
+        assert answer.status == 400 and sentence in answer.text, answer
+    assert site.http("GET", "/v1/nodes?filter=" + urllib.parse.quote('SecretID matches "^a"')).status == 400
+    for n in range(5):
+        site.http("DELETE", f"/v1/job/filter-{n}?purge=true")
 
 
 def test_search(site):

@@ -54,7 +54,7 @@ result<> fill_page(const call& c, schema::query_options& options) {
   if (per_page < 0) return fail(errc::invalid, "per_page is {}; it must not be negative", per_page);
   options.per_page = static_cast<int32_t>(std::min(per_page, per_page_max));
   TRY_ASSIGN(options.reverse, bool_param(c, "reverse"));
-  if (!c.query("filter").empty()) return fail(errc::invalid, "filter expressions are not supported yet; leave the filter parameter out");
+  options.filter = c.query("filter");
   return {};
 }
 

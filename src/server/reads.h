@@ -17,6 +17,7 @@
 #include "server/context.h"
 #include "server/endpoint/stubs.h"
 #include "server/forward.h"
+#include "server/page.h"
 #include "state/snapshot.h"
 #include "state/store.h"
 
@@ -39,34 +40,6 @@ using read_function = result<> (*)(const read&, const Request&, Response&);
 // "" means default. "*" is passed on.
 inline std::string_view namespace_of(const schema::query_options& q) { return q.namespace_.empty() ? "default" : std::string_view(q.namespace_); }
 inline std::string namespace_of(const schema::write_request& q) { return q.namespace_.empty() ? "default" : q.namespace_; }
-
-// A page of a list that is visited in key order. next_token is the key of the first element of the next page.
-class page {
- public:
-  explicit page(const schema::query_options& q) : per_page_(q.per_page), from_(q.next_token) {}
-  // Is this element on the page? Once full() the visit may stop.
-  bool takes(std::string_view key) {
-    if (skipping_ && !from_.empty() && key < from_) return false;
-    skipping_ = false;
-    if (per_page_ > 0 && taken_ == per_page_) {
-      if (next_.empty()) next_ = key;
-      return false;
-    }
-    ++taken_;
-    return true;
-  }
-  // No page was asked for: keys need not be made.
-  bool takes_all() const { return per_page_ <= 0 && from_.empty(); }
-  bool full() const { return !next_.empty(); }
-  const std::string& next_token() const { return next_; }
-
- private:
-  int32_t per_page_;
-  std::string from_;
-  std::string next_;
-  int32_t taken_ = 0;
-  bool skipping_ = true;
-};
 
 // One read of any type. The request and the answer are the caller's and outlive the call, so that a held query costs no copy of either.
 struct read_attempt {

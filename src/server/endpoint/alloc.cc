@@ -14,6 +14,9 @@ namespace {
 
 using state::table;
 
+// One log entry each.
+constexpr size_t evals_deleted_at_once = 8192;
+
 result<> list_allocs(const read& r, const schema::alloc_list_request& request, schema::alloc_list_response& out) {
   auto ns = namespace_of(request);
   r.watch(state::watch_table(table::allocs));
@@ -22,10 +25,10 @@ result<> list_allocs(const read& r, const schema::alloc_list_request& request, s
   page on(request);
   r.state.visit_allocs(request.prefix, [&](const ref<schema::allocation>& alloc) {
     if (ns != "*" && alloc->namespace_ != ns) return true;
-    if (on.takes(alloc->id)) out.allocations.push_back(alloc_stub(*alloc, with_resources, with_task_states));
+    if (on.takes(alloc->id, *alloc)) out.allocations.push_back(alloc_stub(*alloc, with_resources, with_task_states));
     return !on.full();
   });
-  out.next_token = on.next_token();
+  TRY_ASSIGN(out.next_token, on.end());
   out.index = r.state.index(table::allocs);
   return {};
 }
@@ -99,10 +102,10 @@ result<> list_evals(const read& r, const schema::eval_list_request& request, sch
     if (ns != "*" && eval->namespace_ != ns) return true;
     if (!request.filter_job_id.empty() && eval->job_id != request.filter_job_id) return true;
     if (!request.filter_eval_status.empty() && eval->status != request.filter_eval_status) return true;
-    if (on.takes(eval->id)) out.evaluations.push_back(eval);
+    if (on.takes(eval->id, *eval)) out.evaluations.push_back(eval);
     return !on.full();
   });
-  out.next_token = on.next_token();
+  TRY_ASSIGN(out.next_token, on.end());
   out.index = r.state.index(table::evals);
   return {};
 }
@@ -125,20 +128,43 @@ result<> eval_allocs(const read& r, const schema::eval_specific_request& request
   return {};
 }
 
+// The ids that a deletion names, or that its filter lets through.
+result<std::vector<std::string>> evals_to_delete(const state::snapshot& state, const schema::eval_delete_request& request) {
+  if (!request.filter.empty() && !request.eval_ids.empty()) return fail(errc::invalid, "evals cannot be deleted by both ID and filter");
+  if (request.filter.empty()) {
+    if (request.eval_ids.empty()) return fail(errc::invalid, "evals must be deleted by either ID or filter");
+    for (const auto& id : request.eval_ids)
+      if (!state.eval(id)) return fail(errc::not_found, "eval {} not found", id);
+    return request.eval_ids;
+  }
+  TRY_ASSIGN(auto filter, codec::filter::parse(request.filter));
+  auto ns = namespace_of(request);
+  std::vector<std::string> out;
+  result<> outcome;
+  state.visit_evals("", [&](const ref<schema::evaluation>& eval) {
+    if (ns != "*" && eval->namespace_ != ns) return true;
+    auto matches = filter.matches(schema::view(*eval));
+    if (!matches) outcome = std::unexpected(std::move(matches).error());
+    else if (*matches) out.push_back(eval->id);
+    return outcome.has_value();
+  });
+  TRY(outcome);
+  return out;
+}
+
 awaitable<result<schema::eval_delete_response>> delete_evals(server_context& context, schema::eval_delete_request request) {
   if (!context.state().scheduler_config()->pause_eval_broker)
     co_return fail(errc::invalid, "eval broker is enabled; eval broker must be paused to delete evals");
-  if (request.eval_ids.empty()) co_return fail(errc::invalid, "evaluation IDs are required");
-  auto state = context.state();
-  for (const auto& id : request.eval_ids)
-    if (!state.eval(id)) co_return fail(errc::not_found, "eval {} not found", id);
-  schema::eval_reap_request reap;
-  reap.evals = request.eval_ids;
-  reap.user_initiated = true;
-  CO_TRY_ASSIGN(auto index, co_await context.replicate->apply<fsm::command_type::eval_delete>(reap));
+  CO_TRY_ASSIGN(auto ids, evals_to_delete(context.state(), request));
   schema::eval_delete_response out;
-  out.count = static_cast<int64_t>(request.eval_ids.size());
-  out.index = index;
+  out.count = static_cast<int64_t>(ids.size());
+  for (size_t i = 0; i < ids.size(); i += evals_deleted_at_once) {
+    schema::eval_reap_request reap;
+    auto end = std::min(i + evals_deleted_at_once, ids.size());
+    reap.evals.assign(ids.begin() + static_cast<ptrdiff_t>(i), ids.begin() + static_cast<ptrdiff_t>(end));
+    reap.user_initiated = true;
+    CO_TRY_ASSIGN(out.index, co_await context.replicate->apply<fsm::command_type::eval_delete>(reap));
+  }
   co_return out;
 }
 

@@ -21,10 +21,10 @@ result<> list_deployments(const read& r, const schema::deployment_list_request& 
   page on(request);
   r.state.visit_deployments(request.prefix, [&](const ref<schema::deployment>& deployment) {
     if (ns != "*" && deployment->namespace_ != ns) return true;
-    if (on.takes(deployment->id)) out.deployments.push_back(deployment);
+    if (on.takes(deployment->id, *deployment)) out.deployments.push_back(deployment);
     return !on.full();
   });
-  out.next_token = on.next_token();
+  TRY_ASSIGN(out.next_token, on.end());
   out.index = r.state.index(table::deployments);
   return {};
 }

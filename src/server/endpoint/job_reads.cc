@@ -28,7 +28,7 @@ result<> list_jobs(const read& r, const schema::job_list_request& request, schem
   page on(request);
   bool with_meta = request.fields && request.fields->meta;
   r.state.visit_jobs(ns, request.prefix, [&](const ref<schema::job>& job) {
-    if (on.takes_all() || on.takes(job->namespace_ + "." + job->id)) {
+    if (on.takes_all() || on.takes(job->namespace_ + "." + job->id, *job)) {
       if (with_meta)
         out.jobs.push_back(std::make_shared<const schema::job_list_stub>(job_stub(*job, r.state.job_summary(job->namespace_, job->id).get(), true)));
       else
@@ -36,7 +36,7 @@ result<> list_jobs(const read& r, const schema::job_list_request& request, schem
     }
     return !on.full();
   });
-  out.next_token = on.next_token();
+  TRY_ASSIGN(out.next_token, on.end());
   out.index = r.state.index({table::jobs, table::job_summaries});
   return {};
 }

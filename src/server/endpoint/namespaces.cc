@@ -17,10 +17,10 @@ result<> list_namespaces(const read& r, const schema::namespace_list_request& re
   r.watch(state::watch_table(table::namespaces));
   page on(request);
   r.state.visit_namespaces(request.prefix, [&](const ref<schema::namespace_definition>& each) {
-    if (on.takes(each->name)) out.namespaces.push_back(each);
+    if (on.takes(each->name, *each)) out.namespaces.push_back(each);
     return !on.full();
   });
-  out.next_token = on.next_token();
+  TRY_ASSIGN(out.next_token, on.end());
   out.index = r.state.index(table::namespaces);
   return {};
 }

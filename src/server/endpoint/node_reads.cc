@@ -14,11 +14,11 @@ result<> list_nodes(const read& r, const schema::node_list_request& request, sch
   r.watch(state::watch_table(table::nodes));
   page on(request);
   r.state.visit_nodes(request.prefix, [&](const ref<schema::node>& node) {
-    if (on.takes(node->id))
+    if (on.takes(node->id, *node))
       out.nodes.push_back(node_stub(*node, request.fields && request.fields->resources, request.fields && request.fields->os));
     return !on.full();
   });
-  out.next_token = on.next_token();
+  TRY_ASSIGN(out.next_token, on.end());
   out.index = r.state.index(table::nodes);
   return {};
 }
@@ -65,10 +65,10 @@ result<> list_pools(const read& r, const schema::node_pool_list_request& request
   r.watch(state::watch_table(table::node_pools));
   page on(request);
   r.state.visit_node_pools(request.prefix, [&](const ref<schema::node_pool>& pool) {
-    if (on.takes(pool->name)) out.node_pools.push_back(pool);
+    if (on.takes(pool->name, *pool)) out.node_pools.push_back(pool);
     return !on.full();
   });
-  out.next_token = on.next_token();
+  TRY_ASSIGN(out.next_token, on.end());
   out.index = r.state.index(table::node_pools);
   return {};
 }

@@ -24,7 +24,7 @@ result<> list_policies(const read& r, const schema::scaling_policy_list_request&
     if (ns != "*" && target(*policy, "Namespace") != ns) return true;
     if (!request.job.empty() && target(*policy, "Job") != request.job) return true;
     if (!policy->type.starts_with(request.type)) return true;
-    if (on.takes(policy->id))
+    if (on.takes(policy->id, *policy))
       out.policies.push_back({.id = policy->id,
                               .enabled = policy->enabled,
                               .type = policy->type,
@@ -33,7 +33,7 @@ result<> list_policies(const read& r, const schema::scaling_policy_list_request&
                               .modify_index = policy->modify_index});
     return !on.full();
   });
-  out.next_token = on.next_token();
+  TRY_ASSIGN(out.next_token, on.end());
   out.index = r.state.index(table::scaling_policies);
   return {};
 }
