@@ -12,10 +12,10 @@
 namespace drover::fsm {
 
 // Parts that several commands share.
-void put_eval(context& c, const schema::evaluation& eval);
+void put_eval(context& c, schema::evaluation eval);
 // Stores a job with its version, summary, scaling policies, periodic launch and status, unless the stored one has the same specification:
 // then nothing changes. The job modify index of what is stored afterwards. `follow_up` (may be null) is stored with it.
-result<uint64_t> put_job(context& c, const schema::job& job, const std::optional<schema::job_submission>& submission,
+result<uint64_t> put_job(context& c, schema::job job, const std::optional<schema::job_submission>& submission,
                          const ref<schema::evaluation>& follow_up);
 void set_job_stability(context& c, const std::string& ns, const std::string& id, uint64_t version, bool stable);
 result<> update_deployment_status(context& c, const schema::deployment_status_update& update, bool refuse_terminal);

@@ -280,7 +280,9 @@ inline std::string command_name(command_type type) { return command_name(static_
 // A log entry: encode<command_type::job_register>(request).
 template <command_type C>
 std::string encode(const request_of<C>& request) {
-  std::string out(1, static_cast<char>(C));
+  std::string out;
+  out.reserve(1024);
+  out += static_cast<char>(C);
   codec::append_lean_msgpack(out, schema::view(request));
   return out;
 }

@@ -29,9 +29,8 @@ void cancel_blocked(context& c, const schema::evaluation& eval) {
 
 }  // namespace
 
-void put_eval(context& c, const schema::evaluation& eval) {
-  auto stored = eval;
-  const auto existing = c.state().eval(eval.id);
+void put_eval(context& c, schema::evaluation stored) {
+  const auto existing = c.state().eval(stored.id);
   stored.namespace_ = namespace_of(stored.namespace_);
   stored.create_index = existing ? existing->create_index : c.index();
   stored.modify_index = c.index();

@@ -39,8 +39,9 @@ void drop_old_versions(context& c, const schema::job& job) {
   for (const auto& v : old) drop_version(c, *v);
 }
 
-void put_version(context& c, const schema::job& job, const std::optional<schema::job_submission>& submission) {
-  c.put<table::job_versions>(job);
+void put_version(context& c, const ref<schema::job>& shared, const std::optional<schema::job_submission>& submission) {
+  const auto& job = *shared;
+  c.put<table::job_versions>(shared);
   drop_old_versions(c, job);
   if (!submission || submission->source.empty()) return;
   if (submission->source.size() + submission->variables.size() > submission_bytes_max) return;
@@ -195,29 +196,28 @@ result<> deregister(context& c, const deregistration& d) {
   stopped.stop = true;
   if (d.submit_time != 0) stopped.submit_time = d.submit_time;
   auto source = c.state().job_submission(d.ns, d.id, stored->version);
-  TRY(put_job(c, stopped, source ? std::optional(*source) : std::nullopt, nullptr));
+  TRY(put_job(c, std::move(stopped), source ? std::optional(*source) : std::nullopt, nullptr));
   return {};
 }
 
 }  // namespace
 
-result<uint64_t> put_job(context& c, const schema::job& job, const std::optional<schema::job_submission>& submission,
+result<uint64_t> put_job(context& c, schema::job next, const std::optional<schema::job_submission>& submission,
                          const ref<schema::evaluation>& follow_up) {
-  if (!c.state().namespace_named(job.namespace_)) {
-    return fail(errc::invalid, "job \"{}\" is in nonexistent namespace \"{}\"", job.id, job.namespace_);
+  if (!c.state().namespace_named(next.namespace_)) {
+    return fail(errc::invalid, "job \"{}\" is in nonexistent namespace \"{}\"", next.id, next.namespace_);
   }
-  const auto stored = c.state().job(job.namespace_, job.id);
-  const bool is_new = is_new_version(stored.get(), job);
+  const auto stored = c.state().job(next.namespace_, next.id);
+  const bool is_new = is_new_version(stored.get(), next);
   const auto job_modify_index = is_new ? c.index() : stored->job_modify_index;
   if (follow_up) {
     auto eval = *follow_up;
     eval.job_modify_index = job_modify_index;
-    put_eval(c, eval);
+    put_eval(c, std::move(eval));
   }
-  c.touch_job(job.namespace_, job.id);
+  c.touch_job(next.namespace_, next.id);
   if (!is_new) return job_modify_index;
 
-  auto next = job;
   next.create_index = stored ? stored->create_index : c.index();
   next.modify_index = next.job_modify_index = c.index();
   next.version = stored ? stored->version + 1 : 0;
@@ -226,11 +226,13 @@ result<uint64_t> put_job(context& c, const schema::job& job, const std::optional
   next.status = job_status(c.state(), next, false);
   next.status_description.clear();
   c.count_child(next, stored ? std::string_view(stored->status) : std::string_view(), next.status);
-  make_summary(c, next);
-  put_version(c, next, submission);
-  put_scaling_policies(c, next);
-  note_periodic(c, next);
-  c.put<table::jobs>(std::move(next));
+  // The job and its newest version are the same record.
+  const auto made = schema::share(std::move(next));
+  make_summary(c, *made);
+  put_version(c, made, submission);
+  put_scaling_policies(c, *made);
+  note_periodic(c, *made);
+  c.put<table::jobs>(made);
   return job_modify_index;
 }
 
@@ -252,7 +254,7 @@ result<std::any> apply_job_register(context& c, const schema::job_register_reque
   auto job = *request.job;
   job.namespace_ = namespace_of(job.namespace_);
   if (request.enforce_index) TRY(check_index(c.state().job(job.namespace_, job.id).get(), request.job_modify_index));
-  TRY_ASSIGN(const uint64_t job_modify_index, put_job(c, job, request.submission, request.eval));
+  TRY_ASSIGN(const uint64_t job_modify_index, put_job(c, std::move(job), request.submission, request.eval));
   if (request.deployment) put_deployment(c, *request.deployment);
   return job_modify_index;
 }

@@ -3,6 +3,7 @@
 #include "base/ensure.h"
 #include "raft/aio.h"
 #include "raft/framing.h"
+#include "raft/heap.h"
 #include "raft/limits.h"
 
 namespace drover::raft {
@@ -65,6 +66,7 @@ result<> instance::initialise() {
   ENSURE(idle_aio_contexts() <= idle_aio_contexts_max, "more idle contexts than allowed");
   raft_.data = &disk_;
   disk_.wrap(&io_);
+  clear_file_buffers();
   if (int status = raft_init(&raft_, &io_, &fsm_, settings_.id, settings_.address.c_str()); status != 0) {
     error e = libraft_error(status, fmt::format("cannot open the data directory {}", settings_.directory), io_.errmsg);
     raft_uv_close(&io_);

@@ -39,7 +39,8 @@ uint64_t key_digest(const tree_order& order, const table_key& key);
 
 namespace detail {
 
-constexpr int fanout = 32;
+// A write copies the nodes on its path and counts every child and entry of theirs: small nodes cost it less than few levels save.
+constexpr int fanout = 16;
 
 struct tree_node {
   std::atomic<uint32_t> references{1};
