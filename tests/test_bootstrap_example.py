@@ -1,5 +1,6 @@
 """The node bootstrap example: a sysbatch job for nodes that are not ready yet, and a service that waits for one that is."""
 import os
+import re
 
 import harness
 
@@ -79,7 +80,8 @@ def test_sysbatch_makes_nodes_ready(make_agent, tmp_path, monkeypatch):
 
 def test_periodic_job_is_stored_and_places_nothing_by_itself(make_agent):
     agent = make_agent(client=state("bootstrapping")).start()
-    agent.ok("job", "run", BOOTSTRAP)
+    registered = agent.ok("job", "run", BOOTSTRAP).out
+    assert re.match(r"Job registration successful\nApproximate next launch time: \d{4}-\d\d-\d\dT\S+ \(\S+ from now\)\n", registered), registered
     status = agent.ok("job", "status", "bootstrap")
     assert status.field("Periodic") == "true" and status.field("Status") == "running"
     assert agent.allocs("bootstrap") == []

@@ -1,5 +1,7 @@
 #include "cli/monitor.h"
 
+#include <algorithm>
+
 #include "cli/format/alloc.h"
 #include "cli/format/colour.h"
 #include "cli/format/deployment.h"
@@ -72,6 +74,29 @@ std::string evaluation_log::finish(const schema::evaluation& eval, timestamp now
 
 namespace {
 
+using alloc_list = std::vector<schema::alloc_list_stub>;
+
+// How long the end of an evaluation is held back for its allocations' first news: people want to see that they started.
+constexpr duration start_patience = seconds(1);
+
+bool has_unstarted(const alloc_list& allocs) {
+  return std::ranges::any_of(allocs, [](const auto& a) { return a.desired_status == "run" && a.client_status == "pending"; });
+}
+
+// What the evaluation placed, when all of it has started or the patience is over.
+alloc_list started_allocs(context& c, const std::string& path, alloc_list allocs) {
+  api_request ask{.path = path};
+  auto until = now() + start_patience;
+  while (has_unstarted(allocs) && now() < until) {
+    ask.query = {{"wait", fmt::format("{}ms", std::max<int64_t>((until - now()).ms(), 1))}};
+    auto fresh = c.api.get_indexed<alloc_list>(ask);
+    if (!fresh) break;
+    allocs = std::move(fresh->value);
+    ask.index = std::max<uint64_t>(fresh->index, 1);
+  }
+  return allocs;
+}
+
 // One evaluation to its end, without its deployment.
 result<schema::evaluation> follow_evaluation(context& c, const std::string& eval_id) {
   evaluation_log log(eval_id, c.verbose());
@@ -81,8 +106,16 @@ result<schema::evaluation> follow_evaluation(context& c, const std::string& eval
   for (;;) {
     auto eval = c.api.get_indexed<schema::evaluation>(ask);
     if (!eval) return context::failed("reading evaluation", eval.error());
-    auto allocs = c.api.get<std::vector<schema::alloc_list_stub>>(ask.path + "/allocations");
+    auto allocs = c.api.get<alloc_list>(ask.path + "/allocations");
     if (!allocs) return context::failed("reading allocations", allocs.error());
+    if (is_terminal(eval->value) && has_unstarted(*allocs)) {
+      auto before = eval->value;
+      before.status = "pending";
+      before.deployment_id.clear();
+      c.out.write(format::coloured(log.update(before, *allocs, now()), c.out.colours()));
+      c.out.flush();
+      *allocs = started_allocs(c, ask.path + "/allocations", *std::move(allocs));
+    }
     c.out.write(format::coloured(log.update(eval->value, *allocs, now()), c.out.colours()));
     if (is_terminal(eval->value)) {
       c.out.write(format::coloured(log.finish(eval->value, now()), c.out.colours()));

@@ -5,6 +5,7 @@
 #include "cli/job_file.h"
 #include "cli/monitor.h"
 #include "cli/command/all.h"
+#include "cli/format/units.h"
 #include "jobspec/canonical.h"
 #include "schema/job_rpc.h"
 
@@ -56,6 +57,19 @@ result<schema::job_register_request> request_of(context& c, job_file file) {
   return request;
 }
 
+// "" if it has none. The server is asked, because it is its zones that count.
+std::string next_launch_of(context& c, const schema::ref<schema::job>& job) {
+  schema::job_plan_request request;
+  request.job = job;
+  auto answer = c.api.send(
+      {.method = "PUT", .path = "/v1/job/" + path_word(job->id) + "/plan", .body = codec::to_json(request), .namespace_ = job->namespace_});
+  if (!answer) return {};
+  auto plan = api_client::decode<schema::job_plan_response>(answer->body);
+  if (!plan || plan->next_periodic_launch.is_zero()) return {};
+  return fmt::format("\nApproximate next launch time: {} ({})", format::clock_time(plan->next_periodic_launch),
+                     format::time_difference(plan->next_periodic_launch, now()));
+}
+
 result<int> run(context& c) {
   if (c.arguments.size() != 1) return c.misused("This command takes one argument: <path>");
   TRY_ASSIGN(auto file, read_job_file(c, c.arguments[0]));
@@ -67,8 +81,6 @@ result<int> run(context& c) {
     return 0;
   }
   if (!file.warnings.empty()) c.say(format::paint(format::colour::yellow, file.warnings));
-  bool unattended = file.job.periodic.has_value() || file.job.parameterized_job.has_value();
-  auto job_id = file.job.id;
   auto job_namespace = file.job.namespace_;
   TRY_ASSIGN(auto request, request_of(c, std::move(file)));
   auto answer = c.api.send({.method = "PUT", .path = "/v1/jobs", .body = codec::to_json(request), .namespace_ = job_namespace});
@@ -78,12 +90,9 @@ result<int> run(context& c) {
   }
   TRY_ASSIGN(auto registered, api_client::decode<schema::job_register_response>(answer->body));
   if (!registered.warnings.empty()) c.say(format::paint(format::colour::yellow, fmt::format("Job Warnings:\n{}\n", registered.warnings)));
-  if (unattended) {
-    c.say("Job registration successful");
-    return 0;
-  }
-  if (registered.eval_id.empty()) {
-    c.say("Job registration successful");
+  if (request.job->periodic || request.job->parameterized_job || registered.eval_id.empty()) {
+    bool launches = request.job->periodic && !request.job->parameterized_job;
+    c.say("Job registration successful" + (launches ? next_launch_of(c, request.job) : ""));
     return 0;
   }
   if (c.flags.on("detach")) {
