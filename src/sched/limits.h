@@ -14,6 +14,9 @@ inline constexpr int batch_plan_attempts = 2;
 
 // What an allocation's metrics keep of the ranking.
 inline constexpr size_t score_meta_max = 5;
+// From then on an allocation of the same group and plan keeps only its own node's: the others would say the same, and they are most of
+// what a stored allocation weighs.
+inline constexpr int score_meta_allocs_max = 16;
 
 // How many allocations of a group are placed by a search before every node is looked at and ranked.
 inline constexpr int searches_max = 8;

@@ -150,7 +150,9 @@ void session::place(const placement& what, ranker::choice made, const std::strin
   for (const auto& each : made.evicted) preempt(each, *alloc);
   cluster_.place(made.node, *alloc);
   placed_.push_back(what.group);
-  out_.plan.node_allocation[node.id].push_back(std::move(alloc));
+  auto& list = lists_[made.node];
+  if (list == nullptr) list = &out_.plan.node_allocation[node.id];
+  list->push_back(std::move(alloc));
 }
 
 void session::preempt(const ref<schema::allocation>& victim, schema::allocation& by) {
@@ -184,6 +186,7 @@ void session::withdraw() {
   };
   remove_from(out_.plan.node_allocation, [&](const auto& alloc) { return alloc->eval_id == eval_.id && alloc->create_time == now_.ns && alloc->create_index == 0; });
   remove_from(out_.plan.node_update, [&](const auto& alloc) { return replaced_.contains(alloc->id); });
+  lists_ = {};
   out_.plan.node_preemptions.clear();
   preempted_.clear();
   preemptions_.clear();

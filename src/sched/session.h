@@ -92,6 +92,8 @@ class session {
   std::set<std::string, std::less<>> replaced_;        // ids of those that stop only because a placement replaces them
   std::vector<schema::alloc_list_stub> preempted_;
   std::map<std::string, uint64_t> preemptions_;        // by group that gains
+  // Where the plan keeps a node's allocations: a large plan asks for the same nodes again and again.
+  row_map<std::vector<ref<schema::allocation>>*> lists_;
   bool explain_ = false;
   bool preempts_ = false;
   bool oversubscription_ = false;

@@ -230,7 +230,7 @@ ranker::row ranker::best(const ask& wanted, seen_nodes& seen) {
     else found_clean = true;
     auto after = std::ranges::upper_bound(seen, value, std::greater{}, &std::pair<row, double>::second);
     seen.emplace(after, node, value);
-    return !found_clean || seen.size() < limits::score_meta_max;
+    return !found_clean || seen.size() < scores_kept();
   });
   return seen.empty() ? node_view::no_row : seen.front().first;
 }
@@ -413,7 +413,8 @@ schema::node_score_meta ranker::score_meta(row node, double value, const terms& 
 }
 
 void ranker::add_scores(schema::alloc_metric& metrics, const seen_nodes& seen, const ask& wanted) {
-  size_t kept = std::min(seen.size(), limits::score_meta_max);
+  size_t kept = std::min(seen.size(), scores_kept());
+  ++scored_;
   metrics.score_meta_data.reserve(kept);
   for (size_t i = 0; i < kept; ++i)
     metrics.score_meta_data.push_back(score_meta(seen[i].first, seen[i].second, score(seen[i].first), wanted));

@@ -17,6 +17,7 @@
 #include "sched/feasible/group_checks.h"
 #include "sched/ports.h"
 #include "sched/granted.h"
+#include "sched/limits.h"
 #include "sched/proposed.h"
 #include "sched/rank/affinity.h"
 #include "sched/rank/preemption.h"
@@ -163,6 +164,7 @@ class ranker {
   std::optional<choice> take_by_force(row node, const ask& wanted, random_stream& random);
   std::optional<choice> select_by_force(const ask& wanted, random_stream& random);
   near_miss miss_of(row node);
+  size_t scores_kept() const { return scored_ < limits::score_meta_allocs_max ? limits::score_meta_max : 1; }
   bool numbered_ok(row node, const ask& wanted);
   row best(const ask& wanted, seen_nodes& seen);
   schema::node_score_meta score_meta(row node, double value, const terms& own, const ask& wanted) const;
@@ -184,6 +186,7 @@ class ranker {
 
   bool built_ = false;
   int searches_ = 0;
+  int scored_ = 0;  // allocations whose metrics got scores
   row_map<bool> special_;  // rows that are not what the index says, or that count differently
   size_t special_read_ = 0;
   std::set<row> unsearched_;  // rows whose ports could not be assigned after all

@@ -96,7 +96,7 @@ void ranker::consider_group(const load_index::group& g, double affinity, const a
     return;
   }
   double value = (packing_score(how_.algorithm, g.capacity, used) + affinity) / static_cast<double>(least_terms());
-  if (seen.size() >= limits::score_meta_max && value < seen.back().second) return;
+  if (seen.size() >= limits::score_meta_max && value <= seen.back().second) return;
   size_t start = random_stream::mix(how_.seed) % g.rows.size();
   size_t taken = 0;
   for (size_t i = 0; i < g.rows.size() && taken < limits::score_meta_max; ++i) {
