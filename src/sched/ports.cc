@@ -21,16 +21,32 @@ bool has_address(const node_usage& usage, const std::string& host_network) {
   return std::ranges::any_of(usage.addresses(), [&](const auto& each) { return each.alias == host_network; });
 }
 
+// Ports that an offer has chosen already, beside those that are taken on the node.
+class chosen_ports {
+ public:
+  explicit chosen_ports(const node_usage& usage) : usage_(usage) {}
+  const node_usage& usage() const { return usage_; }
+  bool taken(size_t address, uint16_t port) const {
+    return usage_.port_taken(address, port) || std::ranges::find(mine_, std::pair{address, port}) != mine_.end();
+  }
+  void take(size_t address, uint16_t port) { mine_.emplace_back(address, port); }
+
+ private:
+  const node_usage& usage_;
+  std::vector<std::pair<size_t, uint16_t>> mine_;
+};
+
 // A few guesses, then the whole range from a random place on: what is free is found.
-std::optional<uint16_t> pick_dynamic(const node_usage& usage, size_t address, random_stream& random) {
+std::optional<uint16_t> pick_dynamic(const chosen_ports& ports, size_t address, random_stream& random) {
+  const auto& usage = ports.usage();
   if (usage.dynamic_port_max() < usage.dynamic_port_min()) return std::nullopt;
   uint32_t range = uint32_t{usage.dynamic_port_max()} - usage.dynamic_port_min() + 1;
   auto at = [&](uint32_t offset) { return static_cast<uint16_t>(usage.dynamic_port_min() + offset % range); };
   for (int i = 0; i < limits::dynamic_port_guesses; ++i)
-    if (uint16_t port = at(random.below(range)); !usage.port_taken(address, port)) return port;
+    if (uint16_t port = at(random.below(range)); !ports.taken(address, port)) return port;
   uint32_t start = random.below(range);
   for (uint32_t i = 0; i < range; ++i)
-    if (uint16_t port = at(start + i); !usage.port_taken(address, port)) return port;
+    if (uint16_t port = at(start + i); !ports.taken(address, port)) return port;
   return std::nullopt;
 }
 
@@ -39,15 +55,15 @@ struct picked {
   uint16_t port;
 };
 
-std::optional<picked> pick(const node_usage& usage, const std::string& host_network, std::optional<uint16_t> wanted, bool ignore_collision,
+std::optional<picked> pick(const chosen_ports& ports, const std::string& host_network, std::optional<uint16_t> wanted, bool ignore_collision,
                            random_stream& random) {
-  auto addresses = usage.addresses();
+  auto addresses = ports.usage().addresses();
   for (size_t i = 0; i < addresses.size(); ++i) {
     if (addresses[i].alias != host_network) continue;
     if (!wanted) {
-      if (auto port = pick_dynamic(usage, i, random)) return picked{i, *port};
+      if (auto port = pick_dynamic(ports, i, random)) return picked{i, *port};
     } else {
-      if (ignore_collision || !usage.port_taken(i, *wanted)) return picked{i, *wanted};
+      if (ignore_collision || !ports.taken(i, *wanted)) return picked{i, *wanted};
       return std::nullopt;
     }
   }
@@ -112,7 +128,7 @@ std::expected<port_plan::offer, std::string> port_plan::assign(const schema::nod
                                                                random_stream& random) const {
   offer made;
   if (empty()) return made;
-  node_usage trial = usage;
+  chosen_ports trial(usage);
   std::string ip = host_ip(node);
   for (const auto& network : networks_) {
     schema::network_resource given = *network.wanted;
@@ -125,12 +141,12 @@ std::expected<port_plan::offer, std::string> port_plan::assign(const schema::nod
       if (ask.is_static) wanted = static_cast<uint16_t>(ask.port->value);
       auto found = pick(trial, ask.host_network, wanted, ask.port->ignore_collision, random);
       if (!found) return std::unexpected(ask.is_static ? ask.collision : no_dynamic_port);
-      if (!ask.port->ignore_collision) trial.take_port(found->address, found->port);
+      if (!ask.port->ignore_collision) trial.take(found->address, found->port);
       schema::port port = *ask.port;
       port.value = found->port;
       if (port.to == -1) port.to = found->port;
       if (port.host_network.empty()) port.host_network = ask.host_network;
-      std::string address = trial.addresses()[found->address].ip;
+      std::string address = usage.addresses()[found->address].ip;
       if (network.task != nullptr) given.ip = address;  // its ports are counted at the network's address
       else made.ports.push_back({port.label, port.value, port.to, std::move(address), port.ignore_collision});
       (ask.is_static ? given.reserved_ports : given.dynamic_ports).push_back(std::move(port));

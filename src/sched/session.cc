@@ -80,10 +80,17 @@ ranker& session::ranker_of(const schema::job& job, const schema::task_group& gro
   return *rankers_.back().ranks;
 }
 
+// All allocations of a version are judged alike.
+bool session::replaces(const schema::job& before, const schema::task_group& group) {
+  auto [it, first] = replaces_.try_emplace({&before, &group}, true);
+  if (!first) return it->second;
+  const auto* was = find_group(before, group.name);
+  return it->second = was == nullptr || needs_replacement(before, *was, job(), group);
+}
+
 update_kind session::update_of(const schema::allocation& alloc, const schema::task_group& group) {
   if (alloc.job == nullptr || same_version(alloc, job())) return update_kind::ignore;
-  const auto* before = find_group(*alloc.job, alloc.task_group);
-  if (before == nullptr || needs_replacement(*alloc.job, *before, job(), group)) return update_kind::destructive;
+  if (replaces(*alloc.job, group)) return update_kind::destructive;
   auto row = view_.find(alloc.node_id);
   if (row == node_view::no_row) return update_kind::destructive;
   bool still_good = scope().in_pool(view_, row) && scope().datacenters[view_.datacenter_of(row)] != 0;

@@ -67,6 +67,7 @@ class session {
 
  private:
   ranker& ranker_of(const schema::job& job, const schema::task_group& group);
+  bool replaces(const schema::job& before, const schema::task_group& group);
   void preempt(const ref<schema::allocation>& victim, schema::allocation& by);
   void block();
   void fill_eligibility(schema::evaluation& blocked);
@@ -92,6 +93,7 @@ class session {
   std::set<std::string, std::less<>> replaced_;        // ids of those that stop only because a placement replaces them
   std::vector<schema::alloc_list_stub> preempted_;
   std::map<std::string, uint64_t> preemptions_;        // by group that gains
+  std::map<std::pair<const schema::job*, const schema::task_group*>, bool> replaces_;
   // Where the plan keeps a node's allocations: a large plan asks for the same nodes again and again.
   row_map<std::vector<ref<schema::allocation>>*> lists_;
   bool explain_ = false;

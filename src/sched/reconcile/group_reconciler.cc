@@ -20,7 +20,7 @@ void sort_by_index(alloc_list& list) {
 
 uint64_t used_name_limit(const schema::task_group& group) { return static_cast<uint64_t>(std::max<int64_t>(group.count, 0)) * 2 + 64; }
 
-bool lists(const std::vector<std::string>& ids, const std::string& id) { return std::ranges::find(ids, id) != ids.end(); }
+using id_set = std::set<std::string_view>;
 
 }  // namespace
 
@@ -82,16 +82,17 @@ bool group_reconciler::is_canary(const schema::allocation& alloc) const {
 
 // Canaries that were never promoted go with their deployment: when another version replaced it, or when it failed.
 void group_reconciler::retire_canaries(alloc_list& all) {
-  auto unpromoted = [&](const schema::deployment* d) -> const std::vector<std::string>* {
-    if (d == nullptr) return nullptr;
+  id_set gone;
+  auto add_unpromoted = [&](const schema::deployment* d) {
+    if (d == nullptr) return;
     auto it = d->task_groups.find(group_.name);
-    return it == d->task_groups.end() || it->second.promoted ? nullptr : &it->second.placed_canaries;
+    if (it != d->task_groups.end() && !it->second.promoted) gone.insert(it->second.placed_canaries.begin(), it->second.placed_canaries.end());
   };
-  const auto* gone = unpromoted(earlier_);
-  const auto* broken = failed_ ? unpromoted(deployment_) : nullptr;
+  add_unpromoted(earlier_);
+  if (failed_) add_unpromoted(deployment_);
+  if (gone.empty()) return;
   std::erase_if(all, [&](const auto& alloc) {
-    if (server_terminal(*alloc)) return false;
-    if (!(gone && lists(*gone, alloc->id)) && !(broken && lists(*broken, alloc->id))) return false;
+    if (server_terminal(*alloc) || !gone.contains(alloc->id)) return false;
     if (client_terminal(*alloc)) return true;
     stop(alloc, description::not_needed);
     ++updates_.stop;
@@ -236,11 +237,12 @@ int64_t group_reconciler::waiting_for_clients(const alloc_list& all) const {
 // Once canaries are promoted, those that they stand for go first.
 void group_reconciler::stop_doubles_of_canaries(int64_t& excess) {
   if (!state_ || canarying() || state_->placed_canaries.empty()) return;
+  id_set canaries(state_->placed_canaries.begin(), state_->placed_canaries.end());
   std::set<std::string> names;
   for (const auto& alloc : b_.keep)
-    if (lists(state_->placed_canaries, alloc->id)) names.insert(alloc->name);
+    if (canaries.contains(alloc->id)) names.insert(alloc->name);
   std::erase_if(b_.keep, [&](const auto& alloc) {
-    if (excess <= 0 || client_terminal(*alloc) || !names.contains(alloc->name) || lists(state_->placed_canaries, alloc->id)) return false;
+    if (excess <= 0 || client_terminal(*alloc) || !names.contains(alloc->name) || canaries.contains(alloc->id)) return false;
     stop(alloc, description::not_needed);
     ++updates_.stop;
     ++changes_;
