@@ -130,17 +130,21 @@ struct call_under_way {
   node_target target;
 };
 
-result<std::unique_ptr<call_under_way>> prepare(call& c) {
+[[gnu::noinline]] result<std::unique_ptr<call_under_way>> prepare(call& c) {
   auto made = std::make_unique<call_under_way>(c.route.row->rpc);
   TRY(fill_request(c, made->request));
   TRY_ASSIGN(made->target, find_target(c, made->request));
-  // All that they say is in the request now.
+  // All that they say is in the request now, except for how the answer is to look.
+  bool pretty = is_pretty(c);
   c.request.body = std::string();
   c.request.headers = {};
+  c.request.path = {};
+  c.request.query = {};
+  if (pretty) c.request.query.add("pretty");
   return made;
 }
 
-result<reply> conclude(const call& c, call_under_way& made, result<> done) {
+result<reply> shown(const call& c, call_under_way& made, result<> done) {
   if (!done) return std::unexpected(std::move(done).error());
   const auto& row = *c.route.row;
   auto out = show(c, made.response);
@@ -153,6 +157,11 @@ result<reply> conclude(const call& c, call_under_way& made, result<> done) {
   return out;
 }
 
+// On the heap, so that the frame that waits has no place for it.
+[[gnu::noinline]] std::unique_ptr<result<reply>> conclude(const call& c, call_under_way& made, result<> done) {
+  return std::make_unique<result<reply>>(shown(c, made, std::move(done)));
+}
+
 }  // namespace
 
 // Blocking queries wait in here by the ten thousand: what comes before and after the wait is in plain functions, because every local of a
@@ -161,7 +170,8 @@ net::awaitable<result<reply>> call_rpc(call& c) {
   auto made = prepare(c);
   if (!made) co_return std::unexpected(std::move(made).error());
   auto& m = **made;
-  co_return conclude(c, m, co_await m.target.channel->call(std::move(m.target.method), m.request.view(), m.response.slot()));
+  auto answer = conclude(c, m, co_await m.target.channel->call(std::move(m.target.method), m.request.view(), m.response.slot()));
+  co_return std::move(*answer);
 }
 
 }  // namespace drover::api

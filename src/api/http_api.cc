@@ -28,30 +28,33 @@ net::http_response http_api::finish(reply answer) const {
   return out;
 }
 
-std::optional<net::http_response> http_api::outcome(net::http_exchange& exchange, result<reply> answer) const {
-  if (answer && answer->answered) return std::nullopt;
-  if (!answer && answer.error().code() == errc::cancelled) return std::nullopt;
+net::awaitable<void> http_api::answer(net::http_exchange& exchange, result<reply> outcome) const {
+  if (outcome && outcome->answered) co_return;
+  if (!outcome && outcome.error().code() == errc::cancelled) co_return;
   const auto& request = exchange.request();
-  if (!answer && http_status(answer.error().code()) >= 500 && answer.error().code() != errc::unsupported)
-    with_.logger.warn("request failed", {{"method", request.method}, {"path", request.raw_path()}, {"error", answer.error().text()}});
+  if (!outcome && http_status(outcome.error().code()) >= 500 && outcome.error().code() != errc::unsupported)
+    with_.logger.warn("request failed", {{"method", request.method}, {"path", request.raw_path()}, {"error", outcome.error().text()}});
   // A stream that broke after its head was sent has nothing more to say to this client.
-  if (exchange.answered()) return std::nullopt;
-  return finish(answer ? *std::move(answer) : error_reply(answer.error()));
+  if (exchange.answered()) co_return;
+  co_await exchange.respond(finish(outcome ? *std::move(outcome) : error_reply(outcome.error())));
 }
 
-// Held queries wait in here: little may live in this frame.
+namespace {
+// An unknown path is a bare 404, as Nomad's clients know it.
+reply no_route(bool path_known) { return path_known ? text_reply(405, "Invalid method") : reply{.status = 404, .content_type = {}}; }
+}  // namespace
+
+// Held queries wait in here, and a coroutine keeps a place for every object that it ever makes: what answers is a coroutine of its own.
+net::awaitable<void> http_api::call_route(net::http_exchange& exchange, route_match found) {
+  call c{.with = with_, .exchange = exchange, .request = exchange.request(), .route = *found.route, .path_values = std::move(found.values)};
+  co_await answer(exchange, co_await c.route.row->handle(c));
+}
+
 net::awaitable<void> http_api::serve(net::http_exchange& exchange) {
   auto& request = exchange.request();
   auto found = router_->find(request.method, request.path);
-  std::optional<net::http_response> response;
-  if (found.route != nullptr) {
-    call c{.with = with_, .exchange = exchange, .request = request, .route = *found.route, .path_values = std::move(found.values)};
-    response = outcome(exchange, co_await found.route->row->handle(c));
-  } else {
-    // An unknown path is a bare 404, as Nomad's clients know it.
-    response = finish(found.path_known ? text_reply(405, "Invalid method") : reply{.status = 404, .content_type = {}});
-  }
-  if (response) co_await exchange.respond(*std::move(response));
+  if (found.route == nullptr) return answer(exchange, no_route(found.path_known));
+  return call_route(exchange, std::move(found));
 }
 
 }  // namespace drover::api

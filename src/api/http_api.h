@@ -51,6 +51,7 @@ struct services {
 
 class router;
 struct reply;
+struct route_match;
 
 class http_api {
  public:
@@ -63,9 +64,9 @@ class http_api {
 
  private:
   net::awaitable<void> serve(net::http_exchange& exchange);
+  net::awaitable<void> call_route(net::http_exchange& exchange, route_match found);
   net::http_response finish(reply answer) const;
-  // Nothing: there is nothing to say to this client any more.
-  std::optional<net::http_response> outcome(net::http_exchange& exchange, result<reply> answer) const;
+  net::awaitable<void> answer(net::http_exchange& exchange, result<reply> outcome) const;
   services with_;
   std::unique_ptr<router> router_;
 };

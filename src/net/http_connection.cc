@@ -74,9 +74,12 @@ awaitable<bool> http_connection::encrypt(std::shared_ptr<const tls_context> tls)
 }
 
 namespace {
-std::string address_of_client(const byte_stream& stream) {
+[[gnu::noinline]] void begin_request(http_request& request, const byte_stream& stream) {
   auto remote = stream.remote();
-  return remote.is_unix() || remote.host.empty() ? std::string() : to_string(remote);
+  request = {};
+  if (!remote.is_unix() && !remote.host.empty()) request.remote_address = to_string(remote);
+  request.encrypted = stream.is_encrypted();
+  request.peer_name = stream.peer_name();
 }
 }  // namespace
 
@@ -84,10 +87,7 @@ std::string address_of_client(const byte_stream& stream) {
 awaitable<void> http_connection::run(std::shared_ptr<const tls_context> tls) {
   if (tls && !co_await encrypt(std::move(tls))) co_return;
   for (int in_a_row = 1; !server_.stopping; ++in_a_row) {
-    request_ = {};
-    request_.remote_address = address_of_client(*stream_);
-    request_.encrypted = stream_->is_encrypted();
-    request_.peer_name = stream_->peer_name();
+    begin_request(request_, *stream_);
     if (!co_await read_request()) break;
     co_await handle();
     if (!keep_alive_ || !stream_) break;

@@ -33,6 +33,9 @@ routed_request route_of(const read_attempt& attempt) {
           .min_query_index = options.min_query_index};
 }
 
+// No coroutine: what it builds is no part of the frame in which queries are held.
+[[gnu::noinline]] auto routed(server_context& context, const read_attempt& attempt) { return context.forward->route(route_of(attempt)); }
+
 }  // namespace
 
 awaitable<result<>> run_read(server_context& context, read_attempt attempt) {
@@ -45,7 +48,7 @@ awaitable<result<>> run_read(server_context& context, read_attempt attempt) {
   for (bool first = true;; first = false) {
     // Looked at again each time: a leader that lost its place while it held the query does not answer it.
     if (context.forward != nullptr && (first || must_move(context, options)) && !is_here(context, options)) {
-      CO_TRY_ASSIGN(auto where, co_await context.forward->route(route_of(attempt)));
+      CO_TRY_ASSIGN(auto where, co_await routed(context, attempt));
       if (where == place::answered) co_return result<>{};
     }
     net::remote_event changed(context.loop);
