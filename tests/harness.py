@@ -285,13 +285,16 @@ plugin "raw_exec" {{
         raise AssertionError(f"never came: {what}; last answer of {path}: {last}\n--- agent log, end\n{self.log()[-4000:]}")
 
     def wait_json(self, path, condition, what, timeout=None):
-        """For answers without an index: asks until the condition holds."""
+        """For answers without an index, also of an agent that does not answer yet: asks until the condition holds."""
         end = time.monotonic() + (timeout or DEADLINE)
         last = None
         while time.monotonic() < end:
-            last = self.http("GET", path)
-            if last.status == 200 and condition(last.json):
-                return last.json
+            try:
+                last = self.http("GET", path)
+                if last.status == 200 and condition(last.json):
+                    return last.json
+            except (OSError, http.client.HTTPException) as problem:
+                last = problem
             ask_again_soon()
         raise AssertionError(f"never came: {what}; last answer of {path}: {last}\n--- agent log, end\n{self.log()[-4000:]}")
 
