@@ -234,9 +234,10 @@ def test_command_is_refused(agent, unchanged, words, code):
 
 
 def test_no_agent_at_that_address(agent):
-    done = agent.run("job", "status", "-address", f"http://127.0.0.1:{agent.port + 1}")
+    nobody, _, _ = harness.free_ports()
+    done = agent.run("job", "status", "-address", f"http://127.0.0.1:{nobody}")
     assert done.code == 1
-    assert str(agent.port + 1) in done.all, done
+    assert str(nobody) in done.all, done
 
 
 def job_named(name, **changes):
@@ -316,7 +317,7 @@ def test_agent_arguments(tmp_path):
     wrong = tmp_path / "wrong.hcl"
     wrong.write_text('data_dri = "/tmp"\n')
     for words, said in ((["-nope"], "nope"), (["-config=" + str(tmp_path / "missing.hcl")], "missing.hcl"), (["-config=" + str(wrong)], "data_dri"),
-                        (["-dev", "-log-level=LOUD"], "LOUD"), (["-client"], "server")):
+                        (["-dev", "-log-level=LOUD"], "LOUD"), (["-client"], "data_dir")):
         done = subprocess.run([harness.BINARY, "agent", *words], capture_output=True, text=True, timeout=harness.DEADLINE)
         assert done.returncode == 1, done
         assert said in done.stdout + done.stderr, done
