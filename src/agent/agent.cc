@@ -9,6 +9,7 @@
 #include "agent/process.h"
 #include "agent/tls.h"
 #include "api/http_api.h"
+#include "api/monitor.h"
 #include "base/text.h"
 #include "codec/json.h"
 #include "env/clock.h"
@@ -16,6 +17,7 @@
 #include "rpc/local.h"
 #include "rpc/pool.h"
 #include "rpc/wire_server.h"
+#include "server/limits.h"
 
 namespace drover::agent {
 namespace {
@@ -42,9 +44,9 @@ struct agent::parts {
   agent_config config;
   log::logger logger{"agent"};
   std::unique_ptr<agent_tls> tls;
-  // The methods of this agent's node and the way to them.
-  rpc::method_table node_methods;
-  std::unique_ptr<rpc::local_channel> node_channel;
+  // What this agent answers itself: the methods of its node, its log; and the way there.
+  rpc::method_table own_methods;
+  std::unique_ptr<rpc::local_channel> own_channel;
   // The way to other agents, and what the RPC port answers: the server's methods, once it has started.
   std::unique_ptr<rpc::connection_pool> pool;
   rpc::method_table served;
@@ -85,10 +87,12 @@ result<> agent::parts::start() {
   return {};
 }
 
-// What others call over our own connections are the methods of our node: that is how servers reach a node that can only dial out.
+// What others call over our own connections are our own methods: that is how servers reach a node that can only dial out.
 result<> agent::parts::start_network() {
   rpc::pool_options options;
-  options.serve = &node_methods;
+  api::add_monitor(own_methods, loop);
+  own_channel = std::make_unique<rpc::local_channel>(loop, own_methods);
+  options.serve = &own_methods;
   options.tls = [this](const std::string& region) { return tls->outgoing(region); };
   pool = std::make_unique<rpc::connection_pool>(loop, std::move(options));
   return config.server.enabled ? listen_rpc() : result<>();
@@ -115,6 +119,7 @@ result<> agent::parts::listen_rpc() {
 server::server_options agent::parts::server_options() {
   auto o = server_options_of(config);
   o.pool = pool.get();
+  o.own_methods = &own_methods;
   o.on_fatal = [this](error e) {
     if (fatal) fatal(std::move(e));
   };
@@ -125,7 +130,7 @@ server::server_options agent::parts::server_options() {
     return tls->may_speak_raft(names);
   };
   if (tls->verifies_names())
-    o.tls.is_server = [this](const std::string& name) { return tls->may_call_as_server(std::span(&name, 1)).has_value(); };
+    o.tls.is_server = [this](std::span<const std::string> names) { return tls->may_call_as_server(names).has_value(); };
   return o;
 }
 
@@ -144,9 +149,8 @@ result<> agent::parts::start_client() {
                      : client::client::create(client_options_of(config), dial, loop);
   if (!made) return wrap(made.error(), "starting the client");
   client = std::move(*made);
-  client->register_methods(node_methods);
-  node_channel = std::make_unique<rpc::local_channel>(loop, node_methods);
-  if (server) server->connect_node(client->node_id(), *node_channel);
+  client->register_methods(own_methods);
+  if (server) server->connect_node(client->node_id(), *own_channel);
   client->on_fatal([this](error e) {
     if (fatal) fatal(std::move(e));
   });
@@ -177,7 +181,7 @@ api::services agent::parts::services() {
   with.server = server.get();
   with.servers = server ? &server->channel() : &client->servers();
   with.client = client.get();
-  with.node = node_channel.get();
+  with.own = own_channel.get();
   if (server) with.server_addresses = {advertised_address(config, &addresses_config::rpc)};
   with.config = shown_config();
   with.response_headers = config.http_api_response_headers;
@@ -194,6 +198,8 @@ api::services agent::parts::services() {
 result<> agent::parts::listen() {
   net::http_server_options options{.handler = [this](net::http_exchange& exchange) { return handle(exchange); }};
   options.limits.connections_per_ip_max = static_cast<size_t>(std::max<int64_t>(config.limits.http_max_conns_per_client, 0));
+  options.limits.large_body_path = "/v1/operator/snapshot";
+  options.limits.large_body_bytes_max = server::snapshot_file_bytes_max;
   options.tls = tls->https();
   http = std::make_unique<net::http_server>(loop, std::move(options));
   for (const auto& address : http_listen_addresses(config)) {
@@ -225,7 +231,7 @@ net::awaitable<void> agent::stop() {
   auto& p = *parts_;
   if (p.http) co_await p.http->stop();
   if (p.client) co_await p.client->stop();
-  if (p.node_channel) co_await p.node_channel->stop();
+  if (p.own_channel) co_await p.own_channel->stop();
   if (p.server && p.client) p.server->forget_node(p.client->node_id());
   if (p.rpc_port) co_await p.rpc_port->stop();
   if (p.server) co_await p.server->stop();

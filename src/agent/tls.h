@@ -44,7 +44,7 @@ class agent_tls {
 
   // Whether names are checked at all (tls.rpc and verify_server_hostname).
   bool verifies_names() const { return now_.rules.rpc && now_.rules.verify_server_hostname; }
-  // Of a connection whose certificate has these names (net::peer_names, or the tls_name of a call). The error is for the log and the peer.
+  // Of a connection whose certificate has these names (net::peer_names, or the tls_names of a call). The error is for the log and the peer.
   result<> may_speak_raft(std::span<const std::string> names) const;
   // For methods that only servers call.
   result<> may_call_as_server(std::span<const std::string> names) const;

@@ -162,9 +162,9 @@ result<node_target> target_of(const call& c, std::string_view method, const std:
     is_here = c.with.client != nullptr && c.with.client->node_id() == *node_id;
   }
   constexpr std::string_view through_server = "ClientAllocations.";
-  if (is_here && c.with.node != nullptr) {
+  if (is_here && c.with.own != nullptr) {
     auto name = method.starts_with(through_server) ? "Allocations." + std::string(method.substr(through_server.size())) : std::string(method);
-    return node_target{c.with.node, std::move(name)};
+    return node_target{c.with.own, std::move(name)};
   }
   TRY_ASSIGN(auto* servers, servers_of(c));
   return node_target{servers, std::string(method)};

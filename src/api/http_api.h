@@ -28,9 +28,9 @@ struct services {
   // Reaches the servers: in process, or over the network.
   rpc::channel* servers = nullptr;
   server::cluster_server* server = nullptr;
-  // This agent's node and its methods.
+  // This agent's node; and what this agent answers itself: the methods of that node, its log.
   client::client* client = nullptr;
-  rpc::channel* node = nullptr;
+  rpc::channel* own = nullptr;
   // "server address" list that a client agent knows.
   std::vector<std::string> server_addresses{};
   // The effective configuration without secrets, for agent/self.

@@ -76,6 +76,9 @@ TEST_F(api_fixture, bad_input_is_refused_with_a_sentence_and_stores_nothing) {
       {"GET", "/v1/client/allocation/x/exec?task=t&command=ls", "", 400, "command"},
       {"GET", "/v1/client/allocation/x/exec?task=t&command=%5B%22ls%22%5D", "", 400, "WebSocket"},
       {"GET", "/v1/agent/monitor?log_level=loud", "", 400, "log level"},
+      {"GET", "/v1/agent/monitor?node_id=a&server_id=b", "", 400, "Cannot target node and server simultaneously"},
+      {"GET", "/v1/agent/monitor?node_id=a", "", 404, "Unknown node \"a\""},
+      {"GET", "/v1/agent/monitor?server_id=nobody", "", 400, "unknown Nomad server nobody"},
       {"GET", "/v1/metrics?format=tea", "", 400, "format"},
       {"GET", "/v1/quotas", "", 501, "Enterprise"},
       {"PATCH", "/v1/jobs", "", 405, "Invalid method"},
@@ -274,8 +277,8 @@ TEST_F(api_fixture, search_finds_jobs) {
   EXPECT_EQ(fuzzy.status, 200) << fuzzy.body;
 }
 
-net::awaitable<void> read_one_frame(api_fixture& f) {
-  auto reader = net::must(co_await f.client->open({.target = "/v1/agent/monitor?log_level=warn"}));
+net::awaitable<void> read_one_frame(api_fixture& f, std::string parameters) {
+  auto reader = net::must(co_await f.client->open({.target = "/v1/agent/monitor?log_level=warn" + parameters}));
   EXPECT_EQ(reader->status(), 200);
   log::logger("test").warn("hello monitor");
   std::string text;
@@ -292,7 +295,11 @@ net::awaitable<void> read_one_frame(api_fixture& f) {
   EXPECT_NE(line.find("hello monitor"), std::string::npos) << line;
 }
 
-TEST_F(api_fixture, the_monitor_sends_log_lines) { net::run_test(loop, read_one_frame(*this)); }
+TEST_F(api_fixture, the_monitor_sends_log_lines) {
+  net::run_test(loop, read_one_frame(*this, ""));
+  net::run_test(loop, read_one_frame(*this, "&server_id=test.global"));
+  net::run_test(loop, read_one_frame(*this, "&server_id=leader"));
+}
 
 // Every path of the table gives an answer of this API, never a broken one, whatever is asked for.
 TEST_F(api_fixture, every_route_answers) {

@@ -31,24 +31,6 @@ awaitable<result<piece>> next_piece(rpc::message_stream& from) {
   co_return piece{.payload = std::move(wrapper.payload.data), .failure = std::move(wrapper.error)};
 }
 
-// The first message decides the status: a stream that fails at once is an ordinary error answer.
-awaitable<result<reply>> send_stream(call& c, node_stream from, std::string content_type, net::http_headers headers = {}) {
-  CO_TRY_ASSIGN(auto first, co_await next_piece(*from));
-  if (first.failure) co_return text_reply(static_cast<int>(first.failure->code.value_or(500)), first.failure->message);
-  headers.add("Content-Type", std::move(content_type));
-  CO_TRY(co_await c.exchange.start_stream(200, std::move(headers)));
-  auto next = std::move(first);
-  while (!next.ended && !next.failure) {
-    if (!next.payload.empty()) CO_TRY(co_await c.exchange.write(std::move(next.payload)));
-    auto read = co_await next_piece(*from);
-    // The head is sent; an end without the last chunk is all that tells the client of a failure.
-    if (!read) co_return reply{.answered = true};
-    next = *std::move(read);
-  }
-  CO_TRY(co_await c.exchange.finish());
-  co_return reply{.answered = true};
-}
-
 result<std::string> path_param(const call& c) {
   auto path = c.query("path");
   if (path.empty()) return fail(errc::invalid, "must provide a file name: ?path=");
@@ -103,6 +85,23 @@ awaitable<result<reply>> send_bytes(call& c, int64_t offset, int64_t limit) {
 }
 
 }  // namespace
+
+awaitable<result<reply>> send_stream(call& c, node_stream from, std::string content_type, net::http_headers headers) {
+  CO_TRY_ASSIGN(auto first, co_await next_piece(*from));
+  if (first.failure) co_return text_reply(static_cast<int>(first.failure->code.value_or(500)), first.failure->message);
+  headers.add("Content-Type", std::move(content_type));
+  CO_TRY(co_await c.exchange.start_stream(200, std::move(headers)));
+  auto next = std::move(first);
+  while (!next.ended && !next.failure) {
+    if (!next.payload.empty()) CO_TRY(co_await c.exchange.write(std::move(next.payload)));
+    auto read = co_await next_piece(*from);
+    // The head is sent; an end without the last chunk is all that tells the client of a failure.
+    if (!read) co_return reply{.answered = true};
+    next = *std::move(read);
+  }
+  CO_TRY(co_await c.exchange.finish());
+  co_return reply{.answered = true};
+}
 
 awaitable<result<reply>> stream_logs(call& c) {
   schema::fs_logs_request request;

@@ -8,9 +8,11 @@
 #include <memory>
 
 #include "api/http_api.h"
+#include "api/monitor.h"
 #include "codec/json.h"
 #include "net/http_client.h"
 #include "net/test_loop.h"
+#include "rpc/local.h"
 #include "schema/node_rpc.h"
 #include "server/server.h"
 
@@ -24,6 +26,8 @@ class api_fixture : public ::testing::Test {
     server::server_options options;
     options.data_dir = directory;
     options.name = "test";
+    options.own_methods = &own_methods;
+    add_monitor(own_methods, loop);
     options.default_scheduler_config.scheduler_algorithm = "binpack";
     cluster = std::make_unique<server::cluster_server>(loop, options);
     net::must(cluster->start());
@@ -32,6 +36,7 @@ class api_fixture : public ::testing::Test {
                                               .node_name = "test",
                                               .servers = &cluster->channel(),
                                               .server = cluster.get(),
+                                              .own = &own,
                                               .config = value(value::object()),
                                               .prometheus_metrics = true});
     http = std::make_unique<net::http_server>(loop, net::http_server_options{.handler = api->handler()});
@@ -60,6 +65,7 @@ class api_fixture : public ::testing::Test {
 
   net::awaitable<void> stop() {
     co_await http->stop();
+    co_await own.stop();
     co_await cluster->stop();
   }
 
@@ -90,6 +96,8 @@ class api_fixture : public ::testing::Test {
   net::loop loop{1};
   std::string directory;
   std::unique_ptr<server::cluster_server> cluster;
+  rpc::method_table own_methods;
+  rpc::local_channel own{loop, own_methods};
   std::unique_ptr<http_api> api;
   std::unique_ptr<net::http_server> http;
   std::string address;

@@ -1,11 +1,11 @@
-// What the streaming methods of a node carry, for whoever reads them (the HTTP API, other servers).
+// What the streaming methods of a node carry, for whoever reads them (the HTTP API, other servers). Pure but for while_caller_stays(): loop thread.
 //
 // FileSystem.Logs (fs_logs_request), FileSystem.Stream (fs_stream_request): only the node writes. Each message is one msgpack-encoded
 // schema::stream_err_wrapper. `error` set: the stream has failed and ends; `code` is an HTTP status. Otherwise `payload` is
 //   plain_text = true:  bytes of the file as they are;
 //   plain_text = false: one schema::stream_frame as JSON ({"Data": base64, "File": name, "Offset": n}; an empty object is a heartbeat).
 // A stream without `follow` ends after the last byte; one with `follow` ends when the task is dead and everything was read, or when the
-// reader goes.
+// reader goes: it writes nothing, so the end of what it writes says that.
 //
 // Allocations.Exec (alloc_exec_request): the caller writes msgpack-encoded schema::exec_streaming_input messages; the node writes
 // stream_err_wrapper messages whose payload is one schema::exec_streaming_output as JSON. The last one has exited = true and the result.
@@ -17,6 +17,7 @@
 #include "base/result.h"
 #include "codec/json.h"
 #include "codec/msgpack.h"
+#include "rpc/channel.h"
 #include "schema/common.h"
 #include "schema/stats.h"
 
@@ -33,5 +34,9 @@ inline std::string stream_error(const error& e) {
   message.error = schema::rpc_error{e.text(), http_status(e.code())};
   return codec::to_msgpack(message);
 }
+
+// Runs `work`, which writes to `stream`, until it ends or the caller has gone. Whoever follows something quiet would never be missed otherwise.
+// Requires: the stream outlives the call.
+rpc::awaitable<result<>> while_caller_stays(rpc::message_stream* stream, rpc::awaitable<result<>> work);
 
 }  // namespace drover::client

@@ -98,7 +98,7 @@ awaitable<void> http_connection::run(std::shared_ptr<const tls_context> tls) {
 
 // False: the connection ends. The parser lives only in this call.
 awaitable<bool> http_connection::read_request() {
-  auto parser = http_parser::for_request(request_, server_.options.limits.header_bytes_max, server_.options.limits.request_body_bytes_max);
+  auto parser = http_parser::for_request(request_, server_.options.limits);
   if (!co_await read_messages(parser)) co_return false;
   keep_alive_ = parser.keep_alive();
   is_http_1_0_ = parser.is_http_1_0();

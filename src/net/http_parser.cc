@@ -42,12 +42,12 @@ class message_parser final : public http_parser::implementation, private http::b
   using base = http::basic_parser<is_request>;
 
  public:
-  message_parser(Message& into, size_t header_max, size_t body_max, bool skip_body) : into_(into) {
-    header_bytes_max = header_max;
-    body_bytes_max = body_max;
+  message_parser(Message& into, const http_limits& limits, bool skip_body) : into_(into), limits_(limits) {
+    header_bytes_max = limits.header_bytes_max;
+    body_bytes_max = limits.request_body_bytes_max;
     base::eager(true);
-    base::header_limit(static_cast<uint32_t>(header_max));
-    base::body_limit(static_cast<uint64_t>(body_max));
+    base::header_limit(static_cast<uint32_t>(header_bytes_max));
+    base::body_limit(static_cast<uint64_t>(body_bytes_max));
     if (skip_body) base::skip(true);
   }
   size_t put(std::string_view data, error_code& code) override { return base::put(boost::asio::const_buffer(data.data(), data.size()), code); }
@@ -64,6 +64,10 @@ class message_parser final : public http_parser::implementation, private http::b
       into_.method = text(method);
       into_.target = text(target);
       into_.headers.reserve(header_count_usual);
+      if (!limits_.large_body_path.empty() && std::string_view(into_.target).substr(0, into_.target.find('?')) == limits_.large_body_path) {
+        body_bytes_max = limits_.large_body_bytes_max;
+        base::body_limit(static_cast<uint64_t>(body_bytes_max));
+      }
     }
     version_ = version;
   }
@@ -91,6 +95,7 @@ class message_parser final : public http_parser::implementation, private http::b
   void on_finish_impl(error_code&) override {}
 
   Message& into_;
+  const http_limits& limits_;
   int version_ = 11;
 };
 }  // namespace
@@ -100,12 +105,13 @@ http_parser::http_parser(http_parser&&) noexcept = default;
 http_parser& http_parser::operator=(http_parser&&) noexcept = default;
 http_parser::~http_parser() = default;
 
-http_parser http_parser::for_request(http_request& into, size_t header_bytes_max, size_t body_bytes_max) {
-  return http_parser(std::make_unique<message_parser<true, http_request>>(into, header_bytes_max, body_bytes_max, false));
+http_parser http_parser::for_request(http_request& into, const http_limits& limits) {
+  return http_parser(std::make_unique<message_parser<true, http_request>>(into, limits, false));
 }
 
 http_parser http_parser::for_response(http_response& into, bool to_head) {
-  return http_parser(std::make_unique<message_parser<false, http_response>>(into, 64 * 1024, SIZE_MAX, to_head));
+  static const http_limits limits{.header_bytes_max = 64 * 1024, .request_body_bytes_max = SIZE_MAX};
+  return http_parser(std::make_unique<message_parser<false, http_response>>(into, limits, to_head));
 }
 
 result<size_t> http_parser::feed(std::string_view data) {

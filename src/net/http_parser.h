@@ -13,8 +13,8 @@ namespace drover::net {
 class http_parser {
  public:
   struct implementation;
-  // The request or response must outlive the parser.
-  static http_parser for_request(http_request& into, size_t header_bytes_max, size_t body_bytes_max);
+  // The request or response must outlive the parser, and so must the limits.
+  static http_parser for_request(http_request& into, const http_limits& limits);
   // `to_head`: an answer to HEAD, which has no body whatever its headers say. Body bytes are appended to into.body as they come, and may be
   // taken out between feeds.
   static http_parser for_response(http_response& into, bool to_head);

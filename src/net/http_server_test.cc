@@ -96,7 +96,7 @@ TEST_F(net_http_server, pipelined_requests_are_answered_in_order) {
 
 TEST_F(net_http_server, limits_of_body_and_header) {
   run_test(l, [](loop& l) -> awaitable<void> {
-    test_server s(l, echo, {.header_bytes_max = 1000, .request_body_bytes_max = 100});
+    test_server s(l, echo, {.header_bytes_max = 1000, .request_body_bytes_max = 100, .large_body_path = "/large", .large_body_bytes_max = 200});
     auto head = std::string("POST / HTTP/1.1\r\nHost: x\r\n");
     auto raw = co_await raw_dialogue(s.where, head + "Content-Length: 101\r\n\r\n" + std::string(101, 'x'));
     EXPECT_EQ(first_line(raw), "HTTP/1.1 413 Request Entity Too Large");
@@ -105,6 +105,10 @@ TEST_F(net_http_server, limits_of_body_and_header) {
     EXPECT_EQ(first_line(raw), "HTTP/1.1 413 Request Entity Too Large");
     raw = co_await raw_dialogue(s.where, head + "Connection: close\r\nContent-Length: 100\r\n\r\n" + std::string(100, 'x'));
     EXPECT_EQ(first_line(raw), "HTTP/1.1 200 OK");
+    raw = co_await raw_dialogue(s.where, "PUT /large?x=1 HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 200\r\n\r\n" + std::string(200, 'x'));
+    EXPECT_EQ(first_line(raw), "HTTP/1.1 200 OK");
+    raw = co_await raw_dialogue(s.where, "PUT /large HTTP/1.1\r\nHost: x\r\nContent-Length: 201\r\n\r\n" + std::string(201, 'x'));
+    EXPECT_EQ(body_of(raw), "the request body is longer than the limit of 200 bytes\n");
     raw = co_await raw_dialogue(s.where, head + "X: " + std::string(1000, 'x') + "\r\n\r\n");
     EXPECT_EQ(first_line(raw), "HTTP/1.1 431 Request Header Fields Too Large");
     std::string many = head;

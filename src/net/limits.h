@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <string_view>
 
 #include "base/time.h"
 
@@ -10,6 +11,8 @@ namespace drover::net {
 struct http_limits {
   size_t header_bytes_max = 16 * 1024;              // 431
   size_t request_body_bytes_max = 32 * 1024 * 1024; // 413
+  std::string_view large_body_path{};               // requests for this path may have a body of ...
+  size_t large_body_bytes_max = 0;                  // ... so much; 413
   duration header_timeout = seconds(10);            // first byte of a request to the end of its header: 408, closed
   duration body_timeout = seconds(60);              // no byte of the body for so long: 408, closed
   duration idle_timeout = minutes(5);               // between requests: closed

@@ -225,6 +225,9 @@ class tls_stream final : public byte_stream {
   std::string expected_;
 };
 
+// As Go's servers answer.
+constexpr std::string_view answer_to_plain_http = "HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTP request to an HTTPS server.\n";
+
 // True: bytes came. False: none are there yet.
 result<bool> tls_stream::receive() {
   std::array<char, record_bytes> buffer;
@@ -417,9 +420,11 @@ awaitable<result<>> tls_stream::handshake(bool server, std::string name) {
     int ok = SSL_do_handshake(ssl_);
     int code = SSL_get_error(ssl_, ok);
     if (ok != 1 && code != SSL_ERROR_WANT_READ) {
+      bool is_http = ERR_GET_REASON(ERR_peek_last_error()) == SSL_R_HTTP_REQUEST;
       auto reason = handshake_failure();
-      // The alert tells the other side why.
-      (void)co_await flush();
+      // Who speaks no TLS understands no alert; others learn from it why.
+      if (is_http) (void)under_->try_write(answer_to_plain_http);
+      else (void)co_await flush();
       co_return fail(errc::unavailable, "TLS handshake with {}: {}", to_string(remote()), reason);
     }
     CO_TRY(co_await flush());

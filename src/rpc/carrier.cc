@@ -21,7 +21,7 @@ carrier::carrier(net::loop& l, std::unique_ptr<net::byte_stream> stream, carrier
   session_ = yamux_session::create(l, std::move(stream), std::move(o));
   channel_ = std::make_shared<session_channel>(session_);
   if (options.table == nullptr) return;
-  call_context context{.in_process = false, .remote_address = net::to_string(session_->remote()), .tls_name = session_->peer_name()};
+  call_context context{.in_process = false, .remote_address = net::to_string(session_->remote()), .tls_names = session_->peer_names()};
   if (options.streams_have_kinds) context.back = channel_;
   serving_ = std::make_shared<const serving>(l, *options.table, std::move(logger), stats, std::move(context));
 }

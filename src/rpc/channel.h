@@ -11,6 +11,7 @@
 #include <optional>
 #include <string>
 #include <unordered_map>
+#include <vector>
 
 #include "base/result.h"
 #include "schema/describe.h"
@@ -59,7 +60,7 @@ awaitable<result<std::unique_ptr<message_stream>>> open(channel& through, std::s
 struct call_context {
   bool in_process = true;
   std::string remote_address;  // empty in process
-  std::string tls_name;        // the peer certificate's name, empty without TLS
+  std::vector<std::string> tls_names{};  // of the peer's certificate (net::peer_names), empty without TLS
   // The caller's own methods, called over the connection by which this call came; null when that is not possible. Whoever keeps it asks
   // is_open() before each use: the connection may end at any time.
   std::shared_ptr<channel> back = nullptr;

@@ -1,10 +1,13 @@
 #include "rpc/wire_server.h"
 
 #include <algorithm>
+#include <chrono>
 #include <unordered_map>
+#include <utility>
 
 #include "base/ensure.h"
 #include "net/task_scope.h"
+#include "net/tls.h"
 #include "rpc/carrier.h"
 #include "rpc/serving.h"
 
@@ -14,6 +17,9 @@ namespace {
 // Of the connections that one address may have, so many are kept for what is no stream.
 constexpr size_t streaming_reserve = 20;
 constexpr duration accept_pause = milliseconds(50);
+// Refusals come as often as strangers like; of those within a second so many are logged, the others are counted in the next line.
+constexpr size_t refusals_logged_max = 5;
+constexpr std::chrono::seconds refusals_counted_for{1};
 
 }  // namespace
 
@@ -50,7 +56,8 @@ struct wire_server::state {
   awaitable<result<wire_kind>> greet(std::unique_ptr<net::byte_stream>& stream, std::shared_ptr<const net::tls_context> context);
   awaitable<void> serve_kind(wire_kind kind, std::unique_ptr<net::byte_stream> stream, std::unique_ptr<ticket> held);
   awaitable<void> serve_session(std::unique_ptr<net::byte_stream> stream, bool streams_have_kinds);
-  void refuse(const net::byte_stream& stream, std::string_view why);
+  void refuse(const net::byte_stream& stream, std::string_view why) { refuse(net::to_string(stream.remote()), why); }
+  void refuse(const std::string& address, std::string_view why);
 
   net::loop& loop;
   wire_server_options options;
@@ -58,6 +65,8 @@ struct wire_server::state {
   std::unordered_map<std::string, counts> per_host;
   size_t connections = 0, sessions = 0;
   uint64_t accepted = 0, refused = 0;
+  net::time_point refusals_since{};
+  size_t refusals_lately = 0, refusals_hidden = 0;
   serving_stats serving;
   net::task_scope scope;
 };
@@ -76,9 +85,18 @@ awaitable<void> wire_server::state::accept() {
   }
 }
 
-void wire_server::state::refuse(const net::byte_stream& stream, std::string_view why) {
+void wire_server::state::refuse(const std::string& address, std::string_view why) {
   ++refused;
-  options.logger.warn("connection refused", {{"address", net::to_string(stream.remote())}, {"reason", why}});
+  if (net::now() - refusals_since >= refusals_counted_for) {
+    refusals_since = net::now();
+    refusals_lately = 0;
+  }
+  if (++refusals_lately > refusals_logged_max) {
+    ++refusals_hidden;
+    return;
+  }
+  if (refusals_hidden == 0) options.logger.warn("connection refused", {{"address", address}, {"reason", why}});
+  else options.logger.warn("connection refused", {{"address", address}, {"reason", why}, {"others_before", std::exchange(refusals_hidden, 0)}});
 }
 
 void wire_server::state::admit(std::unique_ptr<net::byte_stream> stream) {
@@ -93,6 +111,8 @@ void wire_server::state::admit(std::unique_ptr<net::byte_stream> stream) {
 
 awaitable<void> wire_server::state::serve(std::unique_ptr<net::byte_stream> stream, std::unique_ptr<ticket> held) {
   auto deadline = options.limits.handshake_timeout.ns > 0 ? net::after(options.limits.handshake_timeout) : net::never;
+  // The stream is consumed by a TLS handshake that fails.
+  auto address = net::to_string(stream->remote());
   std::shared_ptr<const net::tls_context> context;
   if (options.tls) context = options.tls();
   auto kind = co_await net::with_deadline(greet(stream, std::move(context)), deadline);
@@ -101,8 +121,7 @@ awaitable<void> wire_server::state::serve(std::unique_ptr<net::byte_stream> stre
   // Who says nothing and leaves is a health check.
   if (code == errc::closed || code == errc::cancelled) co_return;
   if (code == errc::invalid) ++serving.garbage;
-  if (stream) refuse(*stream, kind.error().text());
-  else options.logger.warn("connection refused", {{"reason", kind.error().text()}}), ++refused;
+  refuse(address, kind.error().text());
 }
 
 // The first byte, after the TLS handshake if it asks for one.
@@ -133,7 +152,7 @@ awaitable<void> wire_server::state::serve_kind(wire_kind kind, std::unique_ptr<n
     held.reset();
     co_return options.on_raft(std::move(stream));
   }
-  call_context context{.in_process = false, .remote_address = net::to_string(stream->remote()), .tls_name = stream->peer_name()};
+  call_context context{.in_process = false, .remote_address = net::to_string(stream->remote()), .tls_names = net::peer_names(*stream)};
   auto with = std::make_shared<const rpc::serving>(loop, *options.table, options.logger, serving, std::move(context));
   if (kind == wire_kind::calls) co_return co_await serve_calls(std::move(with), std::move(stream));
   auto& streaming = per_host[held->host].streaming;

@@ -27,7 +27,7 @@ TEST(Wire, CallsThroughThePool) {
     }
     EXPECT_FALSE(w.last_context.in_process);
     EXPECT_TRUE(w.last_context.remote_address.starts_with("127.0.0.1:"));
-    EXPECT_EQ(w.last_context.tls_name, "");
+    EXPECT_TRUE(w.last_context.tls_names.empty());
     request.prefix = "refuse";
     auto refused = co_await call<schema::generic_response>(*through, "Test.Answer", request);
     EXPECT_EQ(refused.error().code(), errc::permission_denied);

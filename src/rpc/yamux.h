@@ -10,6 +10,7 @@
 #include <memory>
 #include <string>
 #include <unordered_map>
+#include <vector>
 
 #include "net/event.h"
 #include "net/stream.h"
@@ -51,7 +52,7 @@ class yamux_session : public std::enable_shared_from_this<yamux_session> {
   size_t stream_count() const { return streams_.size(); }
   const net::endpoint& remote() const { return remote_; }
   const net::endpoint& local() const { return local_; }
-  const std::string& peer_name() const { return peer_name_; }
+  const std::vector<std::string>& peer_names() const { return peer_names_; }
   bool is_encrypted() const { return encrypted_; }
 
  private:
@@ -90,7 +91,7 @@ class yamux_session : public std::enable_shared_from_this<yamux_session> {
   std::unique_ptr<net::byte_stream> under_;
   yamux_options options_;
   net::endpoint remote_, local_;
-  std::string peer_name_;
+  std::vector<std::string> peer_names_;
   bool encrypted_;
 
   bool ended_ = false;
@@ -145,7 +146,6 @@ class yamux_stream final : public net::byte_stream {
   net::endpoint remote() const override { return session_->remote(); }
   net::endpoint local() const override { return session_->local(); }
   int native_handle() const override { return -1; }
-  std::string peer_name() const override { return session_->peer_name(); }
   bool is_encrypted() const override { return session_->is_encrypted(); }
 
  private:

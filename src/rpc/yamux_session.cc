@@ -7,6 +7,7 @@
 
 #include "base/ensure.h"
 #include "net/task_scope.h"
+#include "net/tls.h"
 #include "rpc/yamux.h"
 
 namespace drover::rpc {
@@ -34,7 +35,7 @@ yamux_session::yamux_session(net::loop& l, std::unique_ptr<net::byte_stream> und
       options_(std::move(options)),
       remote_(under_->remote()),
       local_(under_->local()),
-      peer_name_(under_->peer_name()),
+      peer_names_(net::peer_names(*under_)),
       encrypted_(under_->is_encrypted()),
       next_id_(options_.client ? 1 : 2),
       keepalive_at_(net::after(options_.keepalive)) {}

@@ -4,6 +4,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -15,6 +16,7 @@
 #include "schema/operator_rpc.h"
 
 namespace drover::rpc {
+class method_table;
 class connection_pool;
 }
 
@@ -63,8 +65,8 @@ struct server_tls {
   std::function<std::shared_ptr<const net::tls_context>()> raft_client;
   // Whether the other side of a Raft connection is a server of this region; null: not looked at.
   std::function<result<>(const net::byte_stream&)> check_raft_peer;
-  // Whether the certificate name of a caller is that of a server (calls that only servers may make); null: not looked at.
-  std::function<bool(const std::string& name)> is_server;
+  // Whether the names of a caller's certificate are those of a server (calls that only servers may make); null: not looked at.
+  std::function<bool(std::span<const std::string> names)> is_server;
 };
 
 struct server_options {
@@ -106,6 +108,8 @@ struct server_options {
   // Nothing: no gossip, so no other servers.
   std::optional<gossip_options> gossip;
   server_tls tls;
+  // What this agent answers whatever else it is ("Agent.Monitor"). Null: nothing. Must outlive the server.
+  const rpc::method_table* own_methods = nullptr;
   // How many servers form the first cluster together. 1: this one alone, at once. 0: wait to be added to a cluster. Without meaning once
   // there is a log.
   int bootstrap_expect = 1;

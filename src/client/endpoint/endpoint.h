@@ -39,7 +39,9 @@ class endpoints {
   answer<schema::fs_list_response> list(context c, schema::fs_list_request request);
   answer<schema::fs_stat_response> stat(context c, schema::fs_stat_request request);
   rpc::awaitable<result<>> stream_file(context c, schema::fs_stream_request request, stream s);
+  rpc::awaitable<result<>> send_file(std::string path, schema::fs_stream_request request, rpc::message_stream* s);
   rpc::awaitable<result<>> stream_logs(context c, schema::fs_logs_request request, stream s);
+  rpc::awaitable<result<>> send_logs(std::string directory, schema::fs_logs_request request, rpc::message_stream* s);
 
   void add_node(rpc::method_table& table);
   answer<schema::client_stats_response> host_stats(context c, schema::node_specific_request request);

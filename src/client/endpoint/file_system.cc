@@ -101,12 +101,16 @@ rpc::awaitable<result<>> endpoints::stream_file(context, schema::fs_stream_reque
   }();
   if (!opened) co_return co_await s->write(stream_error(opened.error()));
   counter here(streams_);
+  co_return co_await while_caller_stays(s.get(), send_file(*std::move(opened), std::move(request), s.get()));
+}
+
+rpc::awaitable<result<>> endpoints::send_file(std::string path, schema::fs_stream_request request, rpc::message_stream* s) {
   frame_writer writer(*s, request.plain_text);
-  directory_watch watch(state_.loop, std::filesystem::path(*opened).parent_path().string());
+  directory_watch watch(state_.loop, std::filesystem::path(path).parent_path().string());
   auto offset = request.offset;
   auto left = request.limit > 0 ? request.limit : INT64_MAX;
   while (left > 0) {
-    auto data = read_at(*opened, offset, static_cast<size_t>(std::min<int64_t>(left, limits::file_chunk_bytes)));
+    auto data = read_at(path, offset, static_cast<size_t>(std::min<int64_t>(left, limits::file_chunk_bytes)));
     if (!data) {
       if (data.error().code() != errc::not_found) co_return co_await s->write(stream_error(data.error()));
       co_return co_await writer.send_event("file deleted", request.path, offset);
@@ -119,7 +123,7 @@ rpc::awaitable<result<>> endpoints::stream_file(context, schema::fs_stream_reque
     }
     if (!request.follow || !find(request.alloc_id)) break;
     std::error_code gone;
-    if (auto size = std::filesystem::file_size(*opened, gone); !gone && static_cast<int64_t>(size) < offset) {
+    if (auto size = std::filesystem::file_size(path, gone); !gone && static_cast<int64_t>(size) < offset) {
       offset = 0;
       CO_TRY(co_await writer.send_event("file truncated", request.path, offset));
       continue;
@@ -142,18 +146,22 @@ rpc::awaitable<result<>> endpoints::stream_logs(context, schema::fs_logs_request
   }();
   if (!dir) co_return co_await s->write(stream_error(dir.error()));
   counter here(streams_);
+  co_return co_await while_caller_stays(s.get(), send_logs(*std::move(dir), std::move(request), s.get()));
+}
+
+rpc::awaitable<result<>> endpoints::send_logs(std::string directory, schema::fs_logs_request request, rpc::message_stream* s) {
   frame_writer writer(*s, request.plain_text);
-  directory_watch watch(state_.loop, *dir);
+  directory_watch watch(state_.loop, directory);
   std::optional<log_position> at;
   for (;;) {
     // Both are asked before the read: what is written afterwards is found by the next round.
     bool dead = task_dead(request.alloc_id, request.task);
-    auto files = list_log_files(*dir, request.task, request.log_type);
+    auto files = list_log_files(directory, request.task, request.log_type);
     if (!at) at = find_log_position(files, request.origin, request.offset);
     if (at) {
       auto next = std::find_if(files.begin(), files.end(), [&](auto& f) { return f.index > at->index; });
       auto name = fmt::format("{}.{}.{}", request.task, request.log_type, at->index);
-      auto data = read_at(*dir + "/" + name, at->offset, limits::file_chunk_bytes);
+      auto data = read_at(directory + "/" + name, at->offset, limits::file_chunk_bytes);
       if (data && !data->empty()) {
         at->offset += static_cast<int64_t>(data->size());
         CO_TRY(co_await writer.send(std::move(*data), "alloc/logs/" + name, at->offset));

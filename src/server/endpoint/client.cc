@@ -1,11 +1,16 @@
 // Methods that a client node answers, reached through a server: ClientAllocations.*, ClientStats.*, FileSystem.*, Allocations.Exec, NodeMeta.*. The
-// server finds the node (its own session, another server's, another region) and passes the request on.
-#include "net/task_scope.h"
+// server finds the node (its own session, another server's, another region) and passes the request on. Agent.Monitor also reaches servers.
+#include <boost/asio/experimental/awaitable_operators.hpp>
+
+#include <variant>
+
+#include "codec/msgpack.h"
 #include "schema/alloc_rpc.h"
 #include "schema/node_rpc.h"
 #include "schema/operator_rpc.h"
 #include "server/endpoint/endpoints.h"
 #include "server/node_way.h"
+#include "server/peers.h"
 #include "server/reads.h"
 
 namespace drover::server {
@@ -61,6 +66,13 @@ void pass_on(rpc::method_table& table, server_context& context, std::string meth
   });
 }
 
+// The message that ends a stream with an error (client/streams.h), which the caller shows.
+std::string client_failure(const error& e) {
+  schema::stream_err_wrapper message;
+  message.error = schema::rpc_error{e.text(), http_status(e.code())};
+  return codec::to_msgpack(message);
+}
+
 // Carries messages one way until that way ends.
 awaitable<result<>> pump(rpc::message_stream* from, rpc::message_stream* to) {
   for (;;) {
@@ -85,21 +97,24 @@ awaitable<result<std::unique_ptr<rpc::message_stream>>> open_towards_node(server
   co_return co_await way.node->open(std::move(method), schema::view(request));
 }
 
+// What the caller writes; the end of that is not yet the end of the stream, but a caller that has gone is.
+awaitable<result<>> pump_input(rpc::message_stream* from, rpc::message_stream* to) {
+  CO_TRY(co_await pump(from, to));
+  net::event never;
+  co_await never.wait();
+  co_return result<>{};
+}
+
+awaitable<result<>> join_streams(std::unique_ptr<rpc::message_stream> caller, std::unique_ptr<rpc::message_stream> callee) {
+  using namespace boost::asio::experimental::awaitable_operators;
+  auto ended = co_await (pump(callee.get(), caller.get()) || pump_input(caller.get(), callee.get()));
+  co_return std::visit([](auto& r) { return r; }, ended);
+}
+
 template <class Request>
 awaitable<result<>> relay(server_context& context, std::string method, Request request, std::unique_ptr<rpc::message_stream> caller) {
   CO_TRY_ASSIGN(auto node, co_await open_towards_node(context, std::move(method), request));
-  net::task_scope input(context.loop, context.logger);
-  input.spawn(pump(caller.get(), node.get()));
-  result<> done = fail(errc::cancelled, "the stream was given up");
-  try {
-    done = co_await pump(node.get(), caller.get());
-  } catch (const std::exception& e) {
-    if (!net::is_cancellation(e)) throw;
-  }
-  // Also when cancelled: the other way uses both streams.
-  co_await net::keep_going();
-  co_await input.stop();
-  co_return done;
+  co_return co_await join_streams(std::move(caller), std::move(node));
 }
 
 template <class Request>
@@ -107,6 +122,48 @@ void relay_stream(rpc::method_table& table, server_context& context, std::string
   table.add_stream<Request>(method, [&context, method](rpc::call_context, Request request, std::unique_ptr<rpc::message_stream> caller) {
     return relay<Request>(context, method, std::move(request), std::move(caller));
   });
+}
+
+// ---- Agent.Monitor: the log of a node, of a server, or of this one
+
+// The server that `id` means: its id, its gossip name (NODE.REGION) or "leader". Nothing: this one.
+result<std::optional<server_address>> monitored_server(const server_context& context, const std::string& id) {
+  bool is_own = id == context.server_id || id == context.options.name + "." + context.options.region;
+  if (id.empty() || is_own || (id == "leader" && context.leadership.is_self)) return std::nullopt;
+  if (id == "leader" && context.leadership.leader_id == 0) return fail(errc::unavailable, "No cluster leader");
+  const peer* found = nullptr;
+  if (context.peers != nullptr)
+    found = id == "leader" ? context.peers->by_raft_id(context.leadership.leader_id) : context.peers->by_name(id);
+  if (found == nullptr && context.peers != nullptr) found = context.peers->by_id(id);
+  if (found == nullptr || context.forward == nullptr)
+    return fail(errc::invalid, "unknown Nomad server {}: name it as \"server members\" does, or \"leader\"", id);
+  return server_address{found->rpc_address, found->region};
+}
+
+using stream = std::unique_ptr<rpc::message_stream>;
+
+// Null: this server itself.
+awaitable<result<stream>> open_monitor(server_context& context, schema::monitor_request& request) {
+  if (!request.node_id.empty()) co_return co_await open_towards_node(context, "Agent.Monitor", request);
+  auto route = route_of("Agent.Monitor", request, {});
+  if (context.forward != nullptr && !context.forward->is_own(request.region)) {
+    CO_TRY_ASSIGN(auto there, co_await context.forward->server_in(request.region));
+    co_return co_await context.forward->open_at(std::move(there), route);
+  }
+  CO_TRY_ASSIGN(auto to, monitored_server(context, request.server_id));
+  if (!to) co_return nullptr;
+  // It is asked for its own log.
+  request.server_id.clear();
+  co_return co_await context.forward->open_at(*std::move(to), route);
+}
+
+awaitable<result<>> monitor(server_context& context, rpc::call_context call, schema::monitor_request request, stream caller) {
+  auto opened = co_await open_monitor(context, request);
+  const auto* own = context.options.own_methods == nullptr ? nullptr : context.options.own_methods->find_stream("Agent.Monitor");
+  if (opened && !*opened && own == nullptr) opened = fail(errc::unsupported, "this agent does not show its log");
+  if (!opened) co_return co_await caller->write(client_failure(opened.error()));
+  if (*opened) co_return co_await join_streams(std::move(caller), *std::move(opened));
+  co_return co_await own->handle(std::move(call), schema::view(request), std::move(caller));
 }
 
 }  // namespace
@@ -126,6 +183,9 @@ void add_client_methods(rpc::method_table& table, server_context& context) {
   relay_stream<schema::fs_logs_request>(table, context, "FileSystem.Logs");
   relay_stream<schema::fs_stream_request>(table, context, "FileSystem.Stream");
   relay_stream<schema::alloc_exec_request>(table, context, "Allocations.Exec");
+  table.add_stream<schema::monitor_request>("Agent.Monitor", [&context](rpc::call_context call, schema::monitor_request request, stream caller) {
+    return monitor(context, std::move(call), std::move(request), std::move(caller));
+  });
 }
 
 }  // namespace drover::server

@@ -59,7 +59,7 @@ awaitable<result<std::vector<std::string>>> regions(server_context& context, sch
 // With TLS only servers may ask these.
 result<> from_server(const server_context& context, const rpc::call_context& call) {
   const auto& is_server = context.options.tls.is_server;
-  if (call.in_process || !is_server || is_server(call.tls_name)) return {};
+  if (call.in_process || !is_server || is_server(call.tls_names)) return {};
   return fail(errc::permission_denied, "Permission denied");
 }
 
