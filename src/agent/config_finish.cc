@@ -88,6 +88,23 @@ result<> check_data_dir(const agent_config& config) {
   return {};
 }
 
+// The older names stand beside the block; both together would hide one of them.
+result<> check_join(const agent_config& config) {
+  const auto& server = config.server;
+  const auto& block = server.server_join;
+  constexpr std::string_view both = "server_join and {} cannot both be defined; prefer setting the server_join block";
+  if (!block.start_join.empty() && !server.start_join.empty()) return fail(errc::invalid, both, "start_join");
+  if (!config.client.server_join.start_join.empty())
+    return fail(errc::invalid, "start_join is not supported for Nomad clients: name their servers in retry_join");
+  if (block.retry_join.empty()) return {};
+  if (!server.retry_join.empty()) return fail(errc::invalid, both, "retry_join");
+  if (!server.start_join.empty()) return fail(errc::invalid, both, "start_join");
+  if (server.retry_max != 0) return fail(errc::invalid, both, "retry_max");
+  if (server.retry_interval != server_config().retry_interval) return fail(errc::invalid, both, "retry_interval");
+  if (!block.start_join.empty()) return fail(errc::invalid, "retry_join and start_join cannot both be defined: retry_join does both");
+  return {};
+}
+
 result<> check_server(const server_config& server) {
   if (server.raft_protocol != 3) return fail(errc::invalid, "server.raft_protocol is {}; only 3 is supported", server.raft_protocol);
   if (server.bootstrap_expect < 0) return fail(errc::invalid, "server.bootstrap_expect is {}; it must not be negative", server.bootstrap_expect);
@@ -145,7 +162,7 @@ result<> finish(agent_config& config) {
   TRY(check_data_dir(config));
   TRY(check_server(config.server));
   TRY(check_client(config.client));
-  TRY(check_tls(config.tls));
+  TRY(check_join(config));
   TRY(check_tls(config.tls));
   TRY(log_options_of(config));
   return {};

@@ -105,7 +105,7 @@ bool is_json(const std::string& name) { return name.ends_with(".json"); }
 
 // Agents' files are older than HCL2 and write maps as blocks with quoted keys: `options { "a.b" = "1" }`. As an argument that is HCL2.
 std::string with_maps_as_arguments(const std::string& text) {
-  static const std::regex block(R"((^|\n)([ \t]*(?:options|meta|chroot_env|http_api_response_headers))([ \t]*\{))");
+  static const std::regex block(R"((^|[\n{},])([ \t]*(?:options|meta|chroot_env|http_api_response_headers))([ \t]*\{))");
   return std::regex_replace(text, block, "$1$2 =$3");
 }
 
@@ -128,7 +128,7 @@ result<> apply_file(agent_config& config, const std::string& path) {
 }  // namespace
 
 result<> apply_text(agent_config& config, const std::string& name, std::string text) {
-  auto parsed = is_json(name) ? hcl::parse_json(name, std::move(text)) : hcl::parse(name, with_maps_as_arguments(text));
+  auto parsed = is_json(name) ? hcl::parse_json(name, std::move(text)) : hcl::parse(name, with_maps_as_arguments(text), hcl::arguments::many_a_line);
   auto problems = std::move(parsed.problems);
   if (problems.has_errors()) return std::unexpected(problems.to_error());
   agent_config changed = config;

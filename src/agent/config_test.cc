@@ -113,6 +113,19 @@ TEST(config, a_new_cluster_packs_and_preempts_for_system_jobs) {
   EXPECT_FALSE(options.default_scheduler_config.preemption_config.batch_scheduler_enabled);
 }
 
+TEST(config, several_arguments_may_stand_on_one_line) {
+  auto c = read({R"(region = "eu" datacenter = "paris"
+                    ports { http = 1, rpc = 2 serf = 3 }
+                    client { enabled = true meta { a = "1" b = "2" } options { "x.y" = "3", z = "4" } }
+                    telemetry { prometheus_metrics = true publish_node_metrics = true })"});
+  EXPECT_EQ(c.region, "eu");
+  EXPECT_EQ(c.datacenter, "paris");
+  EXPECT_EQ((std::vector<int64_t>{c.ports.http, c.ports.rpc, c.ports.serf}), (std::vector<int64_t>{1, 2, 3}));
+  EXPECT_EQ(c.client.meta, (std::map<std::string, std::string>{{"a", "1"}, {"b", "2"}}));
+  EXPECT_EQ(c.client.options, (std::map<std::string, std::string>{{"x.y", "3"}, {"z", "4"}}));
+  EXPECT_TRUE(c.telemetry.prometheus_metrics);
+}
+
 TEST(config, json_reads_the_same) {
   auto c = default_config();
   auto done = apply_text(c, "x.json", R"({"region": "eu", "ports": {"http": 1}, "client": {"enabled": true, "meta": {"a.b": "c"}},
@@ -216,6 +229,10 @@ TEST(config, finish_refuses_what_cannot_run) {
       {[](auto& c) { c.client.min_dynamic_port = 40000; }, "min_dynamic_port"},
       {[](auto& c) { c.client.host_volume["v"]; }, "has no path"},
       {[](auto& c) { c.log_level = "LOUD"; }, "log_level"},
+      {[](auto& c) { c.client.server_join.start_join = {"a"}; }, "start_join is not supported for Nomad clients"},
+      {[](auto& c) { c.server.server_join = {{"a"}, {"b"}}; }, "retry_join and start_join cannot both be defined"},
+      {[](auto& c) { c.server.server_join.retry_join = c.server.retry_join = {"a"}; }, "server_join and retry_join cannot both be defined"},
+      {[](auto& c) { c.server.server_join.start_join = c.server.start_join = {"a"}; }, "server_join and start_join cannot both be defined"},
   };
   for (const auto& row : rows) {
     SCOPED_TRACE(row.complaint);

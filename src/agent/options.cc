@@ -56,7 +56,6 @@ void fill_join(server::server_options& o, const server_config& from) {
 // For a client whose server is elsewhere.
 void fill_servers(client::client_options& o, const client_config& from) {
   o.servers = from.servers;
-  o.servers.insert(o.servers.end(), from.server_join.start_join.begin(), from.server_join.start_join.end());
   o.server_join = {.retry_join = from.server_join.retry_join, .retry_max = from.server_join.retry_max, .retry_interval = from.server_join.retry_interval};
   if (const auto& drain = from.drain_on_shutdown)
     o.drain_on_shutdown = client::drain_options{.deadline = drain->deadline, .ignore_system_jobs = drain->ignore_system_jobs, .force = drain->force};

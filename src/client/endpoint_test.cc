@@ -95,6 +95,28 @@ TEST_F(endpoint_test, logs_as_frames_and_their_errors) {
   }(*this));
 }
 
+// Nothing is written any more, so only the end of what the caller writes tells that it has gone.
+TEST_F(endpoint_test, followers_of_quiet_files_end_with_their_caller) {
+  run([](endpoint_test& t) -> net::awaitable<void> {
+    auto alloc = co_await t.run_shell("echo hello; exec sleep 1000");
+    auto log = logs(alloc.id);
+    log.follow = true;
+    auto stream = co_await rpc::open(*t.channel, "FileSystem.Logs", log);
+    EXPECT_EQ(co_await next_payload(**stream), "hello\n");
+    (*stream)->close_write();
+    EXPECT_EQ(co_await next_payload(**stream), std::nullopt);
+
+    schema::fs_stream_request file;
+    file.alloc_id = alloc.id;
+    file.path = "alloc/logs/main.stdout.0";
+    file.follow = file.plain_text = true;
+    auto follower = co_await rpc::open(*t.channel, "FileSystem.Stream", file);
+    EXPECT_EQ(co_await next_payload(**follower), "hello\n");
+    (*follower)->close_write();
+    EXPECT_EQ(co_await next_payload(**follower), std::nullopt);
+  }(*this));
+}
+
 TEST_F(endpoint_test, lists_and_reads_files) {
   run([](endpoint_test& t) -> net::awaitable<void> {
     auto alloc = co_await t.run_shell("echo data > local/file; echo ready; exec sleep 1000");

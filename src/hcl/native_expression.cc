@@ -305,6 +305,7 @@ expression_ptr native_parser::parse_braces() {
       if (accept(token_kind::brace_close)) break;
       if (!parse_object_item(*out, open.begin)) return nullptr;
       if (peek().kind == token_kind::newline || accept(token_kind::comma)) continue;
+      if (many_a_line_ && peek().kind != token_kind::brace_close && peek().kind != token_kind::end) continue;
       if (!expect(token_kind::brace_close, "a comma, a new line or \"}\"", open.begin, "object")) return nullptr;
       break;
     }

@@ -185,8 +185,12 @@ bool native_parser::parse_attribute(body_state& state, const token& name, std::s
   return true;
 }
 
-// An argument ends with its line, or with the brace of a block that is all on one line and holds nothing else.
+// An argument ends with its line, or with the brace of a block that is all on one line and holds nothing else; in HCL1 with itself.
 bool native_parser::end_of_attribute(body_state& state) {
+  if (many_a_line_) {
+    accept(token_kind::comma);
+    return true;
+  }
   const token& t = peek();
   if (t.kind == token_kind::newline || t.kind == token_kind::end) return true;
   bool only = state.out.attributes.empty() && state.out.blocks.empty();
@@ -213,6 +217,10 @@ bool native_parser::parse_block(body_state& state, const token& type) {
   if (!level.ok()) return false;
   b.content = parse_body(open.begin, false);
   state.out.blocks.push_back(std::move(b));
+  if (many_a_line_) {
+    accept(token_kind::comma);
+    return true;
+  }
   const token& after = peek();
   if (after.kind == token_kind::newline || after.kind == token_kind::end) return true;
   // `a { b { c = 1 } }` on one line.

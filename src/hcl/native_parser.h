@@ -15,8 +15,8 @@ namespace drover::hcl {
 class native_parser {
  public:
   // Requires: `file` is within source_bytes_max.
-  native_parser(source_ptr file, diagnostics& problems)
-      : file_(std::move(file)), problems_(problems), lexer_(file_->text()) {}
+  native_parser(source_ptr file, diagnostics& problems, bool many_a_line = false)
+      : file_(std::move(file)), problems_(problems), lexer_(file_->text()), many_a_line_(many_a_line) {}
 
   body_ptr parse_file();
   expression_ptr parse_only_expression();
@@ -99,6 +99,7 @@ class native_parser {
   source_ptr file_;
   diagnostics& problems_;
   lexer lexer_;
+  bool many_a_line_;  // arguments and blocks need no line of their own
   token ahead_;
   bool have_ahead_ = false;
   bool newlines_matter_ = true;

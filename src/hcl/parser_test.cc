@@ -55,6 +55,28 @@ TEST(parser, bodies) {
   }
 }
 
+TEST(parser, hcl1_has_many_arguments_a_line) {
+  const std::pair<std::string, std::string> rows[] = {
+      {"p { a = 1 b = 2 }", "p{a=1;b=2;}"},
+      {"p { a = 1, b = 2 }", "p{a=1;b=2;}"},
+      {"p { a = \"x\" b = [1, 2] c { d = true e = false } f = 3 }", "p{a=\"x\";b=[1, 2];c{d=true;e=false;}f=3;}"},
+      {"a = 1 b = 2\nc {} d {}", "a=1;b=2;c{}d{}"},
+      {"p {\n a = 1,\n b = 2,\n}\n", "p{a=1;b=2;}"},
+      {"m = { a = 1 \"b\" = 2 }", "m={ a = 1 \"b\" = 2 };"},
+  };
+  for (const auto& [text, expected] : rows) {
+    SCOPED_TRACE(text);
+    auto parsed = parse("f", text, arguments::many_a_line);
+    EXPECT_FALSE(parsed.problems.has_errors()) << parsed.problems.lines();
+    EXPECT_EQ(shape(*parsed.root), expected);
+    EXPECT_TRUE(parse("f", text).problems.has_errors());
+  }
+  for (std::string text : {"a = 1 = 2", "p { a = 1 b }", "p { a = 1,, b = 2 }", "m = { a = 1 b }", "m = { a = 1"}) {
+    SCOPED_TRACE(text);
+    EXPECT_TRUE(parse("f", text, arguments::many_a_line).problems.has_errors());
+  }
+}
+
 TEST(parser, errors_have_a_place_and_a_remedy) {
   struct row {
     std::string text, message;

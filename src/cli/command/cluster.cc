@@ -3,6 +3,7 @@
 #include "cli/command/all.h"
 #include "cli/format/colour.h"
 #include "cli/format/table.h"
+#include "cli/resolve.h"
 #include "schema/operator_rpc.h"
 
 namespace drover::cli::commands {
@@ -183,6 +184,11 @@ result<int> run_monitor(context& c) {
       {"log-level", "log_level"}, {"log-include-location", "log_include_location"}, {"node-id", "node_id"}, {"server-id", "server_id"}, {"json", "log_json"}};
   for (const auto& [flag, parameter] : names)
     if (c.flags.has(flag)) ask.query.emplace_back(parameter, c.flags.text(flag));
+  for (auto& [parameter, text] : ask.query) {
+    if (parameter != "node_id") continue;
+    TRY_ASSIGN(auto node, find_node(c, text));
+    text = node.id;
+  }
   auto done = c.api.stream(std::move(ask), [&](std::string_view piece) {
     c.out.write(piece);
     c.out.flush();
