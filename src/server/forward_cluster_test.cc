@@ -43,6 +43,7 @@ struct far_node {
     node->id = id;
     node->secret_id = std::move(secret);
     node->name = "far";
+    node->http_addr = http_addr;
     node->datacenter = "dc1";
     node->status = "initializing";
     node->attributes = {{"kernel.name", "linux"}};
@@ -58,6 +59,7 @@ struct far_node {
     return c.call<schema::client_stats_response>(server, "ClientStats.Stats", request);
   }
   std::string id;
+  std::string http_addr = "10.0.0.1:4646";
   int asked = 0;
   rpc::method_table table;
   std::unique_ptr<rpc::connection_pool> pool;
@@ -132,6 +134,15 @@ TEST(ForwardCluster, ANodeIsReachedFromEveryServer) {
   ASSERT_FALSE(refused);
   EXPECT_NE(refused.error().text().find("node secret ID does not match"), std::string::npos);
 
+  // A copy of it, with its secret, on another machine, while it answers.
+  far_node copy(c.loop, node.id);
+  copy.http_addr = "10.0.0.2:4646";
+  for (size_t i = 0; i < 3; ++i) {
+    refused = copy.join(c, i);
+    ASSERT_FALSE(refused);
+    EXPECT_NE(refused.error().text().find("belongs to the agent at 10.0.0.1:4646"), std::string::npos) << refused.error().text();
+  }
+
   // It moves to another server, then goes.
   ASSERT_TRUE(node.join(c, leader));
   c.run(node.pool->stop());
@@ -139,6 +150,10 @@ TEST(ForwardCluster, ANodeIsReachedFromEveryServer) {
     auto stats = node.stats_through(c, (leader + 2) % 3);
     return !stats && stats.error().text().find("No path to node") != std::string::npos;
   }));
+  // Now the copy may be the node: so does one that comes back with another address.
+  auto back = copy.join(c, leader);
+  EXPECT_TRUE(back) << back.error().text();
+  c.run(copy.pool->stop());
   c.run(impostor.pool->stop());
 }
 

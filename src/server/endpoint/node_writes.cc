@@ -3,14 +3,18 @@
 
 #include "schema/alloc_rpc.h"
 #include "schema/node_rpc.h"
+#include "schema/operator_rpc.h"
 #include "sched/computed_class.h"
 #include "sched/reconcile/reconciler.h"
 #include "server/alloc_updates.h"
 #include "server/endpoint/endpoints.h"
 #include "server/evals.h"
+#include "server/forward.h"
 #include "server/heartbeats.h"
+#include "server/limits.h"
 #include "server/lost_nodes.h"
 #include "server/node_connections.h"
+#include "server/node_way.h"
 #include "server/peers.h"
 #include "server/reads.h"
 #include "server/replicator.h"
@@ -79,10 +83,30 @@ awaitable<result<>> create_evals(server_context& context, std::string node_id, s
   co_return result<>{};
 }
 
+// Two agents with copies of one data directory have the same id and the same secret; they differ in their address. A node that comes back with a new
+// address has no session any more, or a dead one.
+awaitable<result<>> check_no_twin(server_context& context, const schema::node& node) {
+  auto before = context.state().node(node.id);
+  if (!before || before->secret_id != node.secret_id || before->http_addr == node.http_addr) co_return result<>{};
+  auto way = co_await find_way(context, node.id, false);
+  if (!way) co_return result<>{};
+  schema::node_specific_request request;
+  request.node_id = node.id;
+  schema::client_stats_response response;
+  auto asked = way->through ? context.forward->to_server(*way->through, route_of("ClientStats.Stats", request, schema::slot(response)))
+                            : way->node->call("ClientStats.Stats", schema::view(request), schema::slot(response));
+  if (!co_await net::with_deadline(std::move(asked), net::after(node_search_timeout))) co_return result<>{};
+  context.logger.warn("a node was not registered: two agents have its id, and the first one answers; the data directory of one was copied from the "
+                      "other: stop one of them and empty its data_dir",
+                      {{"node_id", node.id}, {"name", node.name}, {"address", node.http_addr}, {"registered_address", before->http_addr}});
+  co_return fail(errc::permission_denied, "node ID {} belongs to the agent at {}, which answers. Not registering node.", node.id, before->http_addr);
+}
+
 awaitable<result<schema::node_update_response>> register_node(server_context& context, schema::node_register_request request) {
   if (!request.node) co_return fail(errc::invalid, "missing node for client registration");
   CO_TRY(check_node(*request.node));
   auto node = std::make_shared<schema::node>(*request.node);
+  CO_TRY(co_await check_no_twin(context, *node));
   auto before = context.state().node(node->id);
   if (before && before->secret_id != node->secret_id) {
     context.logger.warn("a node was not registered: its id belongs to another node with another secret",
