@@ -30,6 +30,7 @@ inline constexpr size_t response_header_bytes_max = 1024 * 1024;       // it hol
 inline constexpr size_t body_bytes_max = size_t{64} * 1024 * 1024;     // errc::too_large, the connection ends
 inline constexpr size_t error_text_bytes_max = 256 * 1024;             // longer ones are cut
 inline constexpr size_t calls_per_stream_max = 64;                     // pipelined on one stream: the next waits unread
+inline constexpr size_t unsent_answers_bytes_max = 1024 * 1024;        // one stream, answers its caller does not read: the next call waits unread
 
 // --- pool
 

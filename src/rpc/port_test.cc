@@ -61,6 +61,32 @@ TEST(Port, PipelinedCallsAreAllAnswered) {
   }(l));
 }
 
+TEST(Port, WhoDoesNotReadAnswersIsNotReadEither) {
+  net::loop l;
+  run_test(l, [](net::loop& l) -> awaitable<void> {
+    rpc_world w(l);
+    auto stream = must(co_await net::dial(w.where));
+    constexpr uint64_t calls = 800;
+    schema::generic_request request;
+    request.filter.assign(100'000, 'x');
+    std::string one = request_frame(7, "Test.Filter", request);
+    net::task_scope scope(l, log::logger("test"));
+    net::event written;
+    scope.spawn([](net::byte_stream* to, std::string one, net::event* written) -> awaitable<void> {
+      must(co_await to->write_all("\x01"));
+      for (uint64_t n = 0; n < calls; ++n) must(co_await to->write_all(one));
+      written->set();
+    }(stream.get(), one, &written));
+    EXPECT_FALSE(co_await written.wait(net::after(milliseconds(500))));
+    EXPECT_LT(w.server->stats().calls, calls / 2);
+    object_reader reader(*stream);
+    for (uint64_t n = 0; n < calls; ++n) EXPECT_EQ((co_await next_answer(reader)).header.seq, 7u);
+    EXPECT_TRUE(written.is_set());
+    co_await scope.join();
+    co_await w.stop();
+  }(l));
+}
+
 TEST(Port, AnErrorHasAnEmptyBody) {
   net::loop l;
   run_test(l, [](net::loop& l) -> awaitable<void> {

@@ -75,6 +75,7 @@ class call_stream {
   object_reader reader_;
   std::string unsent_;
   bool sending_ = false;
+  bool broken_ = false;  // answers can no longer be written
   size_t unanswered_ = 0;
   net::event answered_;
   net::task_scope handlers_;
@@ -82,7 +83,9 @@ class call_stream {
 
 awaitable<result<>> call_stream::read_requests() {
   for (;;) {
-    while (unanswered_ >= calls_per_stream_max) co_await answered_.wait();
+    // Who asks and does not read the answers is not read either.
+    while (!broken_ && (unanswered_ >= calls_per_stream_max || unsent_.size() > unsent_answers_bytes_max)) co_await answered_.wait();
+    if (broken_) co_return fail(errc::closed, "the caller takes no answers");
     CO_TRY_ASSIGN(bool more, co_await read_request());
     if (!more) co_return result<>{};
   }
@@ -142,18 +145,25 @@ awaitable<void> call_stream::handle(const method_table::method* method, uint64_t
   answered();
 }
 
-// One writes for all. When the stream breaks, reading tells.
+// One writes for all.
 awaitable<void> call_stream::send(std::string frame) {
+  if (broken_) co_return;
   if (sending_) {
     unsent_ += frame;
     co_return;
   }
   auto taken = stream_.try_write(frame);
-  if (!taken || *taken == frame.size()) co_return;
+  broken_ = !taken;
+  if (broken_ || *taken == frame.size()) co_return;
   frame.erase(0, *taken);
   sending_ = true;
   for (auto piece = std::move(frame); !piece.empty(); piece = std::exchange(unsent_, {})) {
-    if (auto sent = co_await stream_.write_all(piece); !sent) co_return;
+    auto sent = co_await stream_.write_all(piece);
+    answered_.notify_one();
+    if (sent) continue;
+    broken_ = true;
+    unsent_ = {};
+    break;
   }
   sending_ = false;
 }

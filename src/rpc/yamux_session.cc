@@ -359,12 +359,16 @@ void yamux_session::tick(net::time_point now) {
     if (stream->acknowledged_ || now - stream->opened_at_ < std::chrono::nanoseconds(options_.open_timeout.ns)) continue;
     return end(error(errc::timeout, fmt::format("stream {} was not acknowledged within {}", id, to_string(options_.open_timeout))));
   }
-  std::erase_if(closed_, [&](const auto& entry) {
-    if (now < entry.second) return false;
-    send({yamux_header::window_update, yamux_header::rst, entry.first, 0});
-    if ((entry.first % 2 == 1) != options_.client) --accepted_;
-    return true;
-  });
+  // Taken out before anything is sent: a write that fails ends the session, which forgets them all.
+  std::vector<uint32_t> late;
+  for (const auto& [id, until] : closed_)
+    if (now >= until) late.push_back(id);
+  for (auto id : late) {
+    closed_.erase(id);
+    if ((id % 2 == 1) != options_.client) --accepted_;
+  }
+  for (auto id : late) send({yamux_header::window_update, yamux_header::rst, id, 0});
+  if (ended_) return;
   // Whoever was heard is alive.
   if (std::exchange(heard_, false)) return;
   ping_unanswered_ = true;

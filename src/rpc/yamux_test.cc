@@ -1,6 +1,7 @@
 #include "rpc/yamux.h"
 
 #include <gtest/gtest.h>
+#include <sys/socket.h>
 
 #include "net/test_loop.h"
 
@@ -338,6 +339,25 @@ TEST(Yamux, ABlockedConnectionHoldsWritersAndThenEnds) {
     co_await writers.join();
     EXPECT_GT(failed, 0u);
     streams.clear();
+  }(l));
+}
+
+TEST(Yamux, TheConnectionBreaksWhileClosedStreamsAreGivenUp) {
+  net::loop l;
+  run_test(l, [](net::loop& l) -> net::awaitable<void> {
+    // So many that telling of all of them does not fit into one write.
+    constexpr uint32_t streams = 12'000, step = 500;
+    raw_peer p(l, {.on_stream = [](std::unique_ptr<yamux_stream>) {}, .keepalive = milliseconds(300), .close_timeout = {}});
+    for (uint32_t first = 0; first < streams; first += step) {
+      std::string syns;
+      for (uint32_t n = first; n < first + step; ++n) append(syns, {h::window_update, h::syn, 2 * n + 1, 0});
+      must(co_await p.bytes->write_all(syns));
+      std::string answers(2 * step * yamux_header_bytes, '\0');
+      must(co_await p.bytes->read_exactly(answers));
+    }
+    EXPECT_EQ(::shutdown(p.bytes->native_handle(), SHUT_RD), 0);
+    co_await p.scope.join();
+    EXPECT_FALSE(p.session->is_open());
   }(l));
 }
 
