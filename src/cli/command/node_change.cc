@@ -1,4 +1,7 @@
 // node eligibility, drain; node pool list, info.
+#include <algorithm>
+#include <map>
+
 #include "base/text.h"
 #include "cli/command/all.h"
 #include "cli/format/table.h"
@@ -72,34 +75,57 @@ result<schema::node_update_drain_request> drain_request(const context& c, const 
   return request;
 }
 
-// Says what leaves the node until nothing is left. Waits on the node and on its allocations in turn.
-result<int> monitor_drain(context& c, const std::string& node_id) {
-  std::map<std::string, std::string> seen;
-  api_request ask_allocs{.path = fmt::format("/v1/node/{}/allocations", path_word(node_id))};
+using alloc_states = std::map<std::string, schema::allocation>;
+using alloc_answer = indexed<std::vector<schema::allocation>>;
+
+bool marked(const schema::allocation& alloc) { return alloc.desired_transition.migrate.value_or(false); }
+bool runs(const schema::allocation& alloc) { return alloc.client_status == "running" || alloc.client_status == "pending"; }
+
+// What happened to an allocation since it was looked at last; several things may have.
+std::vector<std::string> drain_news(const schema::allocation& before, const schema::allocation& alloc) {
+  std::vector<std::string> out;
+  if (marked(alloc) && !marked(before)) out.emplace_back("marked for migration");
+  if (marked(alloc) && alloc.desired_status == "stop" && before.desired_status != "stop") out.emplace_back("draining");
+  if (alloc.client_status != before.client_status) out.push_back(fmt::format("status {} -> {}", before.client_status, alloc.client_status));
+  return out;
+}
+
+result<alloc_answer> allocs_on(context& c, const std::string& node_id, uint64_t after) {
+  auto list = c.api.get_indexed<std::vector<schema::allocation>>({.path = fmt::format("/v1/node/{}/allocations", path_word(node_id)), .index = after});
+  if (!list) return context::failed("monitoring the drain", list.error());
+  return list;
+}
+
+result<alloc_states> states_on(context& c, const std::string& node_id) {
+  TRY_ASSIGN(auto list, allocs_on(c, node_id, 0));
+  alloc_states out;
+  for (auto& alloc : list.value) out[alloc.id] = std::move(alloc);
+  return out;
+}
+
+// Says what leaves the node until nothing is left. `seen` is how it was before. Waits on the node and on its allocations in turn.
+result<int> monitor_drain(context& c, const std::string& node_id, alloc_states seen) {
+  auto line = [&](const std::string& text) { c.say(fmt::format("{}: {}", format::clock_time(now()), text)); };
+  line("Ctrl-C to stop monitoring: will not cancel the node drain");
+  uint64_t after = 0;
   for (;;) {
-    auto allocs = c.api.get_indexed<std::vector<schema::allocation>>(ask_allocs);
-    if (!allocs) return context::failed("monitoring the drain", allocs.error());
-    for (const auto& a : allocs->value) {
-      auto state = a.client_status;
-      if (a.desired_transition.migrate.value_or(false) && a.desired_status == "run") state += " marked for migration";
-      if (a.desired_status == "stop" && a.client_status == "running") state = "draining";
-      auto known = seen.find(a.id);
-      bool news = known == seen.end() ? state != a.client_status : known->second != state;
-      if (news) c.say(fmt::format("{}: Alloc \"{}\" {}{}", format::clock_time(now()), a.id, known == seen.end() ? "" : "status ",
-                                  known == seen.end() ? state : known->second + " -> " + state));
-      seen[a.id] = state;
+    TRY_ASSIGN(auto allocs, allocs_on(c, node_id, after));
+    for (auto& alloc : allocs.value) {
+      auto& before = seen.try_emplace(alloc.id, alloc).first->second;
+      for (const auto& text : drain_news(before, alloc)) line(fmt::format("Alloc \"{}\" {}", alloc.id, text));
+      before = alloc;
     }
     auto node = c.api.get<schema::node>("/v1/node/" + path_word(node_id));
     if (!node) return context::failed("monitoring the drain", node.error());
     c.out.flush();
     if (!node->drain_strategy) {
-      c.say(fmt::format("{}: Drain complete for node {}", format::clock_time(now()), node_id));
+      line(fmt::format("Drain complete for node {}", node_id));
+      if (!std::ranges::any_of(allocs.value, runs)) line(fmt::format("All allocations on node \"{}\" have stopped", node_id));
       return 0;
     }
     // The end of the drain itself changes no allocation, so the wait is for the node once all of them are gone.
-    bool left = std::any_of(allocs->value.begin(), allocs->value.end(), [](const auto& a) { return a.client_status == "running" || a.client_status == "pending"; });
-    if (left) {
-      ask_allocs.index = std::max<uint64_t>(allocs->index, 1);
+    if (std::ranges::any_of(allocs.value, runs)) {
+      after = std::max<uint64_t>(allocs.index, 1);
     } else {
       auto changed = c.api.send({.path = "/v1/node/" + path_word(node_id), .index = std::max<uint64_t>(node->modify_index, 1)});
       if (!changed) return context::failed("monitoring the drain", changed.error());
@@ -114,13 +140,20 @@ result<int> run_drain(context& c) {
     return c.misused("-deadline, -force and -no-deadline can't be combined");
   if (!names_one_node(c)) return c.misused("Node ID must be specified if -self isn't being used");
   TRY_ASSIGN(auto node, node_meant(c));
-  if (monitor) return monitor_drain(c, node.id);
+  if (monitor) {
+    TRY_ASSIGN(auto states, states_on(c, node.id));
+    return monitor_drain(c, node.id, std::move(states));
+  }
   bool exact = c.flags.on("self") || c.arguments[0] == node.id;
   if (!exact && !c.flags.on("yes") && c.out.ask(fmt::format("Are you sure you want to {} drain mode for node \"{}\"? [y/N]", enable ? "enable" : "disable", node.id)) != "y") {
     c.say("Cancelling drain toggle");
     return 0;
   }
   TRY_ASSIGN(auto request, drain_request(c, node.id));
+  alloc_states before;
+  if (enable && !c.flags.on("detach")) {
+    TRY_ASSIGN(before, states_on(c, node.id));
+  }
   auto done = c.api.send({.method = "PUT", .path = fmt::format("/v1/node/{}/drain", path_word(node.id)), .body = codec::to_json(request)});
   if (!done) return context::failed("updating drain specification", done.error());
   if (disable) {
@@ -128,7 +161,7 @@ result<int> run_drain(context& c) {
     return 0;
   }
   c.say(fmt::format("Node \"{}\" drain strategy set", node.id));
-  return c.flags.on("detach") ? result<int>(0) : monitor_drain(c, node.id);
+  return c.flags.on("detach") ? result<int>(0) : monitor_drain(c, node.id, std::move(before));
 }
 
 constexpr flag_spec pool_flags[] = {json_flag, template_flag};
