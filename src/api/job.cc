@@ -6,6 +6,7 @@
 #include "jobspec/canonical.h"
 #include "jobspec/parse.h"
 #include "schema/alloc_rpc.h"
+#include "schema/explain.h"
 #include "schema/job_rpc.h"
 #include "schema/operator_rpc.h"
 
@@ -172,6 +173,8 @@ void add_job_routes(std::vector<route>& t) {
      .rpc = rpc_of<job_action_list_request, job_action_list_response>("Job.GetActions"), .answer = "actions"},
     {.methods = "POST PUT", .path = "/v1/job/:job_id+/plan", .acl = "ns:plan-job", .flags = body_required, .handle = &plan_job,
      .rpc = rpc_of<job_plan_request, job_plan_response>("Job.Plan")},
+    {.methods = "GET", .path = "/v1/job/:job_id+/explain", .acl = "ns:read-job", .handle = &call_rpc,
+     .rpc = rpc_of<job_specific_request, job_explain_response>("Job.Explain"), .answer = "explanation", .absent = "job not found"},
     {.methods = "POST PUT", .path = "/v1/job/:job_id+/revert", .acl = "ns:revert-job", .flags = body_required, .handle = &revert_job,
      .rpc = rpc_of<job_revert_request, job_register_response>("Job.Revert")},
     {.methods = "POST PUT", .path = "/v1/job/:job_id+/stable", .acl = "ns:stable-job", .flags = body_required, .handle = &set_stable,

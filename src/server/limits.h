@@ -17,6 +17,9 @@ inline constexpr duration raft_refusal_log_interval = minutes(1);
 // What a dispatched job may carry, before compression.
 inline constexpr size_t dispatch_payload_bytes_max = 16 * 1024;
 
+// Allocations that an explanation of a job speaks of one by one.
+inline constexpr size_t explained_allocs_max = 5;
+
 // The file of known servers (peer_file.h).
 inline constexpr size_t peer_file_bytes_max = 1 << 20;
 inline constexpr size_t peer_file_servers_max = 64;

@@ -4,6 +4,7 @@
 #include "base/text.h"
 #include "cli/job_file.h"
 #include "cli/monitor.h"
+#include "cli/next_launch.h"
 #include "cli/command/all.h"
 #include "cli/format/units.h"
 #include "jobspec/canonical.h"
@@ -57,17 +58,9 @@ result<schema::job_register_request> request_of(context& c, job_file file) {
   return request;
 }
 
-// "" if it has none. The server is asked, because it is its zones that count.
-std::string next_launch_of(context& c, const schema::ref<schema::job>& job) {
-  schema::job_plan_request request;
-  request.job = job;
-  auto answer = c.api.send(
-      {.method = "PUT", .path = "/v1/job/" + path_word(job->id) + "/plan", .body = codec::to_json(request), .namespace_ = job->namespace_});
-  if (!answer) return {};
-  auto plan = api_client::decode<schema::job_plan_response>(answer->body);
-  if (!plan || plan->next_periodic_launch.is_zero()) return {};
-  return fmt::format("\nApproximate next launch time: {} ({})", format::clock_time(plan->next_periodic_launch),
-                     format::time_difference(plan->next_periodic_launch, now()));
+std::string approximate_launch(context& c, const schema::ref<schema::job>& job) {
+  auto next = next_launch_of(c, job);
+  return next.empty() ? next : "\nApproximate next launch time: " + next;
 }
 
 result<int> run(context& c) {
@@ -92,7 +85,7 @@ result<int> run(context& c) {
   if (!registered.warnings.empty()) c.say(format::paint(format::colour::yellow, fmt::format("Job Warnings:\n{}\n", registered.warnings)));
   if (request.job->periodic || request.job->parameterized_job || registered.eval_id.empty()) {
     bool launches = request.job->periodic && !request.job->parameterized_job;
-    c.say("Job registration successful" + (launches ? next_launch_of(c, request.job) : ""));
+    c.say("Job registration successful" + (launches ? approximate_launch(c, request.job) : ""));
     return 0;
   }
   if (c.flags.on("detach")) {

@@ -1,6 +1,7 @@
 // job status: the list of jobs, or one of them.
 #include "cli/format/job.h"
 #include "cli/command/all.h"
+#include "cli/next_launch.h"
 #include "cli/resolve.h"
 
 namespace drover::cli::commands {
@@ -51,6 +52,7 @@ result<int> run(context& c) {
     if (answers[4] && answers[4]->body != "null") {
       TRY_ASSIGN(view.latest_deployment, api_client::decode<schema::deployment>(answers[4]->body));
     }
+    if (job.periodic && job.periodic->enabled && !job.stop) view.next_launch = next_launch_of(c, std::make_shared<const schema::job>(job));
     if (job.periodic || (job.parameterized_job && !job.dispatched)) {
       auto children = c.api.get<std::vector<schema::job_list_stub>>(
           api_request{.path = "/v1/jobs", .query = {{"prefix", job.id + "/"}}, .namespace_ = name.namespace_});

@@ -11,6 +11,7 @@ void add_job_reads(rpc::method_table& table, server_context& context);
 void add_job_writes(rpc::method_table& table, server_context& context);
 void add_job_launches(rpc::method_table& table, server_context& context);
 void add_job_plan(rpc::method_table& table, server_context& context);
+void add_job_explain(rpc::method_table& table, server_context& context);
 void add_alloc_methods(rpc::method_table& table, server_context& context);
 void add_eval_methods(rpc::method_table& table, server_context& context);
 void add_deployment_methods(rpc::method_table& table, server_context& context);

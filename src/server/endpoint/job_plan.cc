@@ -1,30 +1,16 @@
 // Job.Plan: what would the scheduler do? The real scheduler on the real state, with nothing stored.
-#include "jobspec/cron.h"
 #include "jobspec/diff.h"
 #include "schema/job_rpc.h"
 #include "sched/scheduler.h"
 #include "server/admission.h"
 #include "server/endpoint/endpoints.h"
 #include "server/evals.h"
+#include "server/periodic.h"
 #include "server/plan_queue.h"
 #include "server/reads.h"
 
 namespace drover::server {
 namespace {
-
-// The first launch after `now`, for zones that need no time zone table.
-timestamp next_launch(const schema::periodic_config& periodic, timestamp now) {
-  timestamp first;
-  auto specs = periodic.specs;
-  if (!periodic.spec.empty()) specs.push_back(periodic.spec);
-  if (!periodic.time_zone.empty() && periodic.time_zone != "UTC") return first;
-  for (const auto& spec : specs) {
-    auto parsed = jobspec::cron::parse(spec);
-    auto next = parsed ? parsed->next(now) : std::nullopt;
-    if (next && (first.is_zero() || *next < first)) first = *next;
-  }
-  return first;
-}
 
 awaitable<result<schema::job_plan_response>> plan_job(server_context& context, schema::job_plan_request request) {
   if (!request.job) co_return fail(errc::invalid, "Job required for plan");
@@ -57,7 +43,8 @@ awaitable<result<schema::job_plan_response>> plan_job(server_context& context, s
     out.failed_tg_allocs = outcome.eval.failed_tg_allocs;
     for (const auto& each : outcome.created) out.created_evals.push_back(std::make_shared<const schema::evaluation>(each));
   } else if (job->periodic) {
-    out.next_periodic_launch = next_launch(*job->periodic, context.clock.now());
+    CO_TRY_ASSIGN(auto next, next_launch(*job->periodic, context.clock.now()));
+    out.next_periodic_launch = next.value_or(timestamp());
   }
   if (request.diff) {
     out.diff = jobspec::diff(existing.get(), job.get(), true);
