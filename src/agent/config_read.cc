@@ -128,7 +128,7 @@ result<> apply_file(agent_config& config, const std::string& path) {
 }  // namespace
 
 result<> apply_text(agent_config& config, const std::string& name, std::string text) {
-  auto parsed = is_json(name) ? hcl::parse_json(name, std::move(text)) : hcl::parse(name, with_maps_as_arguments(text), hcl::arguments::many_a_line);
+  auto parsed = is_json(name) ? hcl::parse_json(name, std::move(text)) : hcl::parse(name, with_maps_as_arguments(text), hcl::argument_lines::many_a_line);
   auto problems = std::move(parsed.problems);
   if (problems.has_errors()) return std::unexpected(problems.to_error());
   agent_config changed = config;

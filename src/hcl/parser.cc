@@ -24,10 +24,10 @@ source_ptr admit(std::string name, std::string text, diagnostics& problems) {
 }
 }  // namespace
 
-parse_result parse(std::string name, std::string text, arguments style) {
+parse_result parse(std::string name, std::string text, argument_lines style) {
   parse_result out;
   auto file = admit(std::move(name), std::move(text), out.problems);
-  out.root = native_parser(file, out.problems, style == arguments::many_a_line).parse_file();
+  out.root = native_parser(file, out.problems, style == argument_lines::many_a_line).parse_file();
   return out;
 }
 

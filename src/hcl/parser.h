@@ -15,10 +15,10 @@ struct parse_result {
 };
 
 // one_a_line: as HCL2 wants it. many_a_line: as HCL1 took them, several on one line, with commas between them or not.
-enum class arguments { one_a_line, many_a_line };
+enum class argument_lines { one_a_line, many_a_line };
 
 // `name` is shown in messages.
-parse_result parse(std::string name, std::string text, arguments style = arguments::one_a_line);
+parse_result parse(std::string name, std::string text, argument_lines style = argument_lines::one_a_line);
 parse_result parse_json(std::string name, std::string text);
 // JSON if the name ends in .json or the text starts with a brace, which no native file does.
 parse_result parse_any(std::string name, std::string text);

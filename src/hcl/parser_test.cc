@@ -66,14 +66,14 @@ TEST(parser, hcl1_has_many_arguments_a_line) {
   };
   for (const auto& [text, expected] : rows) {
     SCOPED_TRACE(text);
-    auto parsed = parse("f", text, arguments::many_a_line);
+    auto parsed = parse("f", text, argument_lines::many_a_line);
     EXPECT_FALSE(parsed.problems.has_errors()) << parsed.problems.lines();
     EXPECT_EQ(shape(*parsed.root), expected);
     EXPECT_TRUE(parse("f", text).problems.has_errors());
   }
   for (std::string text : {"a = 1 = 2", "p { a = 1 b }", "p { a = 1,, b = 2 }", "m = { a = 1 b }", "m = { a = 1"}) {
     SCOPED_TRACE(text);
-    EXPECT_TRUE(parse("f", text, arguments::many_a_line).problems.has_errors());
+    EXPECT_TRUE(parse("f", text, argument_lines::many_a_line).problems.has_errors());
   }
 }
 
