@@ -34,6 +34,13 @@ class canaries : public ::testing::Test {
   }
   const schema::deployment_state& state() { return w.deployments["web"]->task_groups.at("web"); }
   static const schema::desired_updates& updates(const outcome& out) { return out.eval.plan_annotations->desired_tg_updates.at("web"); }
+  void fail(const std::string& id) {
+    w.change_alloc(id, [&](auto& a) {
+      a.client_status = "failed";
+      a.task_states["main"].failed = true;
+      a.task_states["main"].finished_at = w.now;
+    });
+  }
   // Clients follow and evaluations run until nothing changes.
   void roll() {
     for (int i = 0; i < 20; ++i) {
@@ -93,6 +100,37 @@ TEST_F(canaries, as_many_as_the_count_are_blue_and_green) {
   w.run("web");
   EXPECT_EQ(of_version(0), 0u);
   EXPECT_EQ(of_version(1), 3u);
+  EXPECT_EQ(w.deployments["web"]->status, "successful") << "nothing is left to do that would make another evaluation";
+}
+
+TEST_F(canaries, one_that_failed_does_not_count_for_the_version_after_it) {
+  start(1, 1);
+  new_version();
+  w.run("web");
+  fail(state().placed_canaries[0]);
+  w.change_deployment("web", [](auto& d) { d.status = "failed"; });
+  EXPECT_FALSE(w.run("web").plan.node_update.empty()) << "the failed one is stopped";
+  job.task_groups[0].tasks[0].env.erase("VERSION");
+  w.put(job);
+  roll();
+  EXPECT_EQ(w.live("web").size(), 3u);
+  EXPECT_EQ(of_version(1), 0u);
+}
+
+TEST_F(canaries, what_failed_in_the_version_before_is_replaced_by_the_new_one) {
+  job.task_groups[0].reschedule_policy->unlimited = false;
+  job.task_groups[0].reschedule_policy->attempts = 0;
+  start(0, 1);
+  new_version();
+  w.run("web");
+  ASSERT_EQ(of_version(1), 1u);
+  for (const auto& alloc : w.live("web"))
+    if (alloc->job->version == 1) fail(alloc->id);
+  job.task_groups[0].tasks[0].env.erase("VERSION");
+  w.put(job);
+  roll();
+  EXPECT_EQ(w.live("web").size(), 3u);
+  EXPECT_EQ(w.deployments["web"]->status, "successful");
 }
 
 TEST_F(canaries, promoted_automatically_the_description_says_so) {
@@ -167,11 +205,7 @@ TEST_F(canaries, a_failed_one_is_replaced_when_the_watcher_says_so) {
   new_version();
   w.run("web");
   auto first = state().placed_canaries[0];
-  w.change_alloc(first, [&](auto& a) {
-    a.client_status = "failed";
-    a.task_states["main"].failed = true;
-    a.task_states["main"].finished_at = w.now;
-  });
+  fail(first);
   w.now = w.now + hours(1);
   EXPECT_FALSE(w.run("web").has_plan());
   w.change_alloc(first, [](auto& a) { a.desired_transition.reschedule = true; });

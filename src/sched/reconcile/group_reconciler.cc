@@ -93,7 +93,7 @@ void group_reconciler::retire_canaries(alloc_list& all) {
   if (gone.empty()) return;
   std::erase_if(all, [&](const auto& alloc) {
     if (server_terminal(*alloc) || !gone.contains(alloc->id)) return false;
-    if (client_terminal(*alloc)) return true;
+    // One that failed is stopped too: later it would be taken for a member of the group.
     stop(alloc, description::not_needed);
     ++updates_.stop;
     return true;
@@ -245,7 +245,6 @@ void group_reconciler::stop_doubles_of_canaries(int64_t& excess) {
     if (excess <= 0 || client_terminal(*alloc) || !names.contains(alloc->name) || canaries.contains(alloc->id)) return false;
     stop(alloc, description::not_needed);
     ++updates_.stop;
-    ++changes_;
     --excess;
     return true;
   });
@@ -299,9 +298,11 @@ void group_reconciler::stop_excess() {
 void group_reconciler::split_updates() {
   for (const auto* list : {&b_.keep, &b_.canaries}) {
     for (const auto& alloc : *list) {
+      // What failed in an earlier version is replaced by the new one, however often its own policy let it try.
+      bool failed = alloc->client_status == "failed" && !server_terminal(*alloc);
       bool ended = client_terminal(*alloc) || server_terminal(*alloc) || alloc->client_status == "unknown";
-      update_kind kind = ended || same_version(*alloc, job_) ? update_kind::ignore : in_.update_of(*alloc, group_);
-      if (kind == update_kind::ignore) {
+      update_kind kind = (ended && !failed) || same_version(*alloc, job_) ? update_kind::ignore : in_.update_of(*alloc, group_);
+      if (kind == update_kind::ignore || (failed && kind == update_kind::in_place)) {
         ++updates_.ignore;
       } else if (kind == update_kind::in_place) {
         out_.in_place.push_back(alloc);
