@@ -68,6 +68,36 @@ std::string children_of(const job_view& view, std::string_view list_heading, std
   return out + section(list_heading, jobs.text());
 }
 
+std::string policy_text(const schema::task_group& group) {
+  if (!group.reschedule_policy) return "none";
+  const auto& policy = *group.reschedule_policy;
+  auto text = policy.unlimited.value_or(false)
+                  ? fmt::format("unlimited with {} delay", policy.delay_function.value_or(""))
+                  : fmt::format("{} in {} with {} delay", policy.attempts.value_or(0), to_string(policy.interval.value_or(duration{})), policy.delay_function.value_or(""));
+  if (policy.delay_function != "constant") text += fmt::format(", max_delay = {}", to_string(policy.max_delay.value_or(duration{})));
+  return text;
+}
+
+// Failed allocations whose replacement is put off.
+std::string future_attempts(const job_view& view, const style& how) {
+  table::row heading = {"Task Group"};
+  if (how.verbose) heading.emplace_back("Reschedule Policy");
+  heading.insert(heading.end(), {"Eval ID", "Eval Time"});
+  table t(std::move(heading));
+  for (const auto& alloc : view.allocs) {
+    auto eval = std::ranges::find_if(view.evals, [&](const auto& e) { return e.id == alloc.followup_eval_id; });
+    if (eval == view.evals.end() || eval->status != "pending" || eval->wait_until.is_zero() || !alloc.next_allocation.empty()) continue;
+    table::row row = {alloc.task_group};
+    if (how.verbose) {
+      auto group = std::ranges::find(view.job.task_groups, alloc.task_group, &schema::task_group::name);
+      row.push_back(group == view.job.task_groups.end() ? "" : policy_text(*group));
+    }
+    row.insert(row.end(), {how.id(eval->id), time_difference(eval->wait_until, how.now)});
+    t.add(std::move(row));
+  }
+  return t.empty() ? std::string() : section("Future Rescheduling Attempts", t.text());
+}
+
 // The newest evaluation that could not place everything, if nothing newer did.
 std::string failures_of(const job_view& view) {
   const schema::evaluation* latest = nullptr;
@@ -142,7 +172,7 @@ std::string job(const job_view& view, const style& how) {
     std::sort(evals.begin(), evals.end(), [](const auto& a, const auto& b) { return std::pair(b.create_index, a.id) < std::pair(a.create_index, b.id); });
     out += section("Evaluations", evaluation_table(evals, how));
   }
-  out += failures_of(view);
+  out += future_attempts(view, how) + failures_of(view);
   if (view.latest_deployment) out += latest_deployment(*view.latest_deployment, how);
   return out + section("Allocations", allocation_list(view.allocs, how));
 }
