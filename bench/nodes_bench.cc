@@ -23,8 +23,10 @@ namespace {
 
 constexpr size_t at_once = 128;
 
+// From one address to one port there are no more connections than free ports: above that, nodes share sessions.
+constexpr size_t sessions_max = 25'000;
+
 struct node_actor {
-  std::unique_ptr<rpc::connection_pool> pool;
   std::shared_ptr<rpc::channel> server;
   std::shared_ptr<schema::node> node;
 };
@@ -55,11 +57,10 @@ std::shared_ptr<schema::node> make_node(size_t number) {
 class crowd {
  public:
   crowd(net::loop& l, std::string address, size_t count) : scope_(l, log::logger("nodes")), address_(std::move(address)) {
-    for (size_t i = 0; i < count; ++i) {
-      auto pool = std::make_unique<rpc::connection_pool>(l, rpc::pool_options{.idle = hours(1)});
-      auto server = pool->to(address_, "global");
-      nodes_.push_back({std::move(pool), std::move(server), make_node(i)});
-    }
+    rpc::pool_options options;
+    options.idle = hours(1);
+    for (size_t i = 0; i < std::min(count, sessions_max); ++i) pools_.push_back(std::make_unique<rpc::connection_pool>(l, options));
+    for (size_t i = 0; i < count; ++i) nodes_.push_back({pools_[i % pools_.size()]->to(address_, "global"), make_node(i)});
   }
 
   // Seconds for all of them.
@@ -95,7 +96,7 @@ class crowd {
   size_t failures() const { return failures_; }
   net::awaitable<void> stop() {
     co_await scope_.stop();
-    for (auto& actor : nodes_) co_await actor.pool->stop();
+    for (auto& pool : pools_) co_await pool->stop();
   }
 
  private:
@@ -124,6 +125,7 @@ class crowd {
 
   net::task_scope scope_;
   std::string address_;
+  std::vector<std::unique_ptr<rpc::connection_pool>> pools_;
   std::vector<node_actor> nodes_;
   size_t next_ = 0, running_ = 0, failures_ = 0;
   net::event done_;

@@ -87,6 +87,7 @@ class Machine:
         with inside(self.namespace):
             made = socket.socket()
         made.settimeout(timeout)
+        made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         try:
             made.connect((address, port))
         except BaseException:
