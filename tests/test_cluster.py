@@ -1,4 +1,5 @@
 """Three servers and three clients on machines of their own, with TLS and gossip encryption: the issue's cluster as its users see it."""
+import contextlib
 import json
 import os
 import re
@@ -68,6 +69,78 @@ def test_logs_files_and_exec_through_every_server(where):
         assert server.ok("alloc", "status", "-stats", alloc["ID"]).field("Client Status") == "running"
     with where.servers[2].follow("alloc", "logs", "-f", alloc["ID"]) as logs:
         logs.read_until("started on 0")
+
+
+def monitored(asked, target, cause, expected):
+    """What an agent's log says, seen through `asked`, when something happens there."""
+    connection = asked.connect(harness.DEADLINE)
+    try:
+        connection.request("GET", f"/v1/agent/monitor?log_level=debug&plain=true&{target}")
+        response = connection.getresponse()
+        assert response.status == 200, response.read()
+        cause()
+        text = ""
+        while not re.search(expected, text):
+            piece = response.read1(4096)
+            assert piece, text
+            text += piece.decode()
+    finally:
+        connection.close()
+
+
+def disturb(where, server):
+    """Sends what is no RPC to one server, which logs it."""
+    with where.client_machines[0].connect(server.address, 4647, 10) as raw:
+        raw.sendall(b"GET / HTTP/1.1\r\n\r\n")
+        with contextlib.suppress(ConnectionError):
+            assert raw.recv(100) == b""
+
+
+def test_the_log_of_every_node_and_server_is_seen_through_every_agent(where):
+    nodes = {n["Name"]: n["ID"] for n in where.servers[0].get("/v1/nodes")}
+    leader = where.wait_leader()
+    for asked in (*where.servers, where.clients[0]):
+        for client in where.clients:
+            monitored(asked, f"node_id={nodes[client.name]}", client.reload, "certificate=.*client")
+        for server in where.servers:
+            monitored(asked, f"server_id={server.name}.global", lambda server=server: disturb(where, server), "connection refused")
+        monitored(asked, "server_id=leader", lambda: disturb(where, leader), "connection refused")
+        for wrong, status in (("node_id=00000000-0000-0000-0000-000000000000", 404), ("server_id=s9.global", 400), ("server_id=leader&node_id=x", 400)):
+            assert asked.http("GET", f"/v1/agent/monitor?{wrong}").status == status
+    with where.servers[1].follow("monitor", "-json", "-server-id", "leader") as lines:
+        for _ in range(10):
+            disturb(where, leader)
+        lines.read_until("connection refused")
+
+
+def test_members_peers_and_agent_info_have_what_nomad_has(where):
+    for server in where.servers:
+        harness.assert_fields(server.get("/v1/agent/members"), harness.recorded_http("get-members.http"), ignore=("bootstrap", "mvn"))
+        harness.assert_same_shape(server.ok("server", "members", "-verbose").out, "server-members.txt")
+        assert sorted(server.get("/v1/status/peers")) == sorted(f"{s.address}:4647" for s in where.servers)
+        info = server.ok("agent-info").out
+        for name in sections_of(harness.recorded("agent-info.txt")[0]) - {"client", "vault"}:
+            # These two are of Go's runtime.
+            missing = keys_of(harness.recorded("agent-info.txt")[0], name) - keys_of(info, name) - {"goroutines", "max_procs"}
+            assert not missing, (name, missing, info)
+        assert "known_regions = 1" in info and "num_peers = 2" in info and re.search(r"members += 3", info)
+    leader = where.wait_leader()
+    assert [("state = Leader" in s.ok("agent-info").out) == (s is leader) for s in where.servers] == [True] * 3
+    info = where.clients[0].ok("agent-info").out
+    missing = keys_of(harness.recorded("agent-info.txt")[0], "client") - keys_of(info, "client")
+    assert not missing, (missing, info)
+    assert all(f"{s.address}:4647" in info for s in where.servers)
+
+
+def sections_of(text):
+    return set(re.findall(r"^(\w+)$", text, re.MULTILINE))
+
+
+def keys_of(text, section):
+    """The keys of one section of agent-info."""
+    found = re.search(rf"^{section}\n((?:  .*\n?)*)", text, re.MULTILINE)
+    assert found, f"no section {section} in:\n{text}"
+    return set(re.findall(r"^  ([\w.]+) += ?", found.group(1), re.MULTILINE))
 
 
 def test_a_client_agent_answers_the_api_itself(where):

@@ -28,11 +28,23 @@ reply value_reply(const call& c, const value& v) { return {.body = codec::value_
 
 value server_stats(const call& c) {
   auto stats = c.with.server->stats();
+  const auto* own = c.with.server->known_servers().by_name(c.with.node_name + "." + c.with.region);
   return texts({{"server", "true"},
                 {"leader", c.with.server->is_leader() ? "true" : "false"},
                 {"leader_addr", stats.leader_rpc_address},
                 {"known_regions", fmt::format("{}", c.with.server->known_servers().regions().size())},
-                {"bootstrap", "true"}});
+                {"bootstrap", own == nullptr || own->bootstrap ? "true" : "false"}});
+}
+
+// As Go prints a list of structures, which is how tools know it. Servers are where gossip says they are.
+std::string configuration_text(const call& c, const std::vector<raft::server>& servers) {
+  std::vector<std::string> out;
+  for (const auto& each : servers) {
+    const auto* known = c.with.server->known_servers().by_raft_id(each.id);
+    auto address = known != nullptr ? known->rpc_address : join(c.with.server_addresses, ",");
+    out.push_back(fmt::format("{{Suffrage:{} ID:{} Address:{}}}", each.role == raft::role::voter ? "Voter" : "Nonvoter", each.address, address));
+  }
+  return "[" + join(out, " ") + "]";
 }
 
 value raft_stats(const call& c) {
@@ -45,7 +57,13 @@ value raft_stats(const call& c) {
                 {"last_snapshot_term", fmt::format("{}", stats.last_snapshot_term)},
                 {"fsm_pending", fmt::format("{}", stats.commit_index - std::min(stats.commit_index, stats.handled_index))},
                 {"last_contact", stats.last_contact < nanoseconds(0) ? "never" : stats.last_contact == duration() ? "0" : to_string(stats.last_contact)},
+                {"latest_configuration", configuration_text(c, stats.servers)},
+                {"latest_configuration_index", fmt::format("{}", stats.configuration_index)},
                 {"protocol_version", "3"},
+                {"protocol_version_min", "3"},
+                {"protocol_version_max", "3"},
+                {"snapshot_version_min", "1"},
+                {"snapshot_version_max", "1"},
                 {"term", fmt::format("{}", stats.term)},
                 {"num_peers", fmt::format("{}", stats.servers.empty() ? 0 : stats.servers.size() - 1)},
                 {"state", c.with.server->is_leader() ? "Leader" : "Follower"}});

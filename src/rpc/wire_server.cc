@@ -18,7 +18,7 @@ namespace {
 constexpr size_t streaming_reserve = 20;
 constexpr duration accept_pause = milliseconds(50);
 // Refusals come as often as strangers like; of those within a second so many are logged, the others are counted in the next line.
-constexpr size_t refusals_logged_max = 5;
+constexpr size_t refusals_logged_max = 20;
 constexpr std::chrono::seconds refusals_counted_for{1};
 
 }  // namespace
