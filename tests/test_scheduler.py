@@ -403,3 +403,82 @@ def test_lists_of_a_job(nodes):
     assert len(server.ok("job", "status", "listed").table("Allocations")) == 1
     assert len(server.ok("job", "status", "-all-allocs", "listed").table("Allocations")) == 3
     assert len(server.ok("job", "allocs", "-all", "listed").table()) == 3
+
+
+def test_health_by_hand(nodes):
+    server = nodes.server
+    body = roll("manual", 0, count=2, MaxParallel=2, HealthCheck="manual")
+    server.register(body)
+    first, second = (a["ID"] for a in server.wait_running("manual", 2))
+    deployment = wait_deployment(server, "manual", 0, "running")
+    listed = server.get(f"/v1/deployment/allocations/{deployment['ID']}")
+    assert {a["ID"] for a in listed} == {first, second}
+    path = f"/v1/deployment/allocation-health/{deployment['ID']}"
+    assert server.http("PUT", path, {"DeploymentID": deployment["ID"], "HealthyAllocationIDs": [first]}).status == 200
+    half = wait_deployment(server, "manual", 0, "running", also=lambda d: d["TaskGroups"]["g"]["HealthyAllocs"] == 1)
+    assert half["TaskGroups"]["g"]["UnhealthyAllocs"] == 0
+    assert server.http("PUT", path, {"DeploymentID": deployment["ID"], "HealthyAllocationIDs": [second]}).status == 200
+    wait_deployment(server, "manual", 0, "successful")
+    assert server.get("/v1/job/manual")["Stable"]
+    assert server.http("PUT", path, {"DeploymentID": deployment["ID"]}).status in (400, 500)
+
+
+def test_scale(nodes):
+    server = nodes.server
+    body = job("wide", count=2, Update=quick_update(MaxParallel=4))
+    body["TaskGroups"][0]["Scaling"] = {"Min": 1, "Max": 5, "Enabled": True}
+    server.register(body)
+    server.wait_running("wide", 2)
+    done = server.ok("job", "scale", "-detach", "wide", "4")
+    assert "Evaluation ID" in done.out
+    server.wait_running("wide", 4)
+    for wrong in ("6", "0"):
+        refused = server.run("job", "scale", "wide", "g", wrong)
+        assert refused.code == 1 and "scaling" in refused.all, refused
+    status = server.get("/v1/job/wide/scale")["TaskGroups"]["g"]
+    assert status["Desired"] == 4 and status["Running"] == 4 and status["Events"][0]["Count"] == 4
+    rows = server.ok("job", "scaling-events", "wide").table()
+    assert rows[0]["Task Group"] == "g" and rows[0]["Count"] == "4"
+    (policy,) = [p for p in server.get("/v1/scaling/policies") if p["Target"]["Job"] == "wide"]
+    assert server.get(f"/v1/scaling/policy/{policy['ID']}")["Max"] == 5
+
+
+def test_system_and_sysbatch_run_on_every_suited_node(nodes):
+    server = nodes.server
+    racks = [{"LTarget": "${meta.rack}", "RTarget": "r1", "Operand": "="}]
+    server.register(job("agent", kind="system", Constraints=racks))
+    server.wait_running("agent", 2)
+    assert nodes.where("agent") == ["a1", "a2"]
+    server.register(job("sweep", kind="sysbatch", work=task("/bin/true", [])))
+    server.wait_allocs("sweep", lambda allocs: [a["ClientStatus"] for a in allocs] == ["complete"] * 4, "it has run on four nodes")
+    server.wait("/v1/job/sweep", lambda j: j["Status"] == "dead", "it is over")
+
+
+def test_node_pools(nodes):
+    server = nodes.server
+    assert server.http("PUT", "/v1/node/pools", {"Name": "gpu", "Description": "with cards", "Meta": {"team": "ml"}}).status == 200
+    rows = {r["Name"]: r["Description"] for r in server.ok("node", "pool", "list").table()}
+    assert rows["gpu"] == "with cards" and {"all", "default"} <= set(rows)
+    info = server.ok("node", "pool", "info", "gpu")
+    assert info.field("Description") == "with cards" and info.field("team") == "ml"
+    assert server.get("/v1/node/pool/gpu/nodes") in ([], None) and len(server.get("/v1/node/pool/default/nodes")) == 4
+    server.register(job("carded", NodePool="gpu", Stop=False))
+    assert [j["ID"] for j in server.get("/v1/node/pool/gpu/jobs")] == ["carded"]
+    assert server.http("DELETE", "/v1/node/pool/gpu").status in (400, 409, 500), "a job still names it"
+    nodes.purge("carded")
+    assert server.http("DELETE", "/v1/node/pool/gpu").status == 200
+    assert server.http("GET", "/v1/node/pool/gpu").status == 404
+
+
+def test_scheduler_configuration(nodes):
+    server = nodes.server
+    server.ok("operator", "scheduler", "set-config", "-scheduler-algorithm=spread")
+    try:
+        shown = server.ok("operator", "scheduler", "get-config")
+        assert shown.field("Scheduler Algorithm") == "spread"
+        server.register(job("thin", count=4))
+        server.wait_running("thin", 4)
+        assert nodes.where("thin") == sorted(NODES)
+    finally:
+        server.ok("operator", "scheduler", "set-config", "-scheduler-algorithm=binpack")
+    assert server.get("/v1/operator/scheduler/configuration")["SchedulerConfig"]["SchedulerAlgorithm"] == "binpack"
