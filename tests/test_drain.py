@@ -1,4 +1,5 @@
 """Node drains: what moves when, what is said about it, and how a drain ends."""
+import os
 import re
 
 import pytest
@@ -182,3 +183,37 @@ def test_nothing_goes_to_an_ineligible_node(nodes):
     server.ok("node", "eligibility", "-enable", nodes.nodes["two"].id)
     (alloc,) = server.wait_running("waits")
     assert alloc["NodeName"] == "two"
+
+
+def restart(server):
+    server.kill()
+    server.launch().wait_started()
+    server.wait_json("/v1/nodes", lambda all_: all(n["Status"] == "ready" for n in all_), "the server is back")
+
+
+def test_a_drain_goes_on_with_another_leader(nodes):
+    server = nodes.server
+    (alloc,) = register(nodes, "work", kind="batch", work=task("/bin/sh", ["-c", "while [ ! -e $NOMAD_TASK_DIR/go ]; do sleep 0.05; done"]))
+    node = nodes.nodes[alloc["NodeName"]]
+    server.ok("node", "drain", "-enable", "-yes", "-detach", node.id)
+    restart(server)
+    assert node_json(nodes, node)["DrainStrategy"]
+    with open(os.path.join(node.data_dir, "alloc", alloc["ID"], "t", "local", "go"), "w"):
+        pass
+    server.wait(f"/v1/node/{node.id}", lambda n: n["DrainStrategy"] is None, "the drain is over")
+    assert node_json(nodes, node)["SchedulingEligibility"] == "ineligible"
+
+
+def test_nowhere_to_go(nodes):
+    """The last node that a job may use is drained: it stops there, and comes back with the node."""
+    server = nodes.server
+    server.register(job("bound", Update=quick_update(), Constraints=[{"LTarget": "${node.unique.name}", "RTarget": "two", "Operand": "="}]))
+    server.wait_running("bound")
+    healthy(nodes, "bound", 1)
+    node = nodes.nodes["two"]
+    assert "Drain complete for node" in server.ok("node", "drain", "-enable", "-yes", node.id).out
+    assert nodes.where("bound") == []
+    said = server.get("/v1/job/bound/explain")["Groups"][0]["Sentences"]
+    assert any("not eligible" in s for s in said) or any("ineligible" in s for s in said), said
+    server.ok("node", "eligibility", "-enable", node.id)
+    server.wait_running("bound")

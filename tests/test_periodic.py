@@ -256,3 +256,22 @@ def test_stop_of_the_parent(convert):
     agent.wait_running(child)
     agent.ok("job", "stop", "-detach", child)
     agent.wait("/v1/job/forever/summary", lambda s: s["Children"] == {"Pending": 0, "Running": 0, "Dead": 1}, "the child has ended")
+
+
+def test_a_changed_schedule_counts_at_once(shared_agent):
+    agent = shared_agent
+    agent.register(periodic("moody", YEARLY))
+    agent.register(periodic("moody", "* * * * * * *"))
+    wait_children(agent, "moody", lambda jobs: len(dead(jobs)) >= 1, "it launches by the new schedule")
+    off = periodic("moody", "* * * * * * *")
+    off["Periodic"]["Enabled"] = False
+    agent.register(off)
+    before = len(children(agent, "moody"))
+    agent.register(periodic("clock", "* * * * * * *"))
+    wait_children(agent, "clock", lambda jobs: len(jobs) >= 2, "time goes on")
+    stop(agent, "clock")
+    assert len(children(agent, "moody")) == before
+    # By hand it still goes.
+    agent.ok("job", "periodic", "force", "-detach", "moody")
+    wait_children(agent, "moody", lambda jobs: len(dead(jobs)) == before + 1, "the one that was forced")
+    assert "schedule is disabled" in agent.ok("job", "explain", "moody").out

@@ -482,3 +482,14 @@ def test_scheduler_configuration(nodes):
     finally:
         server.ok("operator", "scheduler", "set-config", "-scheduler-algorithm=binpack")
     assert server.get("/v1/operator/scheduler/configuration")["SchedulerConfig"]["SchedulerAlgorithm"] == "binpack"
+
+
+def test_a_rollout_goes_on_with_another_leader(nodes):
+    server = nodes.server
+    first_version(nodes, "steady", MinHealthyTime=200_000_000)
+    server.register(roll("steady", 1, MinHealthyTime=200_000_000))
+    wait_deployment(server, "steady", 1, "running", also=lambda d: d["TaskGroups"]["g"]["HealthyAllocs"] == 1, what="one of three is replaced")
+    server.kill()
+    server.launch().wait_started()
+    server.wait_json("/v1/job/steady/deployment", lambda d: d["Status"] == "successful", "the rest is replaced, too")
+    assert running_versions(server, "steady") == [1, 1, 1]
