@@ -1,4 +1,5 @@
 """The state of a cluster as a file: saved, looked at, restored; damaged files change nothing."""
+import base64
 import json
 import os
 import re
@@ -93,3 +94,16 @@ def test_a_flipped_bit_is_found_before_anything_changes(server, tmp_path):
     assert "Request body is empty" in run(tmp_path, server, "operator", "snapshot", "restore", "b.snap", code=1).stderr
     assert jobs(tmp_path, server) == {"kept", "later"}
     assert "Error opening snapshot file: " in run(tmp_path, server, "operator", "snapshot", "restore", "none.snap", code=1).stderr
+
+
+def test_a_snapshot_larger_than_other_requests_may_be_comes_back(server, tmp_path):
+    for number in range(12):
+        job = harness.idle_job(f"large-{number}")
+        job["Meta"] = {"text": base64.b64encode(os.urandom(3_000_000)).decode()}
+        server.register(job)
+    run(tmp_path, server, "operator", "snapshot", "save", "large.snap")
+    assert (tmp_path / "large.snap").stat().st_size > 33 << 20
+    server.register(harness.idle_job("lost"))
+    assert run(tmp_path, server, "operator", "snapshot", "restore", "large.snap").stdout == "Snapshot Restored\n"
+    assert jobs(tmp_path, server) == {f"large-{number}" for number in range(12)}
+    assert server.http("PUT", "/v1/jobs", {"Job": {"Meta": {"x": "x" * (33 << 20)}}}).status == 413

@@ -19,7 +19,7 @@ extern char** environ;
 namespace drover::cli {
 namespace {
 
-result<std::string> read_descriptor(int descriptor, std::string_view name) {
+result<std::string> read_descriptor(int descriptor, std::string_view name, size_t bytes_max) {
   std::string out;
   char buffer[64 * 1024];
   for (;;) {
@@ -28,15 +28,15 @@ result<std::string> read_descriptor(int descriptor, std::string_view name) {
     if (count < 0) return fail(system_error(errno, fmt::format("read {}", name)));
     if (count == 0) return out;
     out.append(buffer, static_cast<size_t>(count));
-    if (out.size() > job_file_bytes_max) return fail(errc::too_large, "{} is larger than {} bytes", name, job_file_bytes_max);
+    if (out.size() > bytes_max) return fail(errc::too_large, "{} is larger than {} bytes", name, bytes_max);
   }
 }
 
-result<std::string> read_path(std::string_view path) {
+result<std::string> read_path(std::string_view path, size_t bytes_max = job_file_bytes_max) {
   std::string name(path);
   int descriptor = ::open(name.c_str(), O_RDONLY | O_CLOEXEC);
   if (descriptor < 0) return fail(system_error(errno, fmt::format("open {}", name)));
-  auto out = read_descriptor(descriptor, name);
+  auto out = read_descriptor(descriptor, name, bytes_max);
   ::close(descriptor);
   return out;
 }
@@ -106,7 +106,9 @@ result<jobspec::parse_options> options_of(const context& c, schema::job_submissi
 
 }  // namespace
 
-result<std::string> read_input(const std::string& path) { return path == "-" ? read_descriptor(STDIN_FILENO, "stdin") : read_path(path); }
+result<std::string> read_input(const std::string& path, size_t bytes_max) {
+  return path == "-" ? read_descriptor(STDIN_FILENO, "stdin", bytes_max) : read_path(path, bytes_max);
+}
 
 result<job_file> read_job_file(context& c, const std::string& path) {
   struct stat status {};

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "cli/command.h"
+#include "cli/limits.h"
 #include "schema/eval.h"
 #include "schema/job.h"
 
@@ -23,6 +24,6 @@ inline constexpr flag_spec var_file_flag = {"var-file", flag_kind::list, "File w
 // Path "-" is stdin. Uses the flags above, and -namespace and -region where the file names none.
 result<job_file> read_job_file(context& c, const std::string& path);
 // "-" is stdin.
-result<std::string> read_input(const std::string& path);
+result<std::string> read_input(const std::string& path, size_t bytes_max = input_bytes_max);
 
 }  // namespace drover::cli

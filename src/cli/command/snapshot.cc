@@ -8,6 +8,7 @@
 #include "cli/job_file.h"
 #include "cli/output_file.h"
 #include "crypto/digest.h"
+#include "server/limits.h"
 #include "server/snapshot_archive.h"
 
 namespace drover::cli::commands {
@@ -49,7 +50,7 @@ result<int> run_save(context& c) {
 
 result<int> run_restore(context& c) {
   if (c.arguments.size() != 1) return c.misused("This command takes one argument: <filename>");
-  auto file = read_input(c.arguments[0]);
+  auto file = read_input(c.arguments[0], server::snapshot_file_bytes_max);
   if (!file) return context::failed("opening snapshot file", file.error());
   api_request ask{.method = "PUT", .path = "/v1/operator/snapshot", .body = *std::move(file)};
   ask.headers.emplace_back("Content-Type", "application/octet-stream");
@@ -85,7 +86,7 @@ std::string as_json(const server::snapshot_summary& summary) {
 
 result<int> run_inspect(context& c) {
   if (c.arguments.size() != 1) return c.misused("This command takes one argument: <filename>");
-  auto file = read_input(c.arguments[0]);
+  auto file = read_input(c.arguments[0], server::snapshot_file_bytes_max);
   if (!file) return context::failed("opening snapshot file", file.error());
   auto summary = server::inspect_archive(*file);
   if (!summary) return context::failed("inspecting snapshot", summary.error());
