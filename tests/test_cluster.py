@@ -3,6 +3,7 @@ import contextlib
 import json
 import os
 import re
+import threading
 
 import cluster
 import harness
@@ -96,6 +97,24 @@ def disturb(where, server):
             assert raw.recv(100) == b""
 
 
+@contextlib.contextmanager
+def repeated(cause):
+    """Whoever begins to listen at some time hears it."""
+    done = threading.Event()
+
+    def run():
+        while not done.wait(0.2):
+            cause()
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()
+
+
 def test_the_log_of_every_node_and_server_is_seen_through_every_agent(where):
     nodes = {n["Name"]: n["ID"] for n in where.servers[0].get("/v1/nodes")}
     leader = where.wait_leader()
@@ -107,9 +126,7 @@ def test_the_log_of_every_node_and_server_is_seen_through_every_agent(where):
         monitored(asked, "server_id=leader", lambda: disturb(where, leader), "connection refused")
         for wrong, status in (("node_id=00000000-0000-0000-0000-000000000000", 404), ("server_id=s9.global", 400), ("server_id=leader&node_id=x", 400)):
             assert asked.http("GET", f"/v1/agent/monitor?{wrong}").status == status
-    with where.servers[1].follow("monitor", "-json", "-server-id", "leader") as lines:
-        for _ in range(10):
-            disturb(where, leader)
+    with where.servers[1].follow("monitor", "-json", "-log-level", "debug", "-server-id", "leader") as lines, repeated(lambda: disturb(where, leader)):
         lines.read_until("connection refused")
 
 

@@ -214,7 +214,6 @@ TEST(config, finish_refuses_what_cannot_run) {
   };
   const row rows[] = {
       {[](auto& c) { c.server.enabled = c.client.enabled = false; }, "server, client or dev mode"},
-      {[](auto& c) { c.server.enabled = false; }, "without a server"},
       {[](auto& c) { c.data_dir = ""; }, "data_dir"},
       {[](auto& c) { c.data_dir = "relative"; }, "absolute"},
       {[](auto& c) { c.ports.http = 70000; }, "ports.http"},
@@ -254,7 +253,7 @@ TEST(config, what_does_nothing_is_said) {
   auto c = read({R"(acl { enabled = true }
                     tls { http = true }
                     client { servers = ["a"] })"});
-  EXPECT_EQ(unused_settings(c).size(), 3u);
+  EXPECT_EQ(unused_settings(c).size(), 1u);
 }
 
 TEST(config, flags_override_files) {

@@ -77,8 +77,11 @@ std::vector<std::string> servers_of_client(const call& c) {
 
 value stats_of(const call& c) {
   value::object out;
+  auto since = c.with.client == nullptr ? std::nullopt : c.with.client->since_heartbeat();
   if (c.with.client != nullptr)
     out.append("client", texts({{"node_id", c.with.client->node_id()},
+                                {"heartbeat_ttl", to_string(c.with.client->heartbeat_ttl())},
+                                {"last_heartbeat", since ? to_string(*since) : "never"},
                                 {"num_allocations", fmt::format("{}", c.with.client->running_allocations())},
                                 {"known_servers", join(servers_of_client(c), ",")}}));
   if (c.with.server != nullptr) {

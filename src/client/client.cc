@@ -278,6 +278,12 @@ void client::on_fatal(std::function<void(error)> function) { state_->fatal = std
 rpc::channel& client::servers() const { return state_->servers; }
 std::vector<std::string> client::known_servers() const { return state_->remote ? state_->remote->servers().shown() : std::vector<std::string>{}; }
 net::awaitable<result<>> client::set_servers(std::vector<std::string> addresses) { co_return co_await state_->set_servers(std::move(addresses)); }
+duration client::heartbeat_ttl() const { return state_->link->ttl(); }
+std::optional<duration> client::since_heartbeat() const {
+  auto heard = state_->link->heard();
+  if (!heard) return std::nullopt;
+  return nanoseconds(std::chrono::duration_cast<std::chrono::nanoseconds>(net::now() - *heard).count());
+}
 void client::register_methods(rpc::method_table& table) { state_->methods->add_to(table); }
 const std::string& client::node_id() const { return state_->link->node()->id; }
 const std::string& client::secret_id() const { return state_->link->node()->secret_id; }

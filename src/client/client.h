@@ -8,6 +8,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -47,6 +48,9 @@ class client {
   rpc::channel& servers() const;
   // host:port of those known, sorted; empty when the server is in this process.
   std::vector<std::string> known_servers() const;
+  // How long the servers wait for the next heartbeat, and how long ago they answered one; nothing: never.
+  duration heartbeat_ttl() const;
+  std::optional<duration> since_heartbeat() const;
   // Replaces them. Those that do not answer are left out; when none does, or the server is in this process, nothing changes and the error says why.
   net::awaitable<result<>> set_servers(std::vector<std::string> addresses);
 

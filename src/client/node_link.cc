@@ -66,6 +66,7 @@ net::awaitable<result<>> node_link::heartbeat() {
     co_return fail(reply.error());
   }
   took(*reply);
+  heard_ = net::now();
   ready_.set();
   co_return result<>{};
 }

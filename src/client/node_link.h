@@ -7,6 +7,7 @@
 
 #include <deque>
 #include <functional>
+#include <optional>
 #include <memory>
 #include <string>
 
@@ -38,6 +39,9 @@ class node_link {
   // Waits before another loop of this node tries again: until that time, or until the servers answer this link after having been away.
   net::awaitable<void> wait_for_servers(duration at_most);
   duration retry_max() const;
+  // How long the servers wait for the next heartbeat, and when they last answered one; nothing: never.
+  duration ttl() const { return ttl_; }
+  std::optional<net::time_point> heard() const { return heard_; }
 
   // Called after each answer.
   std::function<void(const schema::node_update_response&)> on_answer;
@@ -59,6 +63,7 @@ class node_link {
   bool away_ = false;
   bool refused_ = false;
   duration ttl_ = seconds(10);
+  std::optional<net::time_point> heard_;
   net::event ready_;
   net::event changed_;
   net::event back_;

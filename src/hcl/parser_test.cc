@@ -59,7 +59,7 @@ TEST(parser, hcl1_has_many_arguments_a_line) {
   const std::pair<std::string, std::string> rows[] = {
       {"p { a = 1 b = 2 }", "p{a=1;b=2;}"},
       {"p { a = 1, b = 2 }", "p{a=1;b=2;}"},
-      {"p { a = \"x\" b = [1, 2] c { d = true e = false } f = 3 }", "p{a=\"x\";b=[1, 2];c{d=true;e=false;}f=3;}"},
+      {"p { a = \"x\" b = [1, 2] c { d = true e = false } f = 3 }", "p{a=\"x\";b=[1, 2];f=3;c{d=true;e=false;}}"},
       {"a = 1 b = 2\nc {} d {}", "a=1;b=2;c{}d{}"},
       {"p {\n a = 1,\n b = 2,\n}\n", "p{a=1;b=2;}"},
       {"m = { a = 1 \"b\" = 2 }", "m={ a = 1 \"b\" = 2 };"},

@@ -1,10 +1,13 @@
 #include "net/loop.h"
 
 #include <boost/asio/as_tuple.hpp>
+#include <boost/asio/multiple_exceptions.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/system/system_error.hpp>
+
+#include <exception>
 
 namespace drover::net {
 namespace asio = boost::asio;
@@ -27,6 +30,16 @@ awaitable<void> sleep_for(duration d) { return sleep_until(after(d)); }
 awaitable<void> yield() { co_await asio::post(co_await asio::this_coro::executor, asio::use_awaitable); }
 
 bool is_cancellation(const std::exception& e) {
+  // Of several things at once that were all cancelled (operator ||).
+  if (const auto* several = dynamic_cast<const asio::multiple_exceptions*>(&e)) {
+    try {
+      std::rethrow_exception(several->first_exception());
+    } catch (const std::exception& first) {
+      return is_cancellation(first);
+    } catch (...) {
+      return false;
+    }
+  }
   auto* system = dynamic_cast<const boost::system::system_error*>(&e);
   return system && system->code() == asio::error::operation_aborted;
 }
