@@ -108,7 +108,7 @@ def test_unhealthy_canary_cannot_be_promoted(nodes):
     assert refused.code == 1 and "healthy" in refused.all
     # Declared failed: the canary goes, what was there stays.
     done = server.ok("deployment", "fail", "-detach", deployment["ID"])
-    assert re.search(r'Deployment "[0-9a-f]{8}" failed', done.out), done
+    assert f'Deployment "{deployment["ID"]}" failed' in done.out, done
     failed = wait_deployment(server, "early", 1, "failed")
     assert failed["StatusDescription"] == "Deployment marked as failed"
     server.wait_allocs("early", lambda allocs: running_versions(server, "early") == [0], "the canary is gone")
@@ -160,7 +160,7 @@ def test_pause_and_resume(nodes):
     server.register(roll("slow", 1, MaxParallel=1, MinHealthyTime=400_000_000))
     deployment = wait_deployment(server, "slow", 1, "running")
     done = server.ok("deployment", "pause", deployment["ID"])
-    assert re.search(r'Deployment "[0-9a-f]{8}" paused', done.out), done
+    assert f'Deployment "{deployment["ID"]}" paused' in done.out, done
     paused = wait_deployment(server, "slow", 1, "paused")
     assert paused["StatusDescription"] == "Deployment is paused"
     # What was placed becomes healthy, and nothing more is replaced.
@@ -170,7 +170,7 @@ def test_pause_and_resume(nodes):
     assert latest(server, "slow")["TaskGroups"]["g"]["PlacedAllocs"] == placed < 3
     assert running_versions(server, "slow").count(0) == 3 - placed
     done = server.ok("deployment", "resume", "-detach", deployment["ID"])
-    assert re.search(r'Deployment "[0-9a-f]{8}" resumed', done.out), done
+    assert f'Deployment "{deployment["ID"]}" resumed' in done.out, done
     wait_deployment(server, "slow", 1, "successful")
     assert running_versions(server, "slow") == [1, 1, 1]
     rows = server.ok("deployment", "list").table()
@@ -251,8 +251,9 @@ def test_preemption(nodes):
 
 
 def waits(nodes, body):
-    nodes.server.register(body)
-    nodes.server.wait(f"/v1/job/{body['ID']}/evaluations", lambda evals: any(e["Status"] == "blocked" for e in evals), f"{body['ID']} waits")
+    index = nodes.server.register(body)["JobModifyIndex"]
+    nodes.server.wait(f"/v1/job/{body['ID']}/evaluations", lambda evals: any(e["Status"] == "blocked" and e["JobModifyIndex"] >= index for e in evals),
+                      f"{body['ID']} waits")
     return nodes.server.get(f"/v1/job/{body['ID']}/explain")
 
 
@@ -341,6 +342,7 @@ def test_job_restart(nodes):
     before = {a["ID"] for a in server.allocs("again")}
     done = server.ok("job", "restart", "-batch-size", "2", "again")
     assert re.search(r"==> \S+: Restarting 3 allocations", done.out) and "Job restarted successfully!" in done.out
+    assert "Restarting 1st batch of 2 allocations" in done.out and "Restarting 2nd batch of 1 allocation" in done.out
     assert len(re.findall(r'Restarting running tasks in allocation "[0-9a-f]{8}" for group "g"', done.out)) == 3
     server.wait_allocs("again", lambda allocs: all(a["TaskStates"]["t"]["Restarts"] == 1 and a["ClientStatus"] == "running" for a in allocs), "all restarted")
     assert {a["ID"] for a in server.allocs("again")} == before
@@ -360,12 +362,12 @@ def test_job_tags(nodes):
     for version in (0, 1):
         server.register(roll("named", version, count=1))
     done = server.ok("job", "tag", "apply", "-name", "golden", "-version", "0", "-description", "the good one", "named")
-    assert 'Job version 0 of "named" tagged with name "golden"' in done.out
+    assert done.out == 'Job version 0 tagged with name "golden"\n'
     versions = {v["Version"]: v["VersionTag"] for v in server.get("/v1/job/named/versions")["Versions"]}
     assert versions[0]["Name"] == "golden" and versions[0]["Description"] == "the good one" and versions[1] is None
     server.ok("job", "revert", "-detach", "named", "golden")
     assert server.get("/v1/job/named")["TaskGroups"][0]["Tasks"][0]["Env"] == {"VERSION": "0"}
-    assert 'Version tag "golden" removed from job "named"' in server.ok("job", "tag", "unset", "-name", "golden", "named").out
+    assert 'Tag "golden" removed from job "named"' in server.ok("job", "tag", "unset", "-name", "golden", "named").out
     assert all(v["VersionTag"] is None for v in server.get("/v1/job/named/versions")["Versions"])
     assert server.run("job", "tag", "apply", "named").code == 1
 
@@ -428,10 +430,11 @@ def test_scale(nodes):
     body = job("wide", count=2, Update=quick_update(MaxParallel=4))
     body["TaskGroups"][0]["Scaling"] = {"Min": 1, "Max": 5, "Enabled": True}
     server.register(body)
-    server.wait_running("wide", 2)
+    wait_deployment(server, "wide", 0, "successful")
     done = server.ok("job", "scale", "-detach", "wide", "4")
     assert "Evaluation ID" in done.out
     server.wait_running("wide", 4)
+    wait_deployment(server, "wide", 1, "successful")
     for wrong in ("6", "0"):
         refused = server.run("job", "scale", "wide", "g", wrong)
         assert refused.code == 1 and "scaling" in refused.all, refused

@@ -58,13 +58,14 @@ result<int> change(context& c, std::string_view what, std::string_view doing, va
                                                                         .body = codec::value_to_json(value(std::move(extra))),
                                                                         .namespace_ = d.namespace_});
   if (!done) return context::failed(doing, done.error());
-  if (!said.empty()) c.say(fmt::format("Deployment \"{}\" {}", c.style().id(d.id), said));
+  if (!said.empty()) c.say(fmt::format("Deployment \"{}\" {}", d.id, said));
   if (done->reverted_job_version) c.say(fmt::format("Job rolled back to version {}", *done->reverted_job_version));
   if (done->eval_id.empty()) return 0;
   if (c.flags.on("detach")) {
     c.say("Evaluation ID: " + done->eval_id);
     return 0;
   }
+  if (!said.empty()) c.say("");
   c.api.set_namespace(d.namespace_);
   return monitor_evaluation(c, done->eval_id);
 }

@@ -38,6 +38,13 @@ void heading(context& c, const std::string& text) { c.say(format::bold(fmt::form
 void line(context& c, const std::string& text) { c.say(fmt::format("    {}: {}", format::clock_time(now()), text)); }
 std::string counted(size_t n, std::string_view what) { return fmt::format("{} {}{}", n, what, n == 1 ? "" : "s"); }
 
+// "1st", "2nd", "11th".
+std::string ordinal(size_t n) {
+  bool teen = n % 100 >= 11 && n % 100 <= 13;
+  std::string_view end = teen ? "th" : n % 10 == 1 ? "st" : n % 10 == 2 ? "nd" : n % 10 == 3 ? "rd" : "th";
+  return fmt::format("{}{}", n, end);
+}
+
 std::string check_flags(const context& c) {
   bool reschedule = c.flags.on("reschedule"), named = !c.flags.list("task").empty();
   if (named && c.flags.on("all-tasks")) return "The -all-tasks and -task options can't be combined";
@@ -142,7 +149,7 @@ result<> wait_replaced(context& c, const restart_plan& plan, const alloc_stub& a
   line(c, fmt::format("Allocation \"{}\" replaced by \"{}\", waiting for \"{}\" to start running", old_id, new_id, new_id));
   TRY_ASSIGN(auto fresh, wait_alloc(c, plan, stopped.next_allocation, [](const auto& a) { return a.client_status != "pending"; }));
   if (fresh.client_status == "running" || fresh.client_status == "complete") {
-    line(c, fmt::format("Allocation \"{}\" is {}", new_id, fresh.client_status));
+    line(c, fmt::format("Allocation \"{}\" is \"{}\"", new_id, fresh.client_status));
     return {};
   }
   return fail(errc::unavailable, "Allocation \"{}\" is {}", new_id, fresh.client_status);
@@ -180,11 +187,13 @@ result<int> run(context& c) {
     return 0;
   }
   heading(c, fmt::format("Restarting {}", counted(plan.allocs.size(), "allocation")));
-  size_t failures = 0;
+  size_t failures = 0, number = 0;
   std::span<const alloc_stub> rest = plan.allocs;
   while (!rest.empty()) {
     auto batch = rest.first(std::min(plan.batch_size, rest.size()));
     rest = rest.subspan(batch.size());
+    ++number;
+    if (plan.batch_size > 1) heading(c, fmt::format("Restarting {} batch of {}", ordinal(number), counted(batch.size(), "allocation")));
     auto problems = restart_batch(c, plan, batch);
     failures += problems.size();
     for (const auto& text : problems) line(c, text);
@@ -199,7 +208,7 @@ result<int> run(context& c) {
       std::this_thread::sleep_until(std::chrono::steady_clock::now() + std::chrono::nanoseconds(plan.batch_wait.ns));
     }
   }
-  heading(c, "Finished job restart");
+  heading(c, "Job restart finished");
   c.say("\nJob restarted successfully!");
   return 0;
 }

@@ -19,18 +19,23 @@ result<int> run_apply(context& c) {
   auto tag = c.flags.text("name");
   if (tag.empty()) return c.misused("A version tag name must be specified using the -name flag");
   TRY_ASSIGN(auto name, resolve_job(c, c.arguments[0]));
+  uint64_t version = 0;
+  if (c.flags.has("version")) {
+    auto given = parse_uint(c.flags.text("version"));
+    if (!given) return fail(errc::invalid, "Error parsing version value \"{}\": it must be a whole number", c.flags.text("version"));
+    version = *given;
+  } else {
+    auto newest = c.api.get<schema::job>({.path = "/v1/job/" + path_word(name.id), .namespace_ = name.namespace_});
+    if (!newest) return context::failed("retrieving job", newest.error());
+    version = newest->version;
+  }
   value::object body;
   body.append("Description", c.flags.text("description"));
-  if (c.flags.has("version")) {
-    auto version = parse_uint(c.flags.text("version"));
-    if (!version) return fail(errc::invalid, "Error parsing version value \"{}\": it must be a whole number", c.flags.text("version"));
-    body.append("Version", static_cast<int64_t>(*version));
-  }
+  body.append("Version", static_cast<int64_t>(version));
   auto done = c.api.send(
       {.method = "PUT", .path = tag_path(name, tag), .body = codec::value_to_json(value(std::move(body))), .namespace_ = name.namespace_});
   if (!done) return context::failed("applying version tag", done.error());
-  auto which = c.flags.has("version") ? "version " + c.flags.text("version") : std::string("latest version");
-  c.say(fmt::format("Job {} of \"{}\" tagged with name \"{}\"", which, name.id, tag));
+  c.say(fmt::format("Job version {} tagged with name \"{}\"", version, tag));
   return 0;
 }
 
@@ -41,7 +46,7 @@ result<int> run_unset(context& c) {
   TRY_ASSIGN(auto name, resolve_job(c, c.arguments[0]));
   auto done = c.api.send({.method = "DELETE", .path = tag_path(name, tag), .namespace_ = name.namespace_});
   if (!done) return context::failed("removing version tag", done.error());
-  c.say(fmt::format("Version tag \"{}\" removed from job \"{}\"", tag, name.id));
+  c.say(fmt::format("Tag \"{}\" removed from job \"{}\"", tag, name.id));
   return 0;
 }
 

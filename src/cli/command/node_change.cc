@@ -106,7 +106,6 @@ result<alloc_states> states_on(context& c, const std::string& node_id) {
 // Says what leaves the node until nothing is left. `seen` is how it was before. Waits on the node and on its allocations in turn.
 result<int> monitor_drain(context& c, const std::string& node_id, alloc_states seen) {
   auto line = [&](const std::string& text) { c.say(fmt::format("{}: {}", format::clock_time(now()), text)); };
-  line("Ctrl-C to stop monitoring: will not cancel the node drain");
   uint64_t after = 0;
   for (;;) {
     TRY_ASSIGN(auto allocs, allocs_on(c, node_id, after));
@@ -133,6 +132,10 @@ result<int> monitor_drain(context& c, const std::string& node_id, alloc_states s
   }
 }
 
+void announce_monitor(context& c) {
+  c.say(fmt::format("{}: Ctrl-C to stop monitoring: will not cancel the node drain", format::clock_time(now())));
+}
+
 result<int> run_drain(context& c) {
   bool enable = c.flags.on("enable"), disable = c.flags.on("disable"), monitor = c.flags.on("monitor");
   if (enable + disable + monitor != 1) return c.misused("Either the '-enable' or '-disable' flag must be set, unless using '-monitor'");
@@ -142,6 +145,7 @@ result<int> run_drain(context& c) {
   TRY_ASSIGN(auto node, node_meant(c));
   if (monitor) {
     TRY_ASSIGN(auto states, states_on(c, node.id));
+    announce_monitor(c);
     return monitor_drain(c, node.id, std::move(states));
   }
   bool exact = c.flags.on("self") || c.arguments[0] == node.id;
@@ -160,8 +164,13 @@ result<int> run_drain(context& c) {
     c.say(fmt::format("Node \"{}\" drain strategy unset", node.id));
     return 0;
   }
-  c.say(fmt::format("Node \"{}\" drain strategy set", node.id));
-  return c.flags.on("detach") ? result<int>(0) : monitor_drain(c, node.id, std::move(before));
+  if (c.flags.on("detach")) {
+    c.say(fmt::format("Node \"{}\" drain strategy set", node.id));
+    return 0;
+  }
+  announce_monitor(c);
+  c.say(fmt::format("{}: Node \"{}\" drain strategy set", format::clock_time(now()), node.id));
+  return monitor_drain(c, node.id, std::move(before));
 }
 
 constexpr flag_spec pool_flags[] = {json_flag, template_flag};
