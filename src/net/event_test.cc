@@ -1,5 +1,7 @@
 #include "net/event.h"
 
+#include <boost/asio/experimental/awaitable_operators.hpp>
+
 #include <thread>
 
 #include "net/signals.h"
@@ -60,6 +62,25 @@ TEST_F(net_event, scope_cancels_joins_and_runs_destructors) {
     EXPECT_TRUE(scope.empty());
     scope.spawn(body(never_set, unwound));
     EXPECT_TRUE(scope.empty());
+  }(l, logger));
+}
+
+TEST_F(net_event, a_group_whose_members_were_cancelled_is_cancelled) {
+  run_test(l, [](loop& l, log::logger logger) -> awaitable<void> {
+    bool cancelled = false;
+    event first, second;
+    task_scope scope(l, logger);
+    scope.spawn([](event& first, event& second, bool& cancelled) -> awaitable<void> {
+      using namespace boost::asio::experimental::awaitable_operators;
+      try {
+        (void)co_await (first.wait() || second.wait());
+      } catch (const std::exception& failure) {
+        cancelled = is_cancellation(failure);
+        throw;
+      }
+    }(first, second, cancelled));
+    co_await scope.stop();
+    EXPECT_TRUE(cancelled);
   }(l, logger));
 }
 
