@@ -288,3 +288,24 @@ def test_ten_thousand_idle_connections_are_limited_for_one_address(where, strang
             each.close()
     # A flood of connections is no flood of lines.
     assert server.log()[begin:].count("too many connections from this address") < 100
+
+
+def test_with_the_limit_off_ten_thousand_idle_connections_change_nothing(tmp_path):
+    made = cluster.Cluster(tmp_path / "open", clients=0, tls=True, config="limits { rpc_max_conns_per_client = 0 rpc_handshake_timeout = \"0s\" }")
+    try:
+        made.start_servers()
+        leader = made.wait_leader()
+        idle = idle_connections(made.network.machine("crowd"), leader.address, RPC, 10_000)
+        try:
+            for number, server in enumerate(made.servers):
+                server.register(harness.idle_job(f"meanwhile-{number}"))
+            assert made.leader() is leader
+            assert "connection refused" not in leader.log()
+            still_open = [each for each in idle if each.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) == 0]
+            assert len(still_open) == len(idle)
+        finally:
+            for each in idle:
+                each.close()
+        leader.register(harness.idle_job("afterwards"))
+    finally:
+        made.close()
