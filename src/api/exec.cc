@@ -8,6 +8,7 @@
 #include "net/task_scope.h"
 #include "net/websocket.h"
 #include "schema/alloc_rpc.h"
+#include "schema/exec_input.h"
 
 namespace drover::api {
 namespace {
@@ -61,7 +62,7 @@ awaitable<void> pump_input(net::websocket& socket, rpc::message_stream& to) {
     if (!message) break;
     auto input = codec::from_json<schema::exec_streaming_input>(message->data);
     if (!input) continue;
-    if (!co_await to.write(codec::to_msgpack(*input))) break;
+    if (!co_await to.write(codec::to_msgpack(schema::node_input(*std::move(input))))) break;
   }
   to.close_write();
 }

@@ -3,6 +3,7 @@
 
 #include "client/testing/agent_fixture.h"
 #include "client/testing/streams.h"
+#include "schema/exec_input.h"
 #include "schema/operator_rpc.h"
 
 namespace drover::client {
@@ -38,8 +39,8 @@ class endpoint_test : public testing::agent_fixture {
     request.cmd = std::move(command);
     auto stream = co_await rpc::open(*channel, "Allocations.Exec", request);
     if (!stream) co_return fail(stream.error());
-    schema::exec_streaming_input message;
-    message.stdin = schema::exec_streaming_io_operation{bytes(std::move(input)), true};
+    schema::exec_node_input message;
+    message.stdin = schema::exec_node_data{bytes(std::move(input)), true};
     (void)co_await (*stream)->write(codec::to_msgpack(message));
     co_return co_await read_exec(**stream);
   }

@@ -7,7 +7,7 @@
 // A stream without `follow` ends after the last byte; one with `follow` ends when the task is dead and everything was read, or when the
 // reader goes: it writes nothing, so the end of what it writes says that.
 //
-// Allocations.Exec (alloc_exec_request): the caller writes msgpack-encoded schema::exec_streaming_input messages; the node writes
+// Allocations.Exec (alloc_exec_request): the caller writes msgpack-encoded schema::exec_node_input messages; the node writes
 // stream_err_wrapper messages whose payload is one schema::exec_streaming_output as JSON. The last one has exited = true and the result.
 // A command that does not exist gives exit code 127, one that may not be run 126.
 #pragma once

@@ -2,6 +2,7 @@
 
 #include "client/client_state.h"
 #include "client/streams.h"
+#include "schema/exec_input.h"
 
 namespace drover::client {
 
@@ -29,7 +30,7 @@ awaitable<result<>> pump_input(rpc::message_stream* stream, exec_process* proces
     auto message = co_await stream->read();
     if (!message) co_return fail(message.error());
     if (!*message) break;
-    auto input = codec::from_msgpack<schema::exec_streaming_input>(**message);
+    auto input = codec::from_msgpack<schema::exec_node_input>(**message);
     if (!input) co_return fail(input.error());
     if (input->tty_size)
       (void)process->resize(static_cast<uint16_t>(input->tty_size->height), static_cast<uint16_t>(input->tty_size->width));

@@ -4,6 +4,7 @@
 #include "schema/alloc_rpc.h"
 #include "schema/job_rpc.h"
 #include "server/endpoint/endpoints.h"
+#include "server/endpoint/shown_alloc.h"
 #include "server/endpoint/stubs.h"
 #include "server/evals.h"
 #include "server/reads.h"
@@ -35,7 +36,7 @@ result<> list_allocs(const read& r, const schema::alloc_list_request& request, s
 
 result<> get_alloc(const read& r, const schema::alloc_specific_request& request, schema::single_alloc_response& out) {
   r.watch(state::watch_alloc(request.alloc_id));
-  out.alloc = r.state.alloc(request.alloc_id);
+  out.alloc = shown_alloc(r.state.alloc(request.alloc_id));
   out.index = out.alloc ? out.alloc->modify_index : r.state.index(table::allocs);
   return {};
 }

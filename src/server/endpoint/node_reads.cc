@@ -1,6 +1,7 @@
 // Node.* and NodePool.* methods that only read, the client's allocation watch among them.
 #include "schema/node_rpc.h"
 #include "server/endpoint/endpoints.h"
+#include "server/endpoint/shown_alloc.h"
 #include "server/endpoint/stubs.h"
 #include "server/node_connections.h"
 #include "server/reads.h"
@@ -38,6 +39,7 @@ result<> get_node(const read& r, const schema::node_specific_request& request, s
 result<> node_allocs(const read& r, const schema::node_specific_request& request, schema::node_allocs_response& out) {
   r.watch(state::watch_allocs_of_node(request.node_id));
   out.allocs = r.state.allocs_by_node(request.node_id);
+  for (auto& each : out.allocs) each = shown_alloc(each);
   out.index = r.state.index(table::allocs);
   return {};
 }

@@ -29,7 +29,9 @@ awaitable<result<schema::node_conn_query_response>> has_node(server_context& con
 
 void add_peer_methods(rpc::method_table& table, server_context& context) {
   add_here(table, context, "Status.CheckLeader", &check_leader);
-  add_here(table, context, "Status.HasNodeConn", &has_node);
+  // Not by add_here(): a server of another region asks about our nodes and names its own region.
+  table.add<schema::node_specific_request, schema::node_conn_query_response>(
+      "Status.HasNodeConn", [&context](rpc::call_context, schema::node_specific_request request) { return has_node(context, std::move(request)); });
 }
 
 }  // namespace drover::server
