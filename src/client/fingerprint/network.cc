@@ -25,7 +25,7 @@ std::string default_interface() {
   std::ifstream file("/proc/net/route");
   std::string line;
   while (std::getline(file, line)) {
-    auto words = split(replace_all(line, "\t", " "), ' ');
+    auto words = split(line, '\t');
     if (words.size() > 2 && words[1] == "00000000") return std::string(words[0]);
   }
   ifaddrs* list = nullptr;
