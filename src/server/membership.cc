@@ -20,7 +20,7 @@ constexpr duration join_pause_first = milliseconds(100);
 // After an outage the others may come back at any moment.
 constexpr duration join_pause_max_after_outage = seconds(2);
 // Changes that come together are written together.
-constexpr duration file_pause = milliseconds(200);
+constexpr duration file_pause = milliseconds(100);
 
 std::string_view event_text(gossip::event_kind kind) {
   switch (kind) {
@@ -245,9 +245,10 @@ result<> membership::knows(const std::string& server_id) const {
 
 awaitable<void> membership::keep_file() {
   for (;;) {
+    // At once, and then at most so often: who loses power a moment after the cluster has formed must find the others again.
     co_await file_changed_.wait();
-    co_await net::sleep_for(file_pause);
     write_file();
+    co_await net::sleep_for(file_pause);
   }
 }
 
