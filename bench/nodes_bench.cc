@@ -23,8 +23,13 @@ namespace {
 
 constexpr size_t at_once = 128;
 
-// From one address to one port there are no more connections than free ports: above that, nodes share sessions.
-constexpr size_t sessions_max = 25'000;
+// From one address to one port there are no more connections than free ports, and no more than files this process may open: above that, nodes
+// share sessions.
+size_t sessions_max() {
+  rlimit files{};
+  getrlimit(RLIMIT_NOFILE, &files);
+  return std::min<size_t>(25'000, files.rlim_cur > 2000 ? files.rlim_cur - 1000 : 1000);
+}
 
 struct node_actor {
   std::shared_ptr<rpc::channel> server;
@@ -59,7 +64,7 @@ class crowd {
   crowd(net::loop& l, std::string address, size_t count) : scope_(l, log::logger("nodes")), address_(std::move(address)) {
     rpc::pool_options options;
     options.idle = hours(1);
-    for (size_t i = 0; i < std::min(count, sessions_max); ++i) pools_.push_back(std::make_unique<rpc::connection_pool>(l, options));
+    for (size_t i = 0; i < std::min(count, sessions_max()); ++i) pools_.push_back(std::make_unique<rpc::connection_pool>(l, options));
     for (size_t i = 0; i < count; ++i) nodes_.push_back({pools_[i % pools_.size()]->to(address_, "global"), make_node(i)});
   }
 
@@ -164,7 +169,9 @@ int main(int argc, char** argv) {
     std::fputs("usage: nodes_bench ADDRESS COUNT SECONDS\n", stderr);
     return 2;
   }
-  rlimit files{1 << 20, 1 << 20};
+  rlimit files{};
+  getrlimit(RLIMIT_NOFILE, &files);
+  files.rlim_cur = files.rlim_max;
   setrlimit(RLIMIT_NOFILE, &files);
   net::loop loop(1);
   net::run_to_completion(loop, run(loop, argv[1], *count, static_cast<int64_t>(*length)));
