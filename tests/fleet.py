@@ -10,12 +10,9 @@ class Node(harness.Agent):
     """An agent that is only a client of `server`."""
 
     def __init__(self, folder, server, *, name, client="", config="", binary=harness.BINARY):
-        super().__init__(folder, name=name, client=f'  servers = ["127.0.0.1:{server.port + 1}"]\n{client}', config=config, binary=binary)
+        super().__init__(folder, name=name, with_server=False, client=f'  servers = ["127.0.0.1:{server.port + 1}"]\n{client}', config=config,
+                         binary=binary)
         self.server = server
-        with open(self.config_path) as file:
-            text = file.read()
-        with open(self.config_path, "w") as file:
-            file.write(text.replace("enabled          = true\n  bootstrap_expect = 1", "enabled = false"))
 
     def start(self, *arguments):
         self.launch(*arguments).wait_started()
@@ -69,6 +66,16 @@ class Fleet:
             self.server.http("DELETE", f"/v1/job/{urllib.parse.quote(job, safe='')}?purge=true")
         self.server.wait("/v1/allocations", lambda allocs: all(a["JobID"] not in jobs or a["ClientStatus"] not in ("running", "pending") for a in allocs),
                          f"{jobs} have ended")
+
+
+def serve(request, tmp_path_factory, nodes):
+    """The body of a fixture that all tests of a file share."""
+    made = Fleet(tmp_path_factory.mktemp("fleet"), nodes)
+    request.module.agents_of_module = made.agents
+    try:
+        yield made.start()
+    finally:
+        made.close()
 
 
 def task(command="/bin/sleep", args=("600",), cpu=20, memory=16, **more):

@@ -117,7 +117,7 @@ class Result:
 class Agent:
     """One agent with a directory, a configuration and ports of its own."""
 
-    def __init__(self, folder, *, name="node-one", config="", client="", server="", with_client=True, binary=BINARY, log_level="DEBUG"):
+    def __init__(self, folder, *, name="node-one", config="", client="", server="", with_server=True, with_client=True, binary=BINARY, log_level="DEBUG"):
         self.folder = str(folder)
         self.binary = binary
         self.name = name
@@ -143,7 +143,7 @@ ports {{
 }}
 
 server {{
-  enabled          = true
+  enabled          = {str(with_server).lower()}
   bootstrap_expect = 1
 {server}
 }}

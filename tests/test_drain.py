@@ -13,12 +13,7 @@ NODES = {"one": "", "two": "", "three": ""}
 @pytest.fixture(scope="module")
 def three(request, tmp_path_factory):
     """A server and three nodes, used by all tests of this file; each leaves the nodes eligible and its jobs purged."""
-    made = fleet.Fleet(tmp_path_factory.mktemp("fleet"), NODES)
-    request.module.agents_of_module = made.agents
-    try:
-        yield made.start()
-    finally:
-        made.close()
+    yield from fleet.serve(request, tmp_path_factory, NODES)
 
 
 @pytest.fixture

@@ -27,12 +27,7 @@ NODES = {"a1": node("r1", ssd=True), "a2": node("r1"), "b1": node("r2"), "b2": n
 
 @pytest.fixture(scope="module")
 def four(request, tmp_path_factory):
-    made = fleet.Fleet(tmp_path_factory.mktemp("fleet"), NODES)
-    request.module.agents_of_module = made.agents
-    try:
-        yield made.start()
-    finally:
-        made.close()
+    yield from fleet.serve(request, tmp_path_factory, NODES)
 
 
 @pytest.fixture

@@ -43,6 +43,7 @@ class client_servers_test : public testing::agent_fixture {
   dial_function dial() {
     return [this](const std::string& address) -> std::shared_ptr<rpc::channel> {
       dialled.push_back(address);
+      dialled_again.notify_all();
       if (!living.contains(address)) return std::make_shared<nobody>();
       return {std::shared_ptr<void>(), &servers->servers()};
     };
@@ -64,6 +65,7 @@ class client_servers_test : public testing::agent_fixture {
 
   std::set<std::string> living{"10.0.0.1:4647"};
   std::vector<std::string> dialled;
+  net::event dialled_again;
 };
 
 TEST_F(client_servers_test, runs_work_for_servers_elsewhere) {
@@ -116,7 +118,7 @@ TEST_F(client_servers_test, retries_for_ever_without_retry_max) {
     o.server_join = {.retry_join = {"10.0.0.1"}, .retry_interval = milliseconds(5)};
     t.living.clear();
     t.start_remote(std::move(o));
-    while (t.dialled.size() < 20) co_await net::sleep_for(milliseconds(1));
+    while (t.dialled.size() < 20) co_await t.dialled_again.wait();
     t.living = {"10.0.0.1:4647"};
     co_await t.agent->wait_ready();
   }(*this));

@@ -30,6 +30,7 @@ inline constexpr size_t streams_per_address_max = 16;
 inline constexpr size_t join_addresses_max = 256;              // of one join()
 inline constexpr size_t snapshot_bytes_min = 128 * 1024;       // the file is written anew when it is larger, and twice what it must be
 inline constexpr size_t snapshot_bytes_max = 8 * 1024 * 1024;  // what is read at start
+inline constexpr duration socket_pause = seconds(1);             // before a socket that failed is asked again
 inline constexpr size_t notice_sources_max = 64;               // senders whose bad input is counted apart
 inline constexpr duration notice_interval = seconds(30);       // one line for each kind of bad input and sender
 

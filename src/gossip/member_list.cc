@@ -289,7 +289,7 @@ net::awaitable<void> list::receive() {
     if (!size) {
       if (size.error().code() == errc::closed || size.error().code() == errc::cancelled) co_return;
       logger_.error("gossip packets cannot be received", {{"error", size.error().text()}});
-      co_await net::sleep_for(seconds(1));
+      co_await net::sleep_for(socket_pause);
       continue;
     }
     pool_.on_datagram(now(), to_peer(from), {buffer.data(), *size});
@@ -303,7 +303,7 @@ net::awaitable<void> list::accept() {
     if (!stream) {
       if (stream.error().code() == errc::closed || stream.error().code() == errc::cancelled) co_return;
       logger_.error("gossip connections cannot be accepted", {{"error", stream.error().text()}});
-      co_await net::sleep_for(seconds(1));
+      co_await net::sleep_for(socket_pause);
       continue;
     }
     auto from = (*stream)->remote();

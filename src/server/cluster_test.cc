@@ -11,19 +11,6 @@ namespace {
 
 using testing::test_cluster;
 
-// Writes something that any server's state shows; the name is the proof.
-result<> write(test_cluster& c, size_t i, const std::string& name) {
-  schema::namespace_upsert_request request;
-  auto ns = std::make_shared<schema::namespace_definition>();
-  ns->name = name;
-  request.namespaces = {ns};
-  auto done = c.call<schema::generic_response>(i, "Namespace.UpsertNamespaces", request);
-  if (!done) return std::unexpected(done.error());
-  return {};
-}
-
-bool has(test_cluster& c, size_t i, const std::string& name) { return c.at(i).state().namespace_named(name) != nullptr; }
-
 bool all_have(test_cluster& c, const std::string& name) {
   for (size_t i = 0; i < c.size(); ++i)
     if (c.runs(i) && !has(c, i, name)) return false;

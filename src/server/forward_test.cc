@@ -36,7 +36,10 @@ struct other {
             co_await gone.wait();
             co_return fail(errc::closed, "EOF");
           }
-          if (refusal) co_return std::unexpected(*refusal);
+          if (refusal) {
+            refused.set();
+            co_return std::unexpected(*refusal);
+          }
           schema::job_deregister_response out;
           out.eval_id = address;
           co_return out;
@@ -62,6 +65,8 @@ struct other {
   bool last_hop = false;
   bool busy = false;
   net::event reached;
+  // Set when it has not done what it was asked.
+  net::event refused;
   std::optional<error> refusal;
 };
 
@@ -70,7 +75,10 @@ class wire : public rpc::channel {
  public:
   explicit wire(other& to) : to_(to) {}
   net::awaitable<result<>> call(std::string method, schema::record_view request, schema::record_slot response) override {
-    if (to_.mode == state_of::refusing) co_return fail(errc::unavailable, "dial {}: connection refused", to_.address);
+    if (to_.mode == state_of::refusing) {
+      to_.refused.set();
+      co_return fail(errc::unavailable, "dial {}: connection refused", to_.address);
+    }
     if (to_.mode == state_of::silent) {
       co_await to_.gone.wait();
       co_return fail(errc::closed, "the session was dropped");
@@ -241,10 +249,10 @@ TEST(Forward, ALeaderThatIsGoneIsReplacedByTheNext) {
     (void)net::must(co_await w.write("before"));
     old.mode = state_of::refusing;
     net::task_scope later(w.loop, log::logger("test"));
-    later.spawn([](world& in) -> net::awaitable<void> {
-      co_await net::sleep_for(milliseconds(5));
+    later.spawn([](world& in, other& first) -> net::awaitable<void> {
+      co_await first.refused.wait();
       in.lead(2);
-    }(w));
+    }(w, old));
     auto written = co_await w.write("after");
     EXPECT_EQ(net::must(std::move(written)).eval_id, next.address);
     EXPECT_EQ(next.asked, std::vector<std::string>{"after"});
@@ -259,10 +267,10 @@ TEST(Forward, ADeposedLeaderIsNotBelieved) {
     w.lead(1);
     old.refusal = error(errc::unavailable, "No cluster leader");
     net::task_scope later(w.loop, log::logger("test"));
-    later.spawn([](world& in) -> net::awaitable<void> {
-      co_await net::sleep_for(milliseconds(5));
+    later.spawn([](world& in, other& first) -> net::awaitable<void> {
+      co_await first.refused.wait();
       in.lead(2);
-    }(w));
+    }(w, old));
     auto written = co_await w.write("a");
     EXPECT_EQ(net::must(std::move(written)).eval_id, next.address);
     EXPECT_EQ(next.asked.size(), 1u);

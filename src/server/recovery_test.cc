@@ -92,16 +92,6 @@ TEST(peers_json, is_read_as_nomad_has_it_and_refused_with_a_reason) {
   }
 }
 
-result<> write(test_cluster& c, size_t i, const std::string& name) {
-  schema::namespace_upsert_request request;
-  auto ns = std::make_shared<schema::namespace_definition>();
-  ns->name = name;
-  request.namespaces = {ns};
-  auto done = c.call<schema::generic_response>(i, "Namespace.UpsertNamespaces", request);
-  if (!done) return std::unexpected(done.error());
-  return {};
-}
-
 // Two of three machines are gone: the third is looked at while everything stands still, gets a peers.json, and a new machine joins it.
 TEST(recovery, the_last_server_of_three_goes_on_with_everything) {
   test_cluster c(3);

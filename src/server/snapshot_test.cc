@@ -112,18 +112,6 @@ result<uint64_t> restore(test_cluster& c, size_t i, std::string file) {
   }(c, i, std::move(file)));
 }
 
-result<> write(test_cluster& c, size_t i, const std::string& name) {
-  schema::namespace_upsert_request request;
-  auto ns = std::make_shared<schema::namespace_definition>();
-  ns->name = name;
-  request.namespaces = {ns};
-  auto done = c.call<schema::generic_response>(i, "Namespace.UpsertNamespaces", request);
-  if (!done) return std::unexpected(done.error());
-  return {};
-}
-
-bool has(test_cluster& c, size_t i, const std::string& name) { return c.at(i).state().namespace_named(name) != nullptr; }
-
 TEST(snapshot, every_server_has_the_restored_state_and_indexes_go_on) {
   test_cluster c(3);
   c.start_all();

@@ -196,4 +196,17 @@ class test_cluster {
   std::vector<running_server> servers_;
 };
 
+// Writes something that any server's state shows; the name is the proof.
+inline result<> write(test_cluster& c, size_t i, const std::string& name) {
+  schema::namespace_upsert_request request;
+  auto ns = std::make_shared<schema::namespace_definition>();
+  ns->name = name;
+  request.namespaces = {ns};
+  auto done = c.call<schema::generic_response>(i, "Namespace.UpsertNamespaces", request);
+  if (!done) return std::unexpected(done.error());
+  return {};
+}
+
+inline bool has(test_cluster& c, size_t i, const std::string& name) { return c.at(i).state().namespace_named(name) != nullptr; }
+
 }  // namespace drover::server::testing
