@@ -37,7 +37,7 @@ value to_dynamic(const type_info& type, const void* p) {
     case kind::record: {
       value::object out;
       for (const auto& field : type.record->fields()) {
-        if (field.is(schema::json_omit_empty) && empty(field.type(), field.in(p))) continue;
+        if (field.is_any(schema::json_omit_empty | schema::ours) && empty(field.type(), field.in(p))) continue;
         out.append(field.wire, to_dynamic(field.type(), field.in(p)));
       }
       return value(std::move(out));

@@ -138,7 +138,7 @@ class writer {
     for (const auto& field : type.record->fields()) {
       const auto& field_type = field.type();
       const void* data = field.in(p);
-      if (field.is(schema::json_omit_empty) && empty(field_type, data)) continue;
+      if (field.is_any(schema::json_omit_empty | schema::ours) && empty(field_type, data)) continue;
       next(std::exchange(first, false));
       out_ += '"';
       out_ += field.wire;

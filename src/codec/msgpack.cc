@@ -152,11 +152,14 @@ void put_lean_record(std::string& out, const type_info& type, const void* p) {
 
 void put_record(std::string& out, const type_info& type, const void* p, style s) {
   if (s.lean) return put_lean_record(out, type, p);
+  auto left_out = [p](const schema::field_info& field) {
+    return field.is(schema::json_only) || (field.is(schema::ours) && empty(field.type(), field.in(p)));
+  };
   size_t count = 0;
-  for (const auto& field : type.record->fields()) count += !field.is(schema::json_only);
+  for (const auto& field : type.record->fields()) count += !left_out(field);
   put_map(out, count);
   for (const auto& field : type.record->fields()) {
-    if (field.is(schema::json_only)) continue;
+    if (left_out(field)) continue;
     put_raw(out, field.wire);
     put(out, field.type(), field.in(p), s);
   }

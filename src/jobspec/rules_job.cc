@@ -62,6 +62,11 @@ const body_rules& disconnect_rules() {
   return rules;
 }
 
+constexpr attribute_rule dependency_attributes[] = {{"job"}, {"namespace"}, {"group"}, {"condition"}};
+const body_rules& dependency_rules() {
+  static const body_rules rules{&schema::type_of<schema::job_dependency>, dependency_attributes, {}};
+  return rules;
+}
 constexpr attribute_rule group_attributes[] = {
     {"count"},
     {"shutdown_delay"},
@@ -74,6 +79,7 @@ void put_group_vault(void* record, const void* inner) {
   static_cast<written_group*>(record)->vault = *static_cast<const schema::vault*>(inner);
 }
 constexpr block_rule group_blocks[] = {
+    {"depends_on", {}, &dependency_rules},
     {"constraint", "constraints", &constraint_rules},
     {"affinity", "affinities", &affinity_rules},
     {"spread", "spreads", &spread_rules},
@@ -110,7 +116,7 @@ const body_rules& periodic_rules() {
   static const body_rules rules{&schema::type_of<schema::periodic_config>, periodic_attributes, {}};
   return rules;
 }
-constexpr attribute_rule parameterized_attributes[] = {{"payload"}, {"meta_required"}, {"meta_optional"}};
+constexpr attribute_rule parameterized_attributes[] = {{"payload"}, {"meta_required"}, {"meta_optional"}, {"max_parallel"}};
 const body_rules& parameterized_rules() {
   static const body_rules rules{&schema::type_of<schema::parameterized_job_config>, parameterized_attributes, {}};
   return rules;
@@ -172,6 +178,7 @@ constexpr attribute_rule job_attributes[] = {
     {"vault_namespace"},
 };
 constexpr block_rule job_blocks[] = {
+    {"depends_on", {}, &dependency_rules},
     {"constraint", "constraints", &constraint_rules},
     {"affinity", "affinities", &affinity_rules},
     {"spread", "spreads", &spread_rules},

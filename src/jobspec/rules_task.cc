@@ -80,6 +80,7 @@ constexpr attribute_rule template_attributes[] = {
     {"destination", "dest_path"},
     {"data", "embedded_tmpl"},
     {"change_mode"},
+    {"change_rollout"},
     {"change_signal"},
     {"once"},
     {"splay"},

@@ -50,7 +50,7 @@ DESCRIBE(allocation, "Allocation", BASES(), FIELD(id), FIELD(namespace_), FIELD(
 #undef SELF
 
 #define SELF alloc_list_stub
-DESCRIBE(alloc_list_stub, "AllocationListStub", BASES(), FIELD(id), FIELD(eval_id), FIELD(name), FIELD(namespace_), FIELD(node_id), FIELD(node_name), FIELD(job_id), FIELD(job_type), FIELD(job_version), FIELD(task_group), FIELD_FLAGS(allocated_resources, json_omit_empty), FIELD(desired_status), FIELD(desired_description), FIELD(client_status), FIELD(client_description), FIELD(task_states), FIELD(deployment_status), FIELD(followup_eval_id), FIELD(next_allocation), FIELD(reschedule_tracker), FIELD(preempted_allocations), FIELD(preempted_by_allocation), FIELD(create_index), FIELD(modify_index), FIELD(create_time), FIELD(modify_time))
+DESCRIBE(alloc_list_stub, "AllocationListStub", BASES(), FIELD(id), FIELD(eval_id), FIELD(name), FIELD(namespace_), FIELD(node_id), FIELD(node_name), FIELD(job_id), FIELD(job_type), FIELD(job_version), FIELD(task_group), FIELD_FLAGS(allocated_resources, json_omit_empty), FIELD(desired_status), FIELD(desired_description), FIELD(desired_transition), FIELD(client_status), FIELD(client_description), FIELD(task_states), FIELD(deployment_status), FIELD(followup_eval_id), FIELD(next_allocation), FIELD(reschedule_tracker), FIELD(preempted_allocations), FIELD(preempted_by_allocation), FIELD(create_index), FIELD(modify_index), FIELD(create_time), FIELD(modify_time))
 #undef SELF
 
 }  // namespace drover::schema

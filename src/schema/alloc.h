@@ -177,6 +177,7 @@ struct alloc_list_stub {
   ref<schema::allocated_resources> allocated_resources;
   std::string desired_status;
   std::string desired_description;
+  schema::desired_transition desired_transition;
   std::string client_status;
   std::string client_description;
   std::map<std::string, schema::task_state> task_states;

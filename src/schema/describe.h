@@ -49,6 +49,7 @@ enum field_flag : uint32_t {
   json_only = 1 << 3,        // known to the HTTP API, not to the RPC wire or the log
   empty_list = 1 << 4,       // an empty list or map is [] or {} in JSON, not null
   duration_text = 1 << 5,    // a duration that JSON shows as "1h0m0s"
+  ours = 1 << 6,             // Nomad has no such field: left out everywhere while zero, null or empty
 };
 
 struct type_info;
@@ -76,6 +77,7 @@ struct field_info {
   uint32_t flags;
   const type_info& type() const { return type_of(); }
   bool is(field_flag f) const { return (flags & f) != 0; }
+  bool is_any(uint32_t of) const { return (flags & of) != 0; }
   const void* in(const void* record) const { return static_cast<const char*>(record) + offset; }
   void* in(void* record) const { return static_cast<char*>(record) + offset; }
 };

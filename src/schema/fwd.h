@@ -338,6 +338,7 @@ struct host_volume_stub;
 struct internal_rpc_info;
 struct job;
 struct job_acl;
+struct job_dependency;
 struct job_action;
 struct job_action_list_request;
 struct job_action_list_response;

@@ -57,7 +57,7 @@ DESCRIBE(multiregion, "Multiregion", BASES(), FIELD(strategy), FIELD(regions))
 #undef SELF
 
 #define SELF parameterized_job_config
-DESCRIBE(parameterized_job_config, "ParameterizedJobConfig", BASES(), FIELD(payload), FIELD(meta_required), FIELD(meta_optional))
+DESCRIBE(parameterized_job_config, "ParameterizedJobConfig", BASES(), FIELD(payload), FIELD(meta_required), FIELD(meta_optional), FIELD_FLAGS(max_parallel, ours))
 #undef SELF
 
 #define SELF periodic_config
@@ -109,7 +109,7 @@ DESCRIBE(wait_config, "WaitConfig", BASES(), FIELD(min), FIELD(max))
 #undef SELF
 
 #define SELF task_template
-DESCRIBE(task_template, "Template", BASES(), FIELD(source_path), FIELD(dest_path), FIELD(embedded_tmpl), FIELD(change_mode), FIELD(change_signal), FIELD(change_script), FIELD(once), FIELD(splay), FIELD(perms), FIELD(uid), FIELD(gid), FIELD(left_delim), FIELD(right_delim), FIELD(envvars), FIELD(vault_grace), FIELD(wait), FIELD(err_missing_key))
+DESCRIBE(task_template, "Template", BASES(), FIELD(source_path), FIELD(dest_path), FIELD(embedded_tmpl), FIELD(change_mode), FIELD(change_signal), FIELD(change_script), FIELD(once), FIELD(splay), FIELD(perms), FIELD(uid), FIELD(gid), FIELD(left_delim), FIELD(right_delim), FIELD(envvars), FIELD(vault_grace), FIELD(wait), FIELD(err_missing_key), FIELD_FLAGS(change_rollout, ours))
 #undef SELF
 
 #define SELF vault
@@ -128,12 +128,16 @@ DESCRIBE(update_strategy, "UpdateStrategy", BASES(), FIELD(stagger), FIELD(max_p
 DESCRIBE(volume_request, "VolumeRequest", BASES(), FIELD(name), FIELD(type), FIELD(source), FIELD(read_only), FIELD(sticky), FIELD(access_mode), FIELD(attachment_mode), FIELD(mount_options), FIELD(per_alloc))
 #undef SELF
 
+#define SELF job_dependency
+DESCRIBE(job_dependency, "JobDependency", BASES(), FIELD(job), FIELD(namespace_), FIELD(group), FIELD(condition))
+#undef SELF
+
 #define SELF task_group
-DESCRIBE(task_group, "TaskGroup", BASES(), FIELD(name), FIELD(count), FIELD(update), FIELD(migrate), FIELD(constraints), FIELD(scaling), FIELD(restart_policy), FIELD(disconnect), FIELD(tasks), FIELD(ephemeral_disk), FIELD(meta), FIELD(reschedule_policy), FIELD(affinities), FIELD(spreads), FIELD(networks), FIELD(consul), FIELD(services), FIELD(volumes), FIELD(shutdown_delay), FIELD(max_run_duration), FIELD(stop_after_client_disconnect), FIELD(max_client_disconnect), FIELD(prevent_reschedule_on_lost))
+DESCRIBE(task_group, "TaskGroup", BASES(), FIELD(name), FIELD(count), FIELD(update), FIELD(migrate), FIELD(constraints), FIELD(scaling), FIELD(restart_policy), FIELD(disconnect), FIELD(tasks), FIELD(ephemeral_disk), FIELD(meta), FIELD(reschedule_policy), FIELD(affinities), FIELD(spreads), FIELD(networks), FIELD(consul), FIELD(services), FIELD(volumes), FIELD(shutdown_delay), FIELD(max_run_duration), FIELD(stop_after_client_disconnect), FIELD(max_client_disconnect), FIELD(prevent_reschedule_on_lost), FIELD_FLAGS(depends_on, ours))
 #undef SELF
 
 #define SELF job
-DESCRIBE(job, "Job", BASES(), FIELD(stop), FIELD(region), FIELD(namespace_), FIELD(id), FIELD(parent_id), FIELD(name), FIELD(type), FIELD(priority), FIELD(all_at_once), FIELD(datacenters), FIELD(node_pool), FIELD(constraints), FIELD(affinities), FIELD(spreads), FIELD(task_groups), FIELD(update), FIELD(multiregion), FIELD(periodic), FIELD(parameterized_job), FIELD_FLAGS(dispatched, diff_ignore), FIELD(dispatch_idempotency_token), FIELD_FLAGS(payload, redacted), FIELD(meta), FIELD(consul_namespace), FIELD(vault_namespace), FIELD_FLAGS(nomad_token_id, diff_ignore), FIELD_FLAGS(status, diff_ignore), FIELD_FLAGS(status_description, diff_ignore), FIELD_FLAGS(stable, diff_ignore), FIELD_FLAGS(version, diff_ignore), FIELD_FLAGS(submit_time, diff_ignore), FIELD_FLAGS(create_index, diff_ignore), FIELD_FLAGS(modify_index, diff_ignore), FIELD_FLAGS(job_modify_index, diff_ignore), FIELD(ui), FIELD_FLAGS(version_tag, diff_ignore), FIELD_FLAGS(reschedule, json_omit_empty | json_only), FIELD_FLAGS(migrate, json_omit_empty | json_only))
+DESCRIBE(job, "Job", BASES(), FIELD(stop), FIELD(region), FIELD(namespace_), FIELD(id), FIELD(parent_id), FIELD(name), FIELD(type), FIELD(priority), FIELD(all_at_once), FIELD(datacenters), FIELD(node_pool), FIELD(constraints), FIELD(affinities), FIELD(spreads), FIELD(task_groups), FIELD(update), FIELD(multiregion), FIELD(periodic), FIELD(parameterized_job), FIELD_FLAGS(dispatched, diff_ignore), FIELD(dispatch_idempotency_token), FIELD_FLAGS(payload, redacted), FIELD(meta), FIELD(consul_namespace), FIELD(vault_namespace), FIELD_FLAGS(nomad_token_id, diff_ignore), FIELD_FLAGS(status, diff_ignore), FIELD_FLAGS(status_description, diff_ignore), FIELD_FLAGS(stable, diff_ignore), FIELD_FLAGS(version, diff_ignore), FIELD_FLAGS(submit_time, diff_ignore), FIELD_FLAGS(create_index, diff_ignore), FIELD_FLAGS(modify_index, diff_ignore), FIELD_FLAGS(job_modify_index, diff_ignore), FIELD(ui), FIELD_FLAGS(version_tag, diff_ignore), FIELD_FLAGS(reschedule, json_omit_empty | json_only), FIELD_FLAGS(migrate, json_omit_empty | json_only), FIELD_FLAGS(depends_on, ours))
 #undef SELF
 
 }  // namespace drover::schema

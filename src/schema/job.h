@@ -103,6 +103,8 @@ struct parameterized_job_config {
   std::string payload;
   std::vector<std::string> meta_required;
   std::vector<std::string> meta_optional;
+  // Ours: how many children may run at a time; further ones wait in their order. 0: as many as are dispatched.
+  int64_t max_parallel = 0;
   DROVER_RECORD(parameterized_job_config);
 };
 
@@ -227,6 +229,7 @@ struct task_template {
   duration vault_grace;
   std::optional<schema::wait_config> wait;
   bool err_missing_key = false;
+  std::string change_rollout;  // ours: "rolling" restarts the job's allocations as an update would; empty or "immediate": each by itself
   DROVER_RECORD(task_template);
 };
 
@@ -304,6 +307,15 @@ struct volume_request {
   DROVER_RECORD(volume_request);
 };
 
+// Ours: what must be so in another job before this one's allocations are placed.
+struct job_dependency {
+  std::string job;
+  std::string namespace_;            // empty: the job's own
+  std::string group;                 // empty: all groups
+  std::string condition = "healthy";  // healthy, running, complete
+  DROVER_RECORD(job_dependency);
+};
+
 struct task_group {
   std::string name;
   int64_t count = 1;
@@ -328,6 +340,7 @@ struct task_group {
   std::optional<duration> stop_after_client_disconnect;
   std::optional<duration> max_client_disconnect;
   bool prevent_reschedule_on_lost = false;
+  std::vector<schema::job_dependency> depends_on;  // ours
   DROVER_RECORD(task_group);
 };
 
@@ -370,6 +383,7 @@ struct job {
   std::optional<schema::job_version_tag> version_tag;
   std::optional<schema::reschedule_policy> reschedule;
   std::optional<schema::migrate_strategy> migrate;
+  std::vector<schema::job_dependency> depends_on;  // ours
   DROVER_RECORD(job);
 };
 

@@ -54,6 +54,7 @@ schema::alloc_list_stub alloc_stub(const schema::allocation& alloc, bool with_re
   if (with_resources) stub.allocated_resources = alloc.allocated_resources;
   stub.desired_status = alloc.desired_status;
   stub.desired_description = alloc.desired_description;
+  stub.desired_transition = alloc.desired_transition;
   stub.client_status = alloc.client_status;
   stub.client_description = alloc.client_description;
   if (with_task_states) stub.task_states = alloc.task_states;
