@@ -15,7 +15,7 @@ constexpr std::string_view group_in_place[] = {
     "name",     "count", "update",           "migrate",          "constraints",    "scaling",
     "tasks",    "meta",  "restart_policy",   "disconnect",       "services",       "reschedule_policy",
     "shutdown_delay",    "max_run_duration", "stop_after_client_disconnect",       "max_client_disconnect",
-    "prevent_reschedule_on_lost"};
+    "prevent_reschedule_on_lost",              "depends_on"};
 constexpr std::string_view task_replace[] = {
     "driver",    "user",     "config",  "env",        "vault",      "secrets",   "consul", "templates", "resources", "dispatch_payload",
     "lifecycle", "artifacts", "volume_mounts", "kind", "csi_plugin_config", "identity", "identities", "affinities", "schedule"};
