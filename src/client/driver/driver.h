@@ -35,6 +35,29 @@ struct task_exit {
   bool ok() const { return code == 0 && signal == 0 && message.empty(); }
 };
 
+// A network namespace that a driver made itself, and what it needs to know about it later (such as a container's id). Stored as text.
+struct driver_network {
+  std::string namespace_path;
+  std::map<std::string, std::string> labels;
+};
+
+// The network that a task shares with its allocation.
+struct task_network {
+  // Empty: the host's. Otherwise a path such as /var/run/netns/NAME to run in.
+  std::string namespace_path;
+  // What make_network() of the task's own driver gave; empty if another driver, or the agent itself, made the namespace.
+  std::map<std::string, std::string> labels;
+  // "host", "bridge", "none", "cni/NAME"; "" where the group has no network block.
+  std::string mode;
+  // Host paths of files to show as /etc/hosts and /etc/resolv.conf, empty: those that the task would have anyway. Only for tasks with a root
+  // of their own.
+  std::string hosts_file, resolv_file;
+  std::string hostname;
+  std::optional<schema::dns_config> dns;
+  // Of the group: label, value (on the host), to (inside), host_ip.
+  std::vector<schema::allocated_port_mapping> ports;
+};
+
 // All that a driver learns about a task; config is interpolated.
 struct task_spec {
   std::string alloc_id, task_name, job_id;
@@ -45,6 +68,7 @@ struct task_spec {
   std::string shared_alloc_dir, log_dir;
   schema::log_config logs;
   schema::allocated_task_resources resources;
+  task_network network;
   // Private to the agent, one per task, survives restarts.
   std::string control_dir;
 };
@@ -99,6 +123,11 @@ class task_driver {
   virtual schema::driver_info fingerprint() const = 0;
   // Does the task see its directory as "/"?
   virtual bool has_own_root() const = 0;
+  // A driver that cannot join a namespace which the agent made (docker) makes the one of the allocation itself, with nothing but loopback in
+  // it; the agent then wires it. Both are repeatable: making what exists gives the same, destroying what is gone is fine.
+  virtual bool makes_network() const { return false; }
+  virtual awaitable<result<driver_network>> make_network(std::string alloc_id, std::string hostname);
+  virtual awaitable<result<>> destroy_network(std::string alloc_id, driver_network made);
   // Checks an interpolated configuration: "command is missing ...".
   virtual result<> validate(const value& config) const = 0;
   virtual awaitable<result<std::unique_ptr<task_handle>>> start(task_spec spec) = 0;

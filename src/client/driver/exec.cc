@@ -2,6 +2,8 @@
 
 #include <unistd.h>
 
+#include <filesystem>
+
 #include "client/driver/config_reader.h"
 
 namespace drover::client {
@@ -38,6 +40,19 @@ result<exec_config> decode(const value& config, const value& plugin) {
   if (!out.work_dir.empty() && out.work_dir[0] != '/')
     return fail(errc::invalid, "work_dir of the exec driver must be an absolute path inside the task, not \"{}\"", out.work_dir);
   return out;
+}
+
+// The allocation's own names and resolvers, over the host's that came with chroot_env. A link in /etc points to where the host's file is.
+void add_network_files(const task_network& network, std::vector<exec::mount_spec>& mounts) {
+  for (auto& [source, target] : {std::pair{network.hosts_file, "/etc/hosts"}, {network.resolv_file, "/etc/resolv.conf"}}) {
+    if (source.empty()) continue;
+    std::error_code failed;
+    auto seen = std::filesystem::canonical(target, failed);
+    exec::mount_spec mount;
+    mount.source = source;
+    mount.target = failed ? std::string(target) : seen.string();
+    mounts.push_back(std::move(mount));
+  }
 }
 }  // namespace
 
@@ -79,6 +94,7 @@ awaitable<result<std::unique_ptr<task_handle>>> exec_driver::start(task_spec tas
   shared.source = task.shared_alloc_dir;
   shared.target = "/alloc";
   isolation.mounts.push_back(std::move(shared));
+  add_network_files(task.network, isolation.mounts);
   isolation.pid_namespace = config.pid_mode == "private";
   isolation.ipc_namespace = config.ipc_mode == "private";
   spec.isolation = std::move(isolation);

@@ -147,6 +147,7 @@ exec::launch_spec base_launch_spec(const shim_services& services, const task_spe
   spec.logs.max_file_bytes = task.logs.max_file_size_mb * 1024 * 1024;
   spec.logs.disabled = task.logs.disabled;
   spec.shim_cgroup = services.cgroups.shim_cgroup();
+  spec.network_namespace = task.network.namespace_path;
   return spec;
 }
 
