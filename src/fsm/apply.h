@@ -58,6 +58,8 @@ result<std::any> apply_autopilot_config(context&, const schema::autopilot_set_co
 result<std::any> apply_cluster_metadata(context&, const state::cluster_metadata&);
 result<std::any> apply_namespace_upsert(context&, const schema::namespace_upsert_request&);
 result<std::any> apply_namespace_delete(context&, const schema::namespace_delete_request&);
+result<std::any> apply_quota_upsert(context&, const schema::quota_spec_upsert_request&);
+result<std::any> apply_quota_delete(context&, const schema::quota_spec_delete_request&);
 result<std::any> apply_service_upsert(context&, const schema::service_registration_upsert_request&);
 result<std::any> apply_service_delete_by_id(context&, const schema::service_registration_delete_by_id_request&);
 result<std::any> apply_service_delete_by_node(context&, const service_delete_by_node_request&);

@@ -14,6 +14,7 @@
 #include "schema/job_rpc.h"
 #include "schema/node_rpc.h"
 #include "schema/operator_rpc.h"
+#include "schema/quota_rpc.h"
 #include "schema/volume.h"
 #include "state/records.h"
 
@@ -203,6 +204,8 @@ enum class command_type : uint8_t {
   host_volume_delete = 76,
   // Ours: Nomad has no command for it.
   restore_state = 120,
+  quota_upsert = 121,
+  quota_delete = 122,
 };
 // Set in the type byte: a server that does not know the command goes on without it.
 constexpr uint8_t ignorable_bit = 128;
@@ -269,6 +272,8 @@ DROVER_COMMAND(namespace_delete, schema::namespace_delete_request);
 DROVER_COMMAND(host_volume_register, schema::host_volume_register_request);
 DROVER_COMMAND(host_volume_delete, schema::host_volume_delete_request);
 DROVER_COMMAND(restore_state, restore_state_request);
+DROVER_COMMAND(quota_upsert, schema::quota_spec_upsert_request);
+DROVER_COMMAND(quota_delete, schema::quota_spec_delete_request);
 #undef DROVER_COMMAND
 template <command_type C>
 using request_of = typename command_request<C>::type;

@@ -65,7 +65,24 @@ result<std::any> apply_cluster_metadata(context& c, const state::cluster_metadat
   return std::any();
 }
 
+result<std::any> apply_quota_upsert(context& c, const schema::quota_spec_upsert_request& request) {
+  for (const auto& wanted : request.quotas) upsert<table::quotas>(c, *wanted, {wanted->name, {}, {}});
+  return std::any();
+}
+
+result<std::any> apply_quota_delete(context& c, const schema::quota_spec_delete_request& request) {
+  for (const auto& name : request.names) {
+    auto users = state::collect<table::namespaces>(c.state(), state::tree_id::namespaces_by_quota, state::within(name));
+    if (!users.empty()) return fail(errc::invalid, "quota \"{}\" is the quota of namespace \"{}\"; take it away there first", name, users.front()->name);
+    TRY(erase_or_fail<table::quotas>(c, {name, {}, {}}, fmt::format("quota \"{}\"", name)));
+  }
+  return std::any();
+}
+
 result<std::any> apply_namespace_upsert(context& c, const schema::namespace_upsert_request& request) {
+  for (const auto& wanted : request.namespaces)
+    if (!wanted->quota.empty() && !state::find<table::quotas>(c.state(), {wanted->quota, {}, {}}))
+      return fail(errc::invalid, "quota \"{}\" of namespace \"{}\" does not exist; create it first (quota apply)", wanted->quota, wanted->name);
   for (const auto& wanted : request.namespaces) upsert<table::namespaces>(c, *wanted, {wanted->name, {}, {}});
   return std::any();
 }

@@ -84,6 +84,8 @@ constexpr std::array<command_definition, 128> make_commands() {
   COMMAND(root_key_upsert);
   COMMAND(namespace_upsert);
   COMMAND(namespace_delete);
+  COMMAND(quota_upsert);
+  COMMAND(quota_delete);
   COMMAND(host_volume_register);
   COMMAND(host_volume_delete);
 #undef COMMAND

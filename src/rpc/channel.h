@@ -59,6 +59,8 @@ awaitable<result<std::unique_ptr<message_stream>>> open(channel& through, std::s
 // Who calls and what was asked of the transport. Filled by the carrier, never by the request's own fields.
 struct call_context {
   bool in_process = true;
+  // Asked by the callee's own process for its own duties: nobody's permissions are looked at.
+  bool internal = false;
   std::string remote_address;  // empty in process
   std::vector<std::string> tls_names{};  // of the peer's certificate (net::peer_names), empty without TLS
   // The caller's own methods, called over the connection by which this call came; null when that is not possible. Whoever keeps it asks

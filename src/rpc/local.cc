@@ -46,8 +46,8 @@ class end : public message_stream {
 };
 
 awaitable<void> run_stream(const method_table::stream_method* method, std::shared_ptr<void> request, std::unique_ptr<message_stream> stream,
-                           std::shared_ptr<pipe> out) {
-  auto done = co_await method->handle(call_context{}, {method->request, request.get()}, std::move(stream));
+                           std::shared_ptr<pipe> out, call_context as) {
+  auto done = co_await method->handle(std::move(as), {method->request, request.get()}, std::move(stream));
   if (!done && done.error().code() != errc::closed && done.error().code() != errc::cancelled) out->failure = done.error();
 }
 
@@ -60,7 +60,8 @@ stream_pair make_stream_pair() {
   return {std::make_unique<end>(left, right), std::make_unique<end>(right, left)};
 }
 
-local_channel::local_channel(net::loop& l, const method_table& table) : table_(table), streams_(l, log::logger("rpc")) {}
+local_channel::local_channel(net::loop& l, const method_table& table, call_context as)
+    : table_(table), as_(std::move(as)), streams_(l, log::logger("rpc")) {}
 local_channel::~local_channel() = default;
 
 // No coroutine of its own: every frame of a held query counts.
@@ -68,7 +69,7 @@ awaitable<result<>> local_channel::call(std::string method, schema::record_view 
   const auto* found = table_.find(method);
   if (found == nullptr) return unknown(std::move(method));
   ENSURE(found->request == request.type && found->response == response.type, "an RPC is called with other records than its method has");
-  return found->handle(call_context{}, request, response);
+  return found->handle(as_, request, response);
 }
 
 awaitable<result<std::unique_ptr<message_stream>>> local_channel::open(std::string method, schema::record_view request) {
@@ -80,7 +81,7 @@ awaitable<result<std::unique_ptr<message_stream>>> local_channel::open(std::stri
   auto handlers = std::make_unique<end>(right, left);
   std::shared_ptr<void> copy(found->request->create(), found->request->destroy);
   found->request->assign(copy.get(), request.data);
-  streams_.spawn(run_stream(found, std::move(copy), std::move(handlers), left));
+  streams_.spawn(run_stream(found, std::move(copy), std::move(handlers), left, as_));
   co_return std::unique_ptr<message_stream>(std::move(callers));
 }
 

@@ -10,7 +10,8 @@ namespace drover::rpc {
 
 class local_channel : public channel {
  public:
-  local_channel(net::loop& l, const method_table& table);
+  // What handlers see of the caller is `as`.
+  local_channel(net::loop& l, const method_table& table, call_context as = {});
   // Streams that still run are cancelled. Requires: stop() has ended, if any stream was opened.
   ~local_channel() override;
 
@@ -20,6 +21,7 @@ class local_channel : public channel {
 
  private:
   const method_table& table_;
+  call_context as_;
   net::task_scope streams_;
 };
 

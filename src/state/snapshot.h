@@ -50,6 +50,7 @@ enum class table : uint8_t {
   scheduler_config,
   autopilot_config,
   cluster_metadata,
+  quotas,
   count_,
 };
 std::string_view name(table t);

@@ -55,6 +55,7 @@ DROVER_TABLE(host_volumes, schema::host_volume);                  // namespace, 
 DROVER_TABLE(scheduler_config, schema::scheduler_configuration);  // (one record)
 DROVER_TABLE(autopilot_config, schema::autopilot_config);         // (one record)
 DROVER_TABLE(cluster_metadata, state::cluster_metadata);          // (one record)
+DROVER_TABLE(quotas, schema::quota_spec);                         // name
 #undef DROVER_TABLE
 template <table T>
 using record_of = typename table_record<T>::type;
@@ -80,6 +81,8 @@ enum class tree_id : uint8_t {
   variables_by_key,                                      // key id, namespace, path
   csi_volumes_by_plugin,                                 // plugin, namespace, id
   host_volumes_by_node,                                  // node, namespace, id
+  nodes_by_secret,                                       // secret
+  namespaces_by_quota,                                   // quota, name
   count_,
 };
 constexpr size_t tree_count = static_cast<size_t>(tree_id::count_);
