@@ -59,7 +59,7 @@ DESCRIBE(variable_apply_request, "VarApplyStateRequest", BASES(write_request), F
 #undef SELF
 
 #define SELF root_key_upsert_request
-DESCRIBE(root_key_upsert_request, "WrappedRootKeysUpsertRequest", BASES(write_request), FIELD(key))
+DESCRIBE(root_key_upsert_request, "WrappedRootKeysUpsertRequest", BASES(write_request), FIELD(key), FIELD(rekey))
 #undef SELF
 
 #define SELF root_key_delete_request

@@ -114,15 +114,26 @@ struct service_delete_by_node_request : schema::write_request {
   DROVER_RECORD(service_delete_by_node_request);
 };
 
-// op: "set", "cas" (only if the stored modify index is var.modify_index; 0: only if there is none), "delete", "delete-cas".
+// op: "set", "cas" (only if the stored modify index is var.modify_index; 0: only if there is none), "delete", "delete-cas", "lock-acquire" (sets
+// and locks), "lock-release" (unlocks and keeps the items). A locked variable is changed only by a request with its lock's id.
 struct variable_apply_request : schema::write_request {
   std::string op;
   state::sealed_variable var;
   DROVER_RECORD(variable_apply_request);
 };
+// What applying it answers.
+struct variable_outcome {
+  bool applied = false;
+  // After a set or a lock operation: the variable as it is stored now. Null after a delete.
+  ref<state::sealed_variable> written = {};
+  // Not applied: what is in the way. Without data where it is a lock of somebody else, or nothing at all.
+  ref<state::sealed_variable> conflict = {};
+};
 
 struct root_key_upsert_request : schema::write_request {
   state::root_key key;
+  // The key replaces all others: what they sealed is to be sealed anew.
+  bool rekey = false;
   DROVER_RECORD(root_key_upsert_request);
 };
 
@@ -255,7 +266,7 @@ DROVER_COMMAND(one_time_token_expire, schema::one_time_token_expire_request);
 DROVER_COMMAND(service_upsert, schema::service_registration_upsert_request);
 DROVER_COMMAND(service_delete_by_id, schema::service_registration_delete_by_id_request);
 DROVER_COMMAND(service_delete_by_node, service_delete_by_node_request);
-DROVER_COMMAND(variable_apply, variable_apply_request);  // bool: false when another version was stored
+DROVER_COMMAND(variable_apply, variable_apply_request);  // variable_outcome
 DROVER_COMMAND(root_key_delete, root_key_delete_request);
 DROVER_COMMAND(acl_role_upsert, schema::acl_roles_upsert_request);
 DROVER_COMMAND(acl_role_delete, schema::acl_roles_delete_by_id_request);

@@ -117,47 +117,6 @@ result<std::any> apply_service_delete_by_node(context& c, const service_delete_b
   return std::any();
 }
 
-result<std::any> apply_variable_apply(context& c, const variable_apply_request& request) {
-  auto var = request.var;
-  var.namespace_ = namespace_of(var.namespace_);
-  const state::table_key key{var.namespace_, var.path, {}};
-  const auto stored = state::find<table::variables>(c.state(), key);
-  const bool checks = request.op == "cas" || request.op == "delete-cas";
-  if (checks && (stored ? stored->modify_index : 0) != var.modify_index) return false;
-  if (request.op == "set" || request.op == "cas") {
-    if (stored) var.create_time = stored->create_time;
-    upsert<table::variables>(c, var, key);
-  } else if (request.op == "delete" || request.op == "delete-cas") {
-    c.erase<table::variables>(key);
-  } else {
-    return fail(errc::invalid, "unknown variable operation \"{}\"; it is set, cas, delete or delete-cas", request.op);
-  }
-  return true;
-}
-
-result<std::any> apply_root_key_upsert(context& c, const root_key_upsert_request& request) {
-  // One key is active at a time: the one it replaces still opens what it sealed.
-  std::vector<ref<state::root_key>> replaced;
-  if (request.key.state == "active") {
-    state::visit<table::root_keys>(c.state(), state::starting({}), [&](const auto& key) {
-      if (key->state == "active" && key->key_id != request.key.key_id) replaced.push_back(key);
-      return true;
-    });
-  }
-  for (const auto& key : replaced) {
-    auto inactive = *key;
-    inactive.state = "inactive";
-    upsert<table::root_keys>(c, inactive, {inactive.key_id, {}, {}});
-  }
-  upsert<table::root_keys>(c, request.key, {request.key.key_id, {}, {}});
-  return std::any();
-}
-
-result<std::any> apply_root_key_delete(context& c, const root_key_delete_request& request) {
-  TRY(erase_or_fail<table::root_keys>(c, {request.key_id, {}, {}}, "root key"));
-  return std::any();
-}
-
 result<std::any> apply_csi_volume_register(context& c, const schema::csi_volume_register_request& request) {
   for (const auto& wanted : request.volumes) {
     auto volume = *wanted;

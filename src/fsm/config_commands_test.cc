@@ -96,52 +96,6 @@ TEST(services, come_and_go_by_id_and_node) {
   EXPECT_EQ(state::count(c.now(), table::services), 0u);
 }
 
-TEST(variables, check_and_set) {
-  struct row {
-    const char* op;
-    uint64_t index;
-    bool done;
-  };
-  cluster c;
-  auto run = [&](const row& r) {
-    variable_apply_request request;
-    request.op = r.op;
-    request.var.path = "p";
-    request.var.data = bytes(std::string(r.op));
-    request.var.modify_index = r.index;
-    auto outcome = c.try_apply<variable_apply>(request);
-    ASSERT_TRUE(outcome.has_value());
-    EXPECT_EQ(std::any_cast<bool>(*outcome), r.done) << r.op << r.index;
-  };
-  run({"cas", 7, false});
-  run({"cas", 0, true});
-  run({"cas", 0, false});
-  run({"cas", c.index - 1, true});
-  run({"set", 0, true});
-  run({"delete-cas", 1, false});
-  run({"delete-cas", c.index - 1, true});
-  EXPECT_EQ(state::count(c.now(), table::variables), 0u);
-  variable_apply_request bad;
-  bad.op = "burn";
-  EXPECT_EQ(c.refusal<variable_apply>(bad), "unknown variable operation \"burn\"; it is set, cas, delete or delete-cas");
-}
-
-TEST(root_keys, one_is_active) {
-  cluster c;
-  auto put = [&](std::string id) {
-    root_key_upsert_request request;
-    request.key.key_id = std::move(id);
-    request.key.state = "active";
-    c.apply<root_key_upsert>(request);
-  };
-  put("k1");
-  put("k2");
-  EXPECT_EQ(state::find<table::root_keys>(c.now(), {"k1", {}, {}})->state, "inactive");
-  EXPECT_EQ(state::find<table::root_keys>(c.now(), {"k2", {}, {}})->state, "active");
-  c.apply<root_key_delete>({{}, "k1"});
-  EXPECT_EQ(c.refusal<root_key_delete>({{}, "k1"}), "root key not found");
-}
-
 TEST(acl, records_are_stored_and_erased) {
   cluster c;
   c.apply<acl_policy_upsert>({{}, {shared(schema::acl_policy{.name = "read"})}});

@@ -421,11 +421,11 @@ DESCRIBE(single_acl_token_response, "SingleACLTokenResponse", BASES(query_meta),
 #undef SELF
 
 #define SELF variable_lock
-DESCRIBE(variable_lock, "VariableLock", BASES(), FIELD(id), FIELD(ttl), FIELD(lock_delay))
+DESCRIBE(variable_lock, "VariableLock", BASES(), FIELD(id), FIELD_FLAGS(ttl, duration_text), FIELD_FLAGS(lock_delay, duration_text))
 #undef SELF
 
 #define SELF variable
-DESCRIBE(variable, "Variable", BASES(), FIELD(namespace_), FIELD(path), FIELD(create_index), FIELD(modify_index), FIELD(create_time), FIELD(modify_time), FIELD_FLAGS(items, redacted), FIELD_FLAGS(lock, json_omit_empty))
+DESCRIBE(variable, "Variable", BASES(), FIELD(namespace_), FIELD(path), FIELD(create_index), FIELD(modify_index), FIELD(create_time), FIELD(modify_time), FIELD_FLAGS(items, redacted | json_omit_empty), FIELD_FLAGS(lock, json_omit_empty))
 #undef SELF
 
 #define SELF variables_apply_request

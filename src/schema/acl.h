@@ -621,8 +621,8 @@ struct single_acl_token_response : query_meta {
 
 struct variable_lock {
   std::string id;
-  std::string ttl;
-  std::string lock_delay;
+  duration ttl;
+  duration lock_delay;
   DROVER_RECORD(variable_lock);
 };
 
