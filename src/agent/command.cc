@@ -8,8 +8,10 @@
 #include "agent/agent.h"
 #include "agent/banner.h"
 #include "agent/flags.h"
+#include "agent/limits.h"
 #include "agent/options.h"
 #include "agent/process.h"
+#include "agent/start_memory.h"
 #include "net/blocking.h"
 #include "net/signals.h"
 #include "net/task_scope.h"
@@ -72,6 +74,13 @@ net::awaitable<int> serve_signals(net::signal_set& signals, agent& running, cons
 
 bool leaves(const agent_config& config, int signal) { return signal == SIGINT ? config.leave_on_interrupt : config.leave_on_terminate; }
 
+// Once the first rush after the start is over.
+net::awaitable<void> release_memory(agent& running) {
+  co_await running.wait_ready();
+  co_await net::sleep_for(start_settles);
+  release_start_memory();
+}
+
 // The exit code.
 net::awaitable<int> run(net::loop& loop, agent& running, const arguments& given) {
   net::signal_set signals(loop, {SIGINT, SIGTERM, SIGHUP});
@@ -83,8 +92,11 @@ net::awaitable<int> run(net::loop& loop, agent& running, const arguments& given)
     kill(getpid(), SIGTERM);
   });
   notify_supervisor("READY=1");
+  net::task_scope after_start(loop, logger);
+  after_start.spawn(release_memory(running));
   int signal = co_await serve_signals(signals, running, given, logger);
   notify_supervisor("STOPPING=1");
+  co_await after_start.stop();
   net::task_scope impatience(loop, logger);
   impatience.spawn(exit_at_second_signal(signals));
   if (!failed && leaves(running.config(), signal)) co_await running.leave();
