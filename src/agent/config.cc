@@ -38,6 +38,10 @@ DESCRIBE(server_join_config, "ServerJoin", BASES(), FIELD(start_join), FIELD(ret
 DESCRIBE(search_config, "Search", BASES(), FIELD(fuzzy_enabled), FIELD(limit_query), FIELD(limit_results), FIELD(min_term_length))
 #undef SELF
 
+#define SELF client_introduction_config
+DESCRIBE(client_introduction_config, "ClientIntroduction", BASES(), FIELD(enforcement), FIELD(default_identity_ttl), FIELD(max_identity_ttl))
+#undef SELF
+
 #define SELF server_config
 DESCRIBE(server_config, "Server", BASES(), FIELD(enabled), FIELD(authoritative_region), FIELD(bootstrap_expect), FIELD(client_introduction),
          FIELD(data_dir), FIELD(protocol_version), FIELD(raft_protocol), FIELD(raft_multiplier), FIELD(num_schedulers), FIELD(enabled_schedulers),

@@ -65,11 +65,17 @@ struct search_config {
 // What a new cluster's scheduler starts with.
 schema::scheduler_configuration initial_scheduler_config();
 
+struct client_introduction_config {
+  std::string enforcement = "warn";
+  duration default_identity_ttl = minutes(5), max_identity_ttl = minutes(30);
+  DROVER_RECORD(client_introduction_config);
+};
+
 struct server_config {
   bool enabled = false;
   std::string authoritative_region;
   int64_t bootstrap_expect = 0;
-  value client_introduction;
+  client_introduction_config client_introduction;
   std::string data_dir;
   int64_t protocol_version = 0, raft_protocol = 3, raft_multiplier = 1;
   // Negative: one for each processor.

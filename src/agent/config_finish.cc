@@ -182,7 +182,6 @@ std::vector<std::string> unused_settings(const agent_config& config) {
   note(!config.telemetry.statsd_address.empty() || !config.telemetry.statsite_address.empty() || !config.telemetry.datadog_address.empty(),
        "telemetry to statsd, statsite or datadog is configured, but only /v1/metrics exists in this release");
   note(!config.audit.is_null() || !config.sentinel.is_null() || !config.reporting.is_null(), "audit, sentinel and reporting are read and do nothing");
-  note(!config.keyring.is_null(), "keyring is read, but there are no root keys in this release");
   note(!config.client.artifact.is_null(), "client.artifact is read, but its limits come with a later release");
   return out;
 }

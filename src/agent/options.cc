@@ -97,6 +97,13 @@ server::server_options server_options_of(const agent_config& config) {
   o.heartbeat_grace = from.heartbeat_grace;
   o.failover_heartbeat_ttl = from.failover_heartbeat_ttl;
   o.gc = gc_thresholds_of(from);
+  o.keyring = {.gc_interval = from.root_key_gc_interval,
+               .gc_threshold = from.root_key_gc_threshold,
+               .rotation_threshold = from.root_key_rotation_threshold,
+               .oidc_issuer = from.oidc_issuer};
+  o.client_introduction = {.enforcement = from.client_introduction.enforcement,
+                           .default_identity_ttl = from.client_introduction.default_identity_ttl,
+                           .max_identity_ttl = from.client_introduction.max_identity_ttl};
   o.job_max_priority = from.job_max_priority;
   o.job_default_priority = from.job_default_priority;
   o.job_max_count = from.job_max_count;

@@ -94,6 +94,9 @@ void add_autopilot_routes(std::vector<route>& table);
 void add_snapshot_routes(std::vector<route>& table);
 void add_agent_routes(std::vector<route>& table);
 void add_gossip_routes(std::vector<route>& table);
+void add_variable_routes(std::vector<route>& table);
+void add_keyring_routes(std::vector<route>& table);
+void add_identity_routes(std::vector<route>& table);
 void add_client_routes(std::vector<route>& table);
 void add_enterprise_routes(std::vector<route>& table);
 

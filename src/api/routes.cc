@@ -15,6 +15,9 @@ std::span<const route> routes() {
     add_snapshot_routes(t);
     add_agent_routes(t);
     add_gossip_routes(t);
+    add_variable_routes(t);
+    add_keyring_routes(t);
+    add_identity_routes(t);
     add_client_routes(t);
     add_enterprise_routes(t);
     return t;

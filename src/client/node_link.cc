@@ -14,6 +14,11 @@ void node_link::set_node(schema::ref<schema::node> node) {
   changed_.notify_all();
 }
 
+void node_link::renew_identity() {
+  renew_identity_ = true;
+  hurry();
+}
+
 void node_link::hurry() { changed_.notify_all(); }
 
 duration node_link::retry_max() const { return retry_limit(cluster_nodes); }
@@ -23,6 +28,11 @@ net::awaitable<void> node_link::wait_for_servers(duration at_most) { co_await ba
 void node_link::took(const schema::node_update_response& reply) {
   if (reply.heartbeat_ttl.ns > 0) ttl_ = reply.heartbeat_ttl;
   if (reply.num_nodes > 0) cluster_nodes = reply.num_nodes;
+  if (reply.signed_identity && !reply.signed_identity->empty()) {
+    identity_ = *reply.signed_identity;
+    renew_identity_ = false;
+    logger_.debug("this node has a new identity");
+  }
   if (away_ || refused_) back_.notify_all();
   away_ = refused_ = false;
   if (on_answer) on_answer(reply);
@@ -31,9 +41,16 @@ void node_link::took(const schema::node_update_response& reply) {
 net::awaitable<result<schema::node_update_response>> node_link::send_registration(schema::ref<schema::node> node) {
   schema::node_register_request request;
   request.region = region_;
-  // No token: servers that do not know the node yet (Nomad's since 1.11) would refuse its secret. They compare the one within the node.
+  // Never the secret: servers that do not know the node yet (Nomad's since 1.11) would refuse it. They compare the one within the node.
+  request.auth_token = identity_.empty() ? introduction_token : identity_;
   request.node = std::move(node);
-  co_return co_await rpc::call<schema::node_update_response>(servers_, "Node.Register", std::move(request));
+  auto reply = co_await rpc::call<schema::node_update_response>(servers_, "Node.Register", request);
+  if (!reply && reply.error().code() == errc::permission_denied && !identity_.empty()) {
+    identity_.clear();
+    request.auth_token = introduction_token;
+    reply = co_await rpc::call<schema::node_update_response>(servers_, "Node.Register", std::move(request));
+  }
+  co_return reply;
 }
 
 net::awaitable<result<>> node_link::register_node() {
@@ -56,13 +73,19 @@ net::awaitable<result<uint64_t>> node_link::confirm() {
 net::awaitable<result<>> node_link::heartbeat() {
   schema::node_update_status_request request;
   request.region = region_;
-  request.auth_token = node_->secret_id;
+  request.auth_token = identity_.empty() ? node_->secret_id : identity_;
+  request.force_identity_renewal = renew_identity_;
   request.node_id = node_->id;
   request.status = "ready";
   request.updated_at = wall_now().unix_seconds();
   auto reply = co_await rpc::call<schema::node_update_response>(servers_, "Node.UpdateStatus", std::move(request));
   if (!reply) {
     if (reply.error().text().find("node not found") != std::string::npos) registered_ = false;
+    // The identity has ended while this node was away, or its key is gone: the secret still counts.
+    if (reply.error().code() == errc::permission_denied && !identity_.empty()) {
+      identity_.clear();
+      co_return co_await heartbeat();
+    }
     co_return fail(reply.error());
   }
   took(*reply);

@@ -45,6 +45,12 @@ class node_link {
 
   // Called after each answer.
   std::function<void(const schema::node_update_response&)> on_answer;
+  // The identity that the servers signed for this node; "": none yet, or they do not.
+  const std::string& identity() const { return identity_; }
+  // Asks for a new identity with the next heartbeat, which is sent now.
+  void renew_identity();
+  // With which a node that is new shows that it may register (`node intro create`).
+  std::string introduction_token;
   // How many nodes the cluster has, as far as this one knows.
   int64_t cluster_nodes = 1;
 
@@ -59,6 +65,8 @@ class node_link {
   std::string region_;
   schema::ref<schema::node> node_;
   log::logger logger_;
+  std::string identity_;
+  bool renew_identity_ = false;
   bool registered_ = false;
   bool away_ = false;
   bool refused_ = false;

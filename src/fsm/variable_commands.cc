@@ -22,8 +22,14 @@ bool is_locked_by_another(const stored_variable& stored, const state::sealed_var
 
 state::table_key key_of(const state::sealed_variable& v) { return {v.namespace_, v.path, {}}; }
 
-result<std::any> set_variable(context& c, state::sealed_variable wanted, const stored_variable& stored) {
+// `locks`: the request's lock is taken; otherwise it only shows that the caller holds the one that is there.
+result<std::any> set_variable(context& c, state::sealed_variable wanted, const stored_variable& stored, bool locks) {
   if (is_locked_by_another(stored, wanted)) return conflict_without_data(wanted);
+  if (!locks) {
+    // A holder whose lock has ended must hear of it.
+    if (wanted.lock && (!stored || !stored->lock)) return conflict_without_data(wanted);
+    if (stored) wanted.lock = stored->lock;
+  }
   // The key may have been removed while the request was on its way.
   if (!wanted.key_id.empty() && !state::find<table::root_keys>(c.state(), {wanted.key_id, {}, {}}))
     return fail(errc::unavailable, "the variable was sealed with root key {}, which has been removed meanwhile; try again", wanted.key_id);
@@ -59,7 +65,8 @@ result<std::any> apply_variable_apply(context& c, const variable_apply_request& 
     if (!stored) return conflict_without_data(wanted);
     return variable_outcome{.conflict = stored};
   }
-  if (request.op == "set" || request.op == "cas" || request.op == "lock-acquire") return set_variable(c, std::move(wanted), stored);
+  const bool locks = request.op == "lock-acquire";
+  if (request.op == "set" || request.op == "cas" || locks) return set_variable(c, std::move(wanted), stored, locks);
   if (request.op == "delete" || request.op == "delete-cas") return delete_variable(c, wanted, stored);
   if (request.op == "lock-release") return release_lock(c, wanted, stored);
   return fail(errc::invalid, "unknown variable operation \"{}\"; it is set, cas, delete, delete-cas, lock-acquire or lock-release", request.op);

@@ -65,6 +65,7 @@ TEST_F(variable_world, only_the_holder_changes_a_locked_one) {
     EXPECT_TRUE(refused.conflict->data.empty()) << op;
   }
   EXPECT_FALSE(run("set").applied);
+  EXPECT_EQ(stored()->lock->ttl, seconds(15));
   EXPECT_TRUE(run("set", 0, "l1").applied);
   EXPECT_EQ(stored()->lock->id, "l1");
   // Releasing keeps what the holder wrote, whatever comes along with the request.
@@ -72,6 +73,7 @@ TEST_F(variable_world, only_the_holder_changes_a_locked_one) {
   ASSERT_TRUE(released.applied);
   EXPECT_FALSE(released.written->lock.has_value());
   EXPECT_EQ(stored()->data.data, "set");
+  EXPECT_FALSE(run("set", 0, "l1").applied) << "the lock has ended";
   variable_apply_request again;
   again.op = "lock-release";
   again.var.path = "p";

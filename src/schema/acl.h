@@ -417,7 +417,7 @@ struct acl_who_am_i_response : query_meta {
 struct wi_handle {
   std::string identity_name;
   std::string workload_identifier;
-  std::string workload_type;
+  int64_t workload_type = 0;  // 0: a task, 1: a service
   std::string interpolated_workload_identifier;
   DROVER_RECORD(wi_handle);
 };

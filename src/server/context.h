@@ -41,6 +41,8 @@ class leader_duties;
 class periodic_launcher;
 class drainer;
 class worker;
+class keyring;
+class variable_locks;
 
 struct server_context {
   net::loop& loop;
@@ -71,6 +73,8 @@ struct server_context {
   leader_duties* leader = nullptr;
   periodic_launcher* periodic = nullptr;
   server::drainer* drainer = nullptr;
+  server::keyring* keyring = nullptr;
+  server::variable_locks* variable_locks = nullptr;
   // Writes that callers have asked for; they end when they are done, not when the caller goes.
   net::task_scope* writes = nullptr;
   job_stubs* stubs = nullptr;

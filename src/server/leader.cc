@@ -9,10 +9,12 @@
 #include "server/drainer.h"
 #include "server/eval_broker.h"
 #include "server/gc.h"
+#include "server/keyring.h"
 #include "server/lost_nodes.h"
 #include "server/periodic.h"
 #include "server/plan_queue.h"
 #include "server/replicator.h"
+#include "server/variable_locks.h"
 
 namespace drover::server {
 
@@ -50,6 +52,8 @@ void leader_duties::establish() {
   context_.deployments->set_enabled(true);
   context_.periodic->set_enabled(true);
   context_.drainer->set_enabled(true);
+  context_.keyring->establish();
+  context_.variable_locks->establish();
   scope_.spawn(write_defaults());
 }
 
@@ -63,6 +67,8 @@ void leader_duties::revoke() {
   context_.deployments->set_enabled(false);
   context_.periodic->set_enabled(false);
   context_.drainer->set_enabled(false);
+  context_.keyring->revoke();
+  context_.variable_locks->revoke();
 }
 
 void leader_duties::apply_scheduler_config(const state::snapshot& state) {
@@ -97,6 +103,9 @@ void leader_duties::note(const fsm::commit_event& event) {
         break;
       case state::table::jobs:
         note_job(change.before_as<state::table::jobs>().get(), change.after_as<state::table::jobs>().get());
+        break;
+      case state::table::variables:
+        context_.variable_locks->note(change.before_as<state::table::variables>().get(), change.after_as<state::table::variables>().get());
         break;
       case state::table::scheduler_config: {
         bool was_enabled = context_.broker->enabled();

@@ -58,4 +58,18 @@ inline constexpr duration node_search_timeout = seconds(1);
 inline constexpr duration leader_check_timeout = seconds(1);
 inline constexpr int leader_checks_max = 4;
 
+// Keys. A server waits so long for the cluster's first key; a full rotation looks so often for what is still sealed
+// with the old key; one call signs so many identities.
+inline constexpr duration first_key_timeout = seconds(10);
+inline constexpr int rekey_rounds_max = 16;
+inline constexpr size_t signed_identities_max = 1024;
+inline constexpr duration keyring_retry = seconds(5);
+
+// Variables, as Nomad limits them.
+inline constexpr size_t variable_path_bytes_max = 128;
+inline constexpr size_t variable_bytes_max = 65'536;  // keys and values together
+inline constexpr duration variable_lock_ttl = seconds(15), variable_lock_delay = seconds(15);  // unless the caller says otherwise
+inline constexpr duration variable_lock_ttl_min = seconds(10), variable_lock_ttl_max = hours(24);
+inline constexpr duration variable_release_retry = seconds(5);
+
 }  // namespace drover::server

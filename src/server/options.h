@@ -31,6 +31,23 @@ struct gc_thresholds {
   duration node = hours(24);
 };
 
+// Root keys and what is signed with them.
+struct keyring_options {
+  duration gc_interval = minutes(10);
+  duration gc_threshold = hours(1);
+  duration rotation_threshold = hours(720);
+  // "iss" of every identity, and where discovery documents are; empty: neither.
+  std::string oidc_issuer{};
+};
+
+// Who may register a node that is new here: "none" anybody, "warn" anybody and a line in the log, "strict" only with a token of
+// `node introduction create`.
+struct client_introduction_options {
+  std::string enforcement = "warn";
+  duration default_identity_ttl = minutes(5);
+  duration max_identity_ttl = minutes(30);
+};
+
 // What a new cluster's scheduler does unless its operator says otherwise.
 inline schema::scheduler_configuration default_scheduler_configuration() {
   schema::scheduler_configuration config;
@@ -90,6 +107,8 @@ struct server_options {
   duration eval_failed_follow_up_min = minutes(1);
   duration eval_failed_follow_up_max = minutes(10);
   gc_thresholds gc;
+  keyring_options keyring;
+  client_introduction_options client_introduction;
   int64_t job_max_priority = 100;
   int64_t job_default_priority = 50;
   int64_t job_max_count = 50'000;

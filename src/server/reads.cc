@@ -57,7 +57,7 @@ awaitable<result<>> run_read(server_context& context, read_attempt attempt) {
       // Nothing of the state is held while waiting.
       auto state = context.store.current();
       std::vector<state::watch_key> watched;
-      auto index = attempt.run(attempt, read{state, watched, *context.stubs});
+      auto index = attempt.run(attempt, read{state, watched, *context.stubs, context.keyring});
       if (!index) co_return std::unexpected(std::move(index).error());
       if (*index > minimum || over) break;
       attempt.forget(attempt);

@@ -3,6 +3,7 @@
 
 #include <any>
 
+#include "base/ensure.h"
 #include "base/result.h"
 #include "fsm/commands.h"
 #include "fsm/machine.h"
@@ -29,6 +30,11 @@ class replicator {
   net::awaitable<result<std::pair<uint64_t, bool>>> apply_if(const fsm::request_of<C>& request) {
     return truth_of(submit(fsm::encode<C>(request)));
   }
+  // The same for a command that answers a record.
+  template <class Answer, fsm::command_type C>
+  net::awaitable<result<std::pair<uint64_t, Answer>>> apply_for(const fsm::request_of<C>& request) {
+    return answer_of<Answer>(submit(fsm::encode<C>(request)));
+  }
   // Everything that was committed before has been applied when this returns.
   net::awaitable<result<>> barrier();
 
@@ -36,6 +42,13 @@ class replicator {
   net::awaitable<result<raft::apply_outcome>> submit(std::string entry);
   static net::awaitable<result<uint64_t>> index_of(net::awaitable<result<raft::apply_outcome>> outcome);
   static net::awaitable<result<std::pair<uint64_t, bool>>> truth_of(net::awaitable<result<raft::apply_outcome>> outcome);
+  template <class Answer>
+  static net::awaitable<result<std::pair<uint64_t, Answer>>> answer_of(net::awaitable<result<raft::apply_outcome>> outcome) {
+    CO_TRY_ASSIGN(auto done, co_await std::move(outcome));
+    const auto* answer = std::any_cast<Answer>(&done.response);
+    ENSURE(answer != nullptr, "the command answers what its table row says");
+    co_return std::pair(done.index, *answer);
+  }
 
   net::loop& loop_;
   raft::node& node_;

@@ -22,6 +22,7 @@
 #include "server/forward.h"
 #include "server/gc.h"
 #include "server/heartbeats.h"
+#include "server/keyring.h"
 #include "server/leader.h"
 #include "server/lost_nodes.h"
 #include "server/membership.h"
@@ -33,6 +34,7 @@
 #include "server/raft_transport.h"
 #include "server/recovery.h"
 #include "server/replicator.h"
+#include "server/variable_locks.h"
 #include "server/worker.h"
 
 namespace drover::server {
@@ -122,6 +124,8 @@ struct cluster_server::parts {
   std::unique_ptr<periodic_launcher> periodic;
   std::unique_ptr<server::drainer> drainer;
   std::unique_ptr<lost_nodes> lost;
+  std::unique_ptr<server::keyring> keys;
+  std::unique_ptr<server::variable_locks> locks;
   std::unique_ptr<leader_duties> leader;
   std::vector<std::unique_ptr<worker>> workers;
 
@@ -232,6 +236,10 @@ void cluster_server::parts::make_parts() {
   context.drainer = drainer.get();
   lost = std::make_unique<lost_nodes>(context);
   context.lost = lost.get();
+  keys = std::make_unique<server::keyring>(context);
+  context.keyring = keys.get();
+  locks = std::make_unique<server::variable_locks>(context);
+  context.variable_locks = locks.get();
   leader = std::make_unique<leader_duties>(context);
   context.leader = leader.get();
   for (int i = 0; i < options.scheduler_workers; ++i) {
@@ -240,7 +248,7 @@ void cluster_server::parts::make_parts() {
   }
   for (auto add : {&add_job_reads, &add_job_writes, &add_job_launches, &add_job_plan, &add_job_explain, &add_alloc_methods, &add_eval_methods, &add_deployment_methods,
                    &add_node_reads, &add_node_writes, &add_namespace_methods, &add_service_methods, &add_status_methods,
-                   &add_raft_methods, &add_snapshot_methods, &add_operator_methods, &add_scaling_methods, &add_search_methods, &add_client_methods, &add_peer_methods})
+                   &add_raft_methods, &add_snapshot_methods, &add_operator_methods, &add_scaling_methods, &add_search_methods, &add_client_methods, &add_keyring_methods, &add_variable_methods, &add_identity_methods, &add_peer_methods})
     add(table, context);
 }
 
@@ -314,6 +322,8 @@ net::awaitable<void> cluster_server::stop() {
   if (p.links) co_await p.links->stop();
   for (auto& w : p.workers) co_await w->stop();
   if (p.leader) co_await p.leader->stop();
+  if (p.keys) co_await p.keys->stop();
+  if (p.locks) co_await p.locks->stop();
   if (p.lost) co_await p.lost->stop();
   if (p.watcher) co_await p.watcher->stop();
   if (p.periodic) co_await p.periodic->stop();

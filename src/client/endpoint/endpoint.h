@@ -4,6 +4,7 @@
 
 #include "client/client.h"
 #include "rpc/channel.h"
+#include "schema/acl.h"
 #include "schema/alloc_rpc.h"
 #include "schema/node_rpc.h"
 #include "schema/operator_rpc.h"
@@ -48,6 +49,8 @@ class endpoints {
   answer<schema::node_meta_response> read_meta(context c, schema::node_specific_request request);
   answer<schema::node_meta_response> apply_meta(context c, schema::node_meta_apply_request request);
   schema::node_meta_response meta_now() const;
+  answer<schema::node_identity_get_resp> get_identity(context c, schema::node_identity_get_req request);
+  answer<schema::node_identity_renew_resp> renew_identity(context c, schema::node_identity_renew_req request);
 
   result<std::shared_ptr<alloc_runner>> find(const std::string& alloc_id) const;
   bool task_dead(const std::string& alloc_id, const std::string& task) const;

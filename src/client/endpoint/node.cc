@@ -2,6 +2,7 @@
 #include "client/client_state.h"
 #include "client/system.h"
 #include "codec/json.h"
+#include "jwt/jwt.h"
 
 namespace drover::client {
 
@@ -12,6 +13,10 @@ void endpoints::add_node(rpc::method_table& table) {
       "NodeMeta.Read", [this](context c, schema::node_specific_request r) { return read_meta(std::move(c), std::move(r)); });
   table.add<schema::node_meta_apply_request, schema::node_meta_response>(
       "NodeMeta.Apply", [this](context c, schema::node_meta_apply_request r) { return apply_meta(std::move(c), std::move(r)); });
+  table.add<schema::node_identity_get_req, schema::node_identity_get_resp>(
+      "NodeIdentity.Get", [this](context c, schema::node_identity_get_req r) { return get_identity(std::move(c), std::move(r)); });
+  table.add<schema::node_identity_renew_req, schema::node_identity_renew_resp>(
+      "NodeIdentity.Renew", [this](context c, schema::node_identity_renew_req r) { return renew_identity(std::move(c), std::move(r)); });
 }
 
 endpoints::answer<schema::client_stats_response> endpoints::host_stats(context, schema::node_specific_request) {
@@ -53,6 +58,21 @@ endpoints::answer<schema::node_meta_response> endpoints::apply_meta(context, sch
   }
   state_.link->set_node(std::move(node));
   co_return meta_now();
+}
+
+// What the identity says, never the identity.
+endpoints::answer<schema::node_identity_get_resp> endpoints::get_identity(context, schema::node_identity_get_req) {
+  const auto& token = state_.link->identity();
+  if (token.empty()) co_return fail(errc::not_found, "this node has no identity yet; it gets one with its next heartbeat, if its servers give any");
+  CO_TRY_ASSIGN(auto read, jwt::parse(token));
+  schema::node_identity_get_resp out;
+  for (const auto& [name, claim] : *read.claims.as_object()) out.claims[name] = claim;
+  co_return out;
+}
+
+endpoints::answer<schema::node_identity_renew_resp> endpoints::renew_identity(context, schema::node_identity_renew_req) {
+  state_.link->renew_identity();
+  co_return schema::node_identity_renew_resp{};
 }
 
 }  // namespace drover::client

@@ -1,10 +1,11 @@
-// Methods that a client node answers, reached through a server: ClientAllocations.*, ClientStats.*, FileSystem.*, Allocations.Exec, NodeMeta.*. The
+// Methods that a client node answers, reached through a server: ClientAllocations.*, ClientStats.*, FileSystem.*, Allocations.Exec, NodeMeta.*, NodeIdentity.*. The
 // server finds the node (its own session, another server's, another region) and passes the request on. Agent.Monitor also reaches servers.
 #include <boost/asio/experimental/awaitable_operators.hpp>
 
 #include <variant>
 
 #include "codec/msgpack.h"
+#include "schema/acl.h"
 #include "schema/alloc_rpc.h"
 #include "schema/node_rpc.h"
 #include "schema/operator_rpc.h"
@@ -179,6 +180,8 @@ void add_client_methods(rpc::method_table& table, server_context& context) {
   pass_on<schema::fs_list_request, schema::fs_list_response>(table, context, "FileSystem.List", "FileSystem.List");
   pass_on<schema::fs_stat_request, schema::fs_stat_response>(table, context, "FileSystem.Stat", "FileSystem.Stat");
   pass_on<schema::node_specific_request, schema::node_meta_response>(table, context, "NodeMeta.Read", "NodeMeta.Read");
+  pass_on<schema::node_identity_get_req, schema::node_identity_get_resp>(table, context, "NodeIdentity.Get", "NodeIdentity.Get");
+  pass_on<schema::node_identity_renew_req, schema::node_identity_renew_resp>(table, context, "NodeIdentity.Renew", "NodeIdentity.Renew");
   pass_on<schema::node_meta_apply_request, schema::node_meta_response>(table, context, "NodeMeta.Apply", "NodeMeta.Apply");
   relay_stream<schema::fs_logs_request>(table, context, "FileSystem.Logs");
   relay_stream<schema::fs_stream_request>(table, context, "FileSystem.Stream");

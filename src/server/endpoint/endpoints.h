@@ -25,6 +25,9 @@ void add_snapshot_methods(rpc::method_table& table, server_context& context);
 void add_operator_methods(rpc::method_table& table, server_context& context);
 void add_scaling_methods(rpc::method_table& table, server_context& context);
 void add_search_methods(rpc::method_table& table, server_context& context);
+void add_keyring_methods(rpc::method_table& table, server_context& context);
+void add_variable_methods(rpc::method_table& table, server_context& context);
+void add_identity_methods(rpc::method_table& table, server_context& context);
 void add_client_methods(rpc::method_table& table, server_context& context);
 void add_peer_methods(rpc::method_table& table, server_context& context);
 
