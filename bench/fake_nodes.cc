@@ -34,7 +34,7 @@ std::shared_ptr<schema::node> make_node(size_t number) {
     info.health_description = "Healthy";
   }
   node->node_resources.emplace();
-  node->node_resources->cpu.cpu_shares = 16'000;
+  node->node_resources->cpu.cpu_shares = 32'000;
   node->node_resources->memory.memory_mb = 200'000;
   node->node_resources->disk.disk_mb = 500'000;
   return node;

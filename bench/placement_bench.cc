@@ -3,7 +3,8 @@
 //   placement_bench ADDRESS NODES SESSIONS
 //
 //   place NAME JOBS COUNT SHAPE   JOBS jobs of COUNT allocations: seconds from the first submission until the last evaluation is complete.
-//                                 SHAPE: plain, spread, affinity, both, constraint, huge (more than any node has), batch
+//                                 SHAPE: plain, spread, affinity, both, constraint, huge (more than any node has), tiny (ten thousand fit
+//                                 a node), batch
 //   churn NAME RATE SECONDS       registrations of one allocation each at a steady rate: how long each took
 //   down PERCENT                  so many nodes are said to be down: seconds until everything is placed again
 //   plan COUNT TIMES              Job.Plan of COUNT allocations
@@ -46,8 +47,8 @@ std::shared_ptr<schema::job> make_job(const std::string& id, int64_t count, std:
   task.log_config.emplace().max_files = 1;
   task.log_config->max_file_size_mb = 1;
   auto& resources = task.resources.emplace();
-  resources.cpu = shape == "huge" ? 1'000'000 : 1;
-  resources.memory_mb = 10;
+  resources.cpu = shape == "huge" ? 1'000'000 : shape == "tiny" ? 1 : 100;
+  resources.memory_mb = shape == "tiny" ? 10 : 64;
   if (shape == "spread" || shape == "both") group.spreads.push_back({"${meta.rack}", 50, {}});
   if (shape == "affinity" || shape == "both") group.affinities.push_back({"${meta.rack}", "r1", "=", 50});
   if (shape == "constraint") {
@@ -210,7 +211,7 @@ class director {
     auto began = net::now();
     for (size_t i = 0; i < times; ++i) {
       schema::job_plan_request request;
-      request.job = make_job("planned", count, "plain");
+      request.job = make_job("planned", count, "tiny");
       auto answer = co_await rpc::call<schema::job_plan_response>(*server_, "Job.Plan", request);
       if (!answer) note(answer.error());
       else if (!answer->failed_tg_allocs.empty()) ++failures_;

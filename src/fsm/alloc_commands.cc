@@ -54,6 +54,17 @@ void keep_client_fields(schema::allocation& next, const schema::allocation& stor
   next.client_description = stored.client_description;
 }
 
+// The allocation that a new one replaces knows its successor.
+void link_previous(context& c, const schema::allocation& next) {
+  if (next.previous_allocation.empty()) return;
+  auto previous = c.state().alloc(next.previous_allocation);
+  if (!previous || previous->next_allocation == next.id) return;
+  auto linked = *previous;
+  linked.next_allocation = next.id;
+  linked.modify_index = c.index();
+  c.put<table::allocs>(std::move(linked));
+}
+
 result<> put_planned(context& c, const apply_plan_results_request& request, const schema::allocation& planned, const ref<schema::job>& job) {
   const auto stored = c.state().alloc(planned.id);
   auto next = planned;
@@ -76,15 +87,38 @@ result<> put_planned(context& c, const apply_plan_results_request& request, cons
   TRY(c.count_alloc(next, stored.get()));
   c.touch_job(next.namespace_, next.job_id);
 
-  if (!stored && !next.previous_allocation.empty()) {
-    if (auto previous = c.state().alloc(next.previous_allocation); previous && previous->next_allocation != next.id) {
-      auto linked = *previous;
-      linked.next_allocation = next.id;
-      linked.modify_index = c.index();
-      c.put<table::allocs>(std::move(linked));
-    }
-  }
+  if (!stored) link_previous(c, next);
   c.put<table::allocs>(std::move(next));
+  return {};
+}
+
+// New allocations that are like each other, counted together.
+result<> put_placed(context& c, const apply_plan_results_request& request, const placed_allocs& placed, const ref<schema::job>& job) {
+  if (!placed.like) return fail(errc::corrupt, "a plan has placed allocations that are like none");
+  auto common = *placed.like;
+  common.namespace_ = namespace_of(common.namespace_);
+  if (!common.job) common.job = job;
+  if (!common.job) return fail(errc::invalid, "an allocation has no job and version {} of \"{}\" is not stored", request.job_info ? request.job_info->version : 0, common.job_id);
+  common.create_index = common.modify_index = common.alloc_modify_index = c.index();
+  if (common.create_time == 0) common.create_time = request.updated_at;
+  common.modify_time = request.updated_at;
+  if (common.deployment_status) common.deployment_status->modify_index = c.index();
+  // Canaries are known to their deployment by id.
+  const bool one_by_one = common.deployment_status && common.deployment_status->canary;
+  int64_t counted = 0;
+  auto like_common = placed;
+  like_common.like = std::make_shared<const schema::allocation>(std::move(common));
+  TRY(visit_placed(like_common, [&](schema::allocation&& next) -> result<> {
+    // Only an id that is known already, which none is: then this changes what is stored.
+    if (c.state().alloc(next.id)) return put_planned(c, request, next, next.job);
+    if (one_by_one) TRY(c.count_alloc(next, nullptr));
+    else ++counted;
+    link_previous(c, next);
+    c.put<table::allocs>(std::move(next));
+    return {};
+  }));
+  if (counted > 0) TRY(c.count_alloc(*like_common.like, nullptr, counted));
+  c.touch_job(like_common.like->namespace_, like_common.like->job_id);
   return {};
 }
 
@@ -166,6 +200,7 @@ result<std::any> apply_plan_results(context& c, const apply_plan_results_request
   stop_allocs(c, request, stopped);
   TRY(std::move(stopped));
   const auto job = job_of(c, request);
+  for (const auto& placed : request.placed) TRY(put_placed(c, request, placed, job));
   for (const auto& alloc : request.allocs_updated) TRY(put_planned(c, request, *alloc, job));
   for (const auto& eval : request.preemption_evals) put_eval(c, *eval);
   mark_ineligible(c, request.ineligible_nodes, request.updated_at);
@@ -176,6 +211,7 @@ result<std::any> apply_plan_results(context& c, const apply_plan_results_request
     updated.modify_time = request.updated_at;
     c.put<table::evals>(std::move(updated));
   }
+  for (const auto& eval : request.evals) put_eval(c, *eval);
   return std::any();
 }
 

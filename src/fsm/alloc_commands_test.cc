@@ -62,7 +62,9 @@ TEST(plan, make_plan_results_is_lean) {
   auto preempted = make_alloc("p0", "low");
   preempted.preempted_by_allocation = "a1";
   accepted.node_preemptions["n1"].push_back(std::make_shared<const schema::allocation>(preempted));
-  const auto request = make_plan_results(plan, accepted, t0);
+  const auto entries = make_plan_results(plan, accepted, t0);
+  ASSERT_EQ(entries.size(), 1u);
+  const auto& request = entries[0];
   EXPECT_EQ(request.job, nullptr);
   EXPECT_EQ(request.job_info->version, 4u);
   EXPECT_EQ(request.allocs_updated.at(0)->job, nullptr);

@@ -1,5 +1,6 @@
 #include "fsm/commands.h"
 
+#include "fsm/limits.h"
 #include "schema/describe_macros.h"
 
 namespace drover::fsm {
@@ -35,7 +36,7 @@ DESCRIBE(alloc_preemption, "AllocationPreemption", BASES(), FIELD(id), FIELD(pre
 #undef SELF
 
 #define SELF apply_plan_results_request
-DESCRIBE(apply_plan_results_request, "ApplyPlanResultsRequest", BASES(write_request), FIELD(job_info), FIELD(job), FIELD(allocs_updated), FIELD(allocs_stopped), FIELD(allocs_preempted), FIELD(deployment), FIELD(deployment_updates), FIELD(eval_id), FIELD(preemption_evals), FIELD(ineligible_nodes), FIELD(updated_at))
+DESCRIBE(apply_plan_results_request, "ApplyPlanResultsRequest", BASES(write_request), FIELD(job_info), FIELD(job), FIELD(placed), FIELD(allocs_updated), FIELD(allocs_stopped), FIELD(allocs_preempted), FIELD(deployment), FIELD(deployment_updates), FIELD(eval_id), FIELD(preemption_evals), FIELD(evals), FIELD(ineligible_nodes), FIELD(updated_at))
 #undef SELF
 
 #define SELF node_drain_update
@@ -78,29 +79,55 @@ DESCRIBE(one_time_token_delete_request, "OneTimeTokenDeleteRequest", BASES(write
 DESCRIBE(restore_state_request, "RestoreStateRequest", BASES(), FIELD(state))
 #undef SELF
 
-apply_plan_results_request make_plan_results(const schema::plan& plan, const schema::plan_result& accepted, int64_t now_ns) {
-  apply_plan_results_request out;
-  out.eval_id = plan.eval_id;
-  out.job_info = plan.job_info;
-  // The stored version is found by its number; the job itself goes along only where no allocation could be understood without it.
-  if (plan.job && !out.job_info) out.job_info = schema::plan_job_tuple{plan.job->namespace_, plan.job->id, plan.job->version};
-  for (const auto& [node, allocs] : accepted.node_allocation) {
-    for (const auto& a : allocs) {
-      auto lean = std::make_shared<schema::allocation>(*a);
-      if (lean->job && out.job_info && lean->job->version == out.job_info->version && lean->job->id == out.job_info->id) lean->job = nullptr;
-      out.allocs_updated.push_back(std::move(lean));
-    }
-  }
+namespace {
+
+// The job that an allocation has in the entry: none where it is the plan's.
+ref<schema::allocation> lean(const ref<schema::allocation>& alloc, const std::optional<schema::plan_job_tuple>& plan) {
+  if (!alloc->job || !plan || alloc->job->version != plan->version || alloc->job->id != plan->id) return alloc;
+  auto out = std::make_shared<schema::allocation>(*alloc);
+  out->job = nullptr;
+  return out;
+}
+
+void put_in(apply_plan_results_request& entry, std::vector<ref<schema::allocation>>& allocs) {
+  std::vector<ref<schema::allocation>> rest;
+  entry.placed = pack_placed(allocs, rest);
+  for (auto& each : entry.placed) each.like = lean(each.like, entry.job_info);
+  for (auto& each : rest) entry.allocs_updated.push_back(lean(each, entry.job_info));
+  allocs.clear();
+}
+
+}  // namespace
+
+std::vector<apply_plan_results_request> make_plan_results(const schema::plan& plan, const schema::plan_result& accepted, int64_t now_ns) {
+  std::vector<apply_plan_results_request> out;
+  auto add_entry = [&]() -> apply_plan_results_request& {
+    auto& made = out.emplace_back();
+    made.eval_id = plan.eval_id;
+    made.job_info = plan.job_info;
+    // The stored version is found by its number; the job itself goes along only where no allocation could be understood without it.
+    if (plan.job && !made.job_info) made.job_info = schema::plan_job_tuple{plan.job->namespace_, plan.job->id, plan.job->version};
+    made.updated_at = now_ns;
+    return made;
+  };
+  auto* entry = &add_entry();
+  entry->deployment = accepted.deployment;
+  entry->deployment_updates = accepted.deployment_updates;
+  entry->ineligible_nodes = accepted.ineligible_nodes;
   for (const auto& [node, allocs] : accepted.node_update) {
-    for (const auto& a : allocs) out.allocs_stopped.push_back({a->id, a->desired_description, a->client_status, a->followup_eval_id});
+    for (const auto& a : allocs) entry->allocs_stopped.push_back({a->id, a->desired_description, a->client_status, a->followup_eval_id});
   }
   for (const auto& [node, allocs] : accepted.node_preemptions) {
-    for (const auto& a : allocs) out.allocs_preempted.push_back({a->id, a->preempted_by_allocation});
+    for (const auto& a : allocs) entry->allocs_preempted.push_back({a->id, a->preempted_by_allocation});
   }
-  out.deployment = accepted.deployment;
-  out.deployment_updates = accepted.deployment_updates;
-  out.ineligible_nodes = accepted.ineligible_nodes;
-  out.updated_at = now_ns;
+  std::vector<ref<schema::allocation>> waiting;
+  for (const auto& [node, allocs] : accepted.node_allocation) {
+    waiting.insert(waiting.end(), allocs.begin(), allocs.end());
+    if (waiting.size() < plan_entry_allocs || plan.all_at_once) continue;
+    put_in(*entry, waiting);
+    entry = &add_entry();
+  }
+  put_in(*entry, waiting);
   return out;
 }
 

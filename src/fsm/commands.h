@@ -10,6 +10,7 @@
 
 #include "base/result.h"
 #include "codec/msgpack.h"
+#include "fsm/placed_allocs.h"
 #include "schema/alloc_rpc.h"
 #include "schema/job_rpc.h"
 #include "schema/node_rpc.h"
@@ -74,7 +75,8 @@ struct apply_plan_results_request : schema::write_request {
   // The job of the plan; job_info alone is enough when that version is stored.
   std::optional<schema::plan_job_tuple> job_info;
   ref<schema::job> job;
-  // New ones and those updated in place; their own job is null when it is the plan's.
+  // New ones; then those updated in place and new ones that share nothing. Their own job is null when it is the plan's.
+  std::vector<fsm::placed_allocs> placed;
   std::vector<ref<schema::allocation>> allocs_updated;
   std::vector<fsm::alloc_stop> allocs_stopped;
   std::vector<fsm::alloc_preemption> allocs_preempted;
@@ -82,12 +84,15 @@ struct apply_plan_results_request : schema::write_request {
   std::vector<schema::deployment_status_update> deployment_updates;
   std::string eval_id;
   std::vector<ref<schema::evaluation>> preemption_evals;
+  // What the scheduler says of its evaluation, and those it makes, where the whole plan was accepted.
+  std::vector<ref<schema::evaluation>> evals;
   std::vector<std::string> ineligible_nodes;
   int64_t updated_at = 0;
   DROVER_RECORD(apply_plan_results_request);
 };
-// The lean form of what the planner accepted of a plan.
-apply_plan_results_request make_plan_results(const schema::plan& plan, const schema::plan_result& accepted, int64_t now_ns);
+// The lean form of what the planner accepted of a plan, as entries in the order in which they are to be applied: a large plan is several, so that
+// one is applied while the next is written. A plan that is all or nothing is always one.
+std::vector<apply_plan_results_request> make_plan_results(const schema::plan& plan, const schema::plan_result& accepted, int64_t now_ns);
 
 struct node_drain_update {
   std::optional<schema::drain_strategy> drain_strategy;

@@ -79,9 +79,9 @@ void context::touch_job(const std::string& ns, const std::string& id, bool only_
   flag = flag || only_finished;
 }
 
-result<> context::count_alloc(const schema::allocation& alloc, const schema::allocation* existing) {
-  count_in_summary(alloc, existing);
-  return count_in_deployment(alloc, existing);
+result<> context::count_alloc(const schema::allocation& alloc, const schema::allocation* existing, int64_t times) {
+  count_in_summary(alloc, existing, times);
+  return count_in_deployment(alloc, existing, times);
 }
 
 namespace {
@@ -102,7 +102,7 @@ bool stays_counted(std::string_view client_status) { return client_status == wor
 
 }  // namespace
 
-void context::count_in_summary(const schema::allocation& alloc, const schema::allocation* existing) {
+void context::count_in_summary(const schema::allocation& alloc, const schema::allocation* existing, int64_t times) {
   if (existing && existing->client_status == alloc.client_status) return;
   auto* summary = edit_summary(alloc.namespace_, alloc.job_id);
   // An allocation of an earlier job of the same name does not count for the new one.
@@ -113,15 +113,16 @@ void context::count_in_summary(const schema::allocation& alloc, const schema::al
   if (existing && !stays_counted(existing->client_status)) {
     if (auto* old = bucket(counts, existing->client_status); old && *old > 0) --*old;
   }
-  if (auto* now = bucket(counts, alloc.client_status)) ++*now;
-  if (!existing && counts.queued > 0) --counts.queued;
+  if (auto* now = bucket(counts, alloc.client_status)) *now += times;
+  if (!existing) counts.queued = std::max<int64_t>(0, counts.queued - times);
 }
 
-result<> context::count_in_deployment(const schema::allocation& alloc, const schema::allocation* existing) {
+result<> context::count_in_deployment(const schema::allocation& alloc, const schema::allocation* existing, int64_t times) {
   if (alloc.deployment_id.empty()) return {};
-  int placed = 0, healthy = 0, unhealthy = 0;
+  int64_t placed = 0;
+  int healthy = 0, unhealthy = 0;
   if (!existing || existing->deployment_id != alloc.deployment_id) {
-    placed = 1;
+    placed = times;
   } else if (has_health(alloc) && !has_health(*existing)) {
     (*alloc.deployment_status->healthy ? healthy : unhealthy) = 1;
   } else if (has_health(alloc) && *existing->deployment_status->healthy && !*alloc.deployment_status->healthy) {

@@ -70,14 +70,15 @@ class context {
   void count_child(const schema::job& job, std::string_view from, std::string_view to);
 
   // What an allocation's change (existing is null for a new one) does to its job's summary and to its deployment.
-  result<> count_alloc(const schema::allocation& alloc, const schema::allocation* existing);
+  // `times`: so many new ones that are counted alike.
+  result<> count_alloc(const schema::allocation& alloc, const schema::allocation* existing, int64_t times = 1);
 
-  void count_in_summary(const schema::allocation& alloc, const schema::allocation* existing);
+  void count_in_summary(const schema::allocation& alloc, const schema::allocation* existing, int64_t times = 1);
 
   void finish();
 
  private:
-  result<> count_in_deployment(const schema::allocation& alloc, const schema::allocation* existing);
+  result<> count_in_deployment(const schema::allocation& alloc, const schema::allocation* existing, int64_t times);
   void update_status(const job_key& key, bool only_finished);
 
   state::write_transaction& transaction_;

@@ -8,6 +8,8 @@ namespace drover::fsm {
 
 // One log entry: a command with its payload.
 constexpr size_t entry_bytes_max = 64 * 1024 * 1024;
+// A plan with more new allocations than these is written as several entries: while one is applied, the next is made and written.
+constexpr size_t plan_entry_allocs = 4096;
 // Versions of a job that are kept besides tagged ones and the newest stable one.
 constexpr size_t job_tracked_versions = 6;
 constexpr size_t scaling_events_max = 20;  // per group

@@ -17,6 +17,8 @@ struct chosen_parts {
   port_plan::offer ports;
   std::vector<uint16_t> cores;  // as many as the group asks for
   std::vector<std::pair<std::string, schema::allocated_device_resource>> devices;  // by task name
+  // Then every allocation of the group gets the same, but for what a task has of a node's whole memory.
+  bool empty() const { return ports.shared.empty() && ports.ports.empty() && ports.tasks.empty() && cores.empty() && devices.empty(); }
 };
 void grant(schema::allocated_resources& granted, const schema::task_group& group, const schema::node& node, const node_usage& usage,
            chosen_parts parts);

@@ -27,13 +27,17 @@ node_view::row node_view::find(std::string_view node_id) const {
 
 const ref<schema::allocation>& node_view::alloc(std::string_view id) const {
   static const ref<schema::allocation> none;
-  auto it = allocs_.find(id);
-  return it == allocs_.end() ? none : it->second;
+  auto found = allocs_.find(id);
+  return found == alloc_slots::none ? none : allocs_[found];
 }
 
-std::span<const std::string> node_view::allocs_of(row r) const {
+std::vector<ref<schema::allocation>> node_view::allocs_of(row r) const {
+  std::vector<ref<schema::allocation>> out;
   auto it = allocs_of_node_.find(nodes_[r]->id);
-  return it == allocs_of_node_.end() ? std::span<const std::string>() : it->second;
+  if (it == allocs_of_node_.end()) return out;
+  out.reserve(it->second.size());
+  for (auto each : it->second) out.push_back(allocs_[each]);
+  return out;
 }
 
 node_view::row node_view::make_row(const schema::node& node) {
@@ -64,7 +68,7 @@ void node_view::fill_row(row r, ref<schema::node> node) {
   pool_[r] = pool_names_.id(node->node_pool.empty() ? "default" : node->node_pool);
   usage_[r] = node_usage(*node);
   if (auto it = allocs_of_node_.find(node->id); it != allocs_of_node_.end())
-    for (const auto& id : it->second) usage_[r].add(*alloc(id));
+    for (auto each : it->second) usage_[r].add(*allocs_[each]);
   capacity_[r] = usage_[r].capacity();
   used_[r] = usage_[r].used();
   nodes_[r] = std::move(node);
@@ -113,36 +117,35 @@ void node_view::count(row r, const schema::allocation& alloc, int sign) {
 }
 
 void node_view::put_alloc(ref<schema::allocation> alloc) {
-  auto it = allocs_.find(alloc->id);
-  bool known = it != allocs_.end() && it->second->node_id == alloc->node_id;
+  auto found = allocs_.find(alloc->id);
+  bool known = found != alloc_slots::none && allocs_[found]->node_id == alloc->node_id;
   if (!known || !occupies(*alloc)) {
     erase_alloc(alloc->id);
     if (!occupies(*alloc)) return;
-    allocs_of_node_[alloc->node_id].push_back(alloc->id);
     count(find(alloc->node_id), *alloc, +1);
-    std::string id = alloc->id;
-    allocs_.emplace(std::move(id), std::move(alloc));
+    auto& siblings = allocs_of_node_[alloc->node_id];
+    siblings.push_back(allocs_.add(std::move(alloc)));
     return;
   }
   // Most updates change a status and nothing that is counted.
-  if (alloc->allocated_resources != it->second->allocated_resources) {
+  if (alloc->allocated_resources != allocs_[found]->allocated_resources) {
     row r = find(alloc->node_id);
-    count(r, *it->second, -1);
+    count(r, *allocs_[found], -1);
     count(r, *alloc, +1);
   }
-  it->second = std::move(alloc);
+  allocs_.replace(found, std::move(alloc));
 }
 
 void node_view::erase_alloc(std::string_view id) {
-  auto it = allocs_.find(id);
-  if (it == allocs_.end()) return;
-  const auto& alloc = *it->second;
-  count(find(alloc.node_id), alloc, -1);
-  auto siblings = allocs_of_node_.find(alloc.node_id);
+  auto found = allocs_.find(id);
+  if (found == alloc_slots::none) return;
+  const auto alloc = allocs_[found];
+  count(find(alloc->node_id), *alloc, -1);
+  auto siblings = allocs_of_node_.find(alloc->node_id);
   ENSURE(siblings != allocs_of_node_.end(), "every counted allocation is listed at its node");
-  std::erase(siblings->second, id);
+  std::erase(siblings->second, found);
   if (siblings->second.empty()) allocs_of_node_.erase(siblings);
-  allocs_.erase(it);
+  allocs_.erase(found);
 }
 
 }  // namespace drover::sched

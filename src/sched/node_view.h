@@ -15,6 +15,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "sched/alloc_slots.h"
 #include "sched/fit.h"
 #include "sched/rank/load_index.h"
 
@@ -56,6 +57,9 @@ class node_view {
   // Reads these nodes and their allocations again; nodes that are gone lose their row. The view is then at the snapshot's index.
   void refresh(const state::snapshot& snapshot, std::span<const std::string> changed_nodes);
 
+  // The records of these nodes alone: for whoever puts every change of an allocation.
+  void refresh_records(const state::snapshot& snapshot, std::span<const std::string> changed_nodes);
+
   // One change each. An allocation that is new, changed, or moved to another state is put; one whose node is unknown is remembered
   // until the node comes.
   void put_node(ref<schema::node> node);
@@ -94,8 +98,9 @@ class node_view {
 
   // The allocation as it was last put, or null. Only those that occupy are kept.
   const ref<schema::allocation>& alloc(std::string_view id) const;
-  // Ids of those on a node.
-  std::span<const std::string> allocs_of(row r) const;
+  size_t alloc_count() const { return allocs_.size(); }
+  // Those on a node.
+  std::vector<ref<schema::allocation>> allocs_of(row r) const;
 
  private:
   row make_row(const schema::node& node);
@@ -114,8 +119,8 @@ class node_view {
   std::optional<load_index> loads_;
   std::vector<row> free_rows_;
   text_map<row> by_id_;
-  text_map<ref<schema::allocation>> allocs_;
-  text_map<std::vector<std::string>> allocs_of_node_;
+  alloc_slots allocs_;
+  text_map<std::vector<alloc_slots::slot>> allocs_of_node_;
   interned class_names_;
   std::vector<std::string> node_class_;  // by class id
   interned datacenter_names_;

@@ -21,15 +21,22 @@ node_view node_view::build(const state::snapshot& snapshot) {
 void node_view::refresh(const state::snapshot& snapshot, std::span<const std::string> changed_nodes) {
   for (const auto& id : changed_nodes) {
     if (auto it = allocs_of_node_.find(id); it != allocs_of_node_.end()) {
-      std::vector<std::string> before = it->second;
-      for (const auto& alloc_id : before)
-        if (auto now = snapshot.alloc(alloc_id); now == nullptr) erase_alloc(alloc_id);
-        else if (now != alloc(alloc_id)) put_alloc(now);
+      std::vector<ref<schema::allocation>> before;
+      for (auto each : it->second) before.push_back(allocs_[each]);
+      for (const auto& was : before)
+        if (auto now = snapshot.alloc(was->id); now == nullptr) erase_alloc(was->id);
+        else if (now != was) put_alloc(now);
     }
     snapshot.visit_allocs_by_node(id, [&](const ref<schema::allocation>& each) {
       if (each != alloc(each->id)) put_alloc(each);
       return true;
     });
+  }
+  refresh_records(snapshot, changed_nodes);
+}
+
+void node_view::refresh_records(const state::snapshot& snapshot, std::span<const std::string> changed_nodes) {
+  for (const auto& id : changed_nodes) {
     if (auto now = snapshot.node(id); now == nullptr) erase_node(id);
     else if (row r = find(id); r == no_row || nodes_[r] != now) put_node(now);
   }

@@ -1,6 +1,7 @@
 #include "sched/plan_check.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace drover::sched {
 namespace {
@@ -49,26 +50,43 @@ size_t count(const by_node& all) {
   return total;
 }
 
-}  // namespace
-
-schema::plan_result check_plan(const node_view& view, const schema::plan& plan) {
+// What does not fit, without the rest.
+schema::plan_result refusals(const node_view& view, const schema::plan& plan, std::map<std::string_view, bool>& nodes) {
   schema::plan_result result;
-  std::map<std::string, bool> nodes;
   for (const auto* part : {&plan.node_update, &plan.node_allocation, &plan.node_preemptions})
     for (const auto& [node, list] : *part) nodes.emplace(node, true);
   for (auto& [node, fits] : nodes) {
-    fits = node_fits(view, plan, node);
-    if (!fits) result.rejected_nodes.push_back(node);
+    fits = node_fits(view, plan, std::string(node));
+    if (!fits) result.rejected_nodes.emplace_back(node);
   }
-  if (!result.rejected_nodes.empty()) {
-    result.refresh_index = view.index();
-    if (plan.all_at_once) return result;
-  }
+  if (!result.rejected_nodes.empty()) result.refresh_index = view.index();
+  return result;
+}
+
+}  // namespace
+
+schema::plan_result check_plan(const node_view& view, schema::plan&& plan) {
+  std::map<std::string_view, bool> nodes;
+  auto result = refusals(view, plan, nodes);
+  if (!result.rejected_nodes.empty()) return check_plan(view, std::as_const(plan));
+  result.node_update = std::move(plan.node_update);
+  result.node_allocation = std::move(plan.node_allocation);
+  result.node_preemptions = std::move(plan.node_preemptions);
+  result.deployment = std::move(plan.deployment);
+  result.deployment_updates = std::move(plan.deployment_updates);
+  return result;
+}
+
+schema::plan_result check_plan(const node_view& view, const schema::plan& plan) {
+  std::map<std::string_view, bool> nodes;
+  auto result = refusals(view, plan, nodes);
+  if (!result.rejected_nodes.empty() && plan.all_at_once) return result;
   for (const auto& [node, fits] : nodes) {
     if (!fits) continue;
-    copy(plan.node_update, result.node_update, node);
-    copy(plan.node_allocation, result.node_allocation, node);
-    copy(plan.node_preemptions, result.node_preemptions, node);
+    const std::string id(node);
+    copy(plan.node_update, result.node_update, id);
+    copy(plan.node_allocation, result.node_allocation, id);
+    copy(plan.node_preemptions, result.node_preemptions, id);
   }
   result.deployment = plan.deployment;
   result.deployment_updates = plan.deployment_updates;

@@ -11,6 +11,8 @@ namespace drover::sched {
 // node is named in rejected_nodes; refresh_index then says from which index on the worker must plan again. With all_at_once one misfit
 // leaves out everything. Stops alone always fit.
 schema::plan_result check_plan(const node_view& view, const schema::plan& plan);
+// The same for a plan that is not needed any more: what is accepted is taken out of it.
+schema::plan_result check_plan(const node_view& view, schema::plan&& plan);
 
 // True when nothing of the plan was left out.
 bool is_full_commit(const schema::plan& plan, const schema::plan_result& result);

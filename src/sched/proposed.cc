@@ -54,9 +54,8 @@ void proposed::evict(ref<schema::allocation> alloc) {
 }
 
 std::vector<ref<schema::allocation>> proposed::occupants(row r) const {
-  std::vector<ref<schema::allocation>> found;
-  for (const auto& id : view_.allocs_of(r))
-    if (!gone_.contains(id)) found.push_back(view_.alloc(id));
+  auto found = view_.allocs_of(r);
+  std::erase_if(found, [&](const auto& alloc) { return gone_.contains(alloc->id); });
   return found;
 }
 

@@ -125,6 +125,19 @@ void session::annotate(schema::allocation changed) {
   out_.plan.node_allocation[node].push_back(std::make_shared<const schema::allocation>(std::move(changed)));
 }
 
+// Most groups ask for nothing that two allocations could not both be given: theirs share one record.
+ref<schema::allocated_resources> session::granted(const placement& what, node_view::row row, chosen_parts parts) {
+  auto known = std::ranges::find(rankers_, what.group, &group_ranker::group);
+  const bool alike = parts.empty() && known != rankers_.end();
+  if (alike && known->granted) return known->granted;
+  auto resources = granted_to_group(*what.group, oversubscription_);
+  const bool by_node = std::ranges::any_of(resources.tasks, [](const auto& each) { return each.second.memory.memory_max_mb < 0; });
+  grant(resources, *what.group, view_.node(row), cluster_.usage(row), std::move(parts));
+  auto made = schema::share(std::move(resources));
+  if (alike && !by_node) known->granted = made;
+  return made;
+}
+
 void session::place(const placement& what, ranker::choice made, const std::string& deployment_id) {
   const auto& node = view_.node(made.node);
   auto alloc = std::make_shared<schema::allocation>();
@@ -136,10 +149,8 @@ void session::place(const placement& what, ranker::choice made, const std::strin
   alloc->node_name = node.name;
   alloc->job_id = job().id;
   alloc->task_group = what.group->name;
-  auto resources = granted_to_group(*what.group, oversubscription_);
-  grant(resources, *what.group, node, cluster_.usage(made.node), std::move(made.parts));
-  alloc->allocated_resources = schema::share(std::move(resources));
-  alloc->metrics = schema::share(std::move(made.metrics));
+  alloc->allocated_resources = granted(what, made.node, std::move(made.parts));
+  alloc->metrics = std::move(made.metrics);
   alloc->desired_status = "run";
   alloc->client_status = "pending";
   alloc->job = what.job;
@@ -241,7 +252,7 @@ schema::evaluation session::next_eval(std::string trigger, std::string why) {
 void session::fill_eligibility(schema::evaluation& blocked) {
   blocked.escaped_computed_class = false;
   blocked.class_eligibility.clear();
-  for (const auto& [group, ranks] : rankers_) {
+  for (const auto& [group, ranks, granted] : rankers_) {
     if (!out_.eval.failed_tg_allocs.contains(group->name)) continue;
     blocked.escaped_computed_class = blocked.escaped_computed_class || ranks->checks().escaped();
     for (auto answer : ranks->checks().class_answers())

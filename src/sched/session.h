@@ -87,7 +87,10 @@ class session {
   struct group_ranker {
     const schema::task_group* group;
     std::unique_ptr<ranker> ranks;
+    // Given to each allocation that gets nothing of its own; made for the first of them.
+    ref<schema::allocated_resources> granted{};
   };
+  ref<schema::allocated_resources> granted(const placement& what, node_view::row row, chosen_parts parts);
   std::vector<group_ranker> rankers_;
   std::vector<const schema::task_group*> placed_;      // of every placement
   std::set<std::string, std::less<>> replaced_;        // ids of those that stop only because a placement replaces them

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 
 #include "base/time.h"
 
@@ -16,6 +17,17 @@ inline constexpr duration raft_refusal_log_interval = minutes(1);
 
 // What a dispatched job may carry, before compression.
 inline constexpr size_t dispatch_payload_bytes_max = 16 * 1024;
+
+// Plans that wait for the planner, and those that are on their way through the log.
+inline constexpr size_t plans_waiting_max = 10'000;
+inline constexpr size_t plans_in_flight_max = 64;
+// Evaluations that one scheduling worker has in hand: while the plan of one is written, the next is planned.
+inline constexpr size_t worker_evals_max = 8;
+// How often an evaluation is planned whose plans are accepted in part each time.
+inline constexpr uint32_t plan_attempts_max = 100;
+// Changed allocations that wait for a view which nobody asks for any more; beyond, it is cheaper to start over.
+inline constexpr size_t view_changes_max = 1 << 18;
+inline constexpr size_t view_changes_idle_max = 1 << 11;
 
 // Allocations that an explanation of a job speaks of one by one.
 inline constexpr size_t explained_allocs_max = 5;

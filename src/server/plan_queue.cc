@@ -1,14 +1,17 @@
 #include "server/plan_queue.h"
 
+#include <algorithm>
+
 #include "sched/plan_check.h"
+#include "server/blocked_evals.h"
 #include "server/eval_broker.h"
 #include "server/evals.h"
+#include "server/limits.h"
 #include "server/replicator.h"
+#include "server/worker.h"
 
 namespace drover::server {
 namespace {
-
-constexpr size_t plans_max = 10'000;
 
 bool changes_nothing(const schema::plan_result& r) {
   return r.node_update.empty() && r.node_allocation.empty() && r.node_preemptions.empty() && !r.deployment && r.deployment_updates.empty();
@@ -20,15 +23,18 @@ plan_queue::plan_queue(server_context& context) : context_(context), scope_(cont
 
 void plan_queue::set_enabled(bool enabled) {
   enabled_ = enabled;
+  follower_.distrust();
   if (enabled) return;
   for (const auto& each : std::exchange(waiting_, {})) each->done.set();
 }
 
-net::awaitable<result<schema::plan_result>> plan_queue::submit(schema::plan plan) {
+net::awaitable<result<committed_plan>> plan_queue::submit(schema::plan plan, std::vector<schema::ref<schema::evaluation>> conclusion, worker* from) {
   if (!enabled_) co_return fail(errc::unavailable, "plan queue is disabled");
-  if (waiting_.size() >= plans_max) co_return fail(errc::unavailable, "{} plans wait already", plans_max);
+  if (waiting_.size() >= plans_waiting_max) co_return fail(errc::unavailable, "{} plans wait already", plans_waiting_max);
   auto mine = std::make_shared<entry>();
   mine->plan = std::move(plan);
+  mine->conclusion = std::move(conclusion);
+  mine->from = from;
   mine->number = next_number_++;
   waiting_.insert(mine);
   filled_.set();
@@ -41,35 +47,110 @@ net::awaitable<void> plan_queue::run() {
     co_await filled_.wait();
     filled_.reset();
     while (!waiting_.empty()) {
-      auto next = waiting_.extract(waiting_.begin()).value();
-      if (context_.broker->holds(next->plan.eval_id, next->plan.eval_token))
-        next->outcome = co_await commit(next->plan);
-      else
-        next->outcome = fail(errc::conflict, "evaluation token does not match");
-      next->done.set();
+      // A view that is read anew knows nothing of what is in flight.
+      const size_t allowed = follower_.starts_over() ? 1 : plans_in_flight_max;
+      if (started_ - landed_ >= allowed) {
+        co_await landing_.wait();
+        continue;
+      }
+      check(waiting_.extract(waiting_.begin()).value());
     }
   }
 }
 
 const sched::node_view& plan_queue::current_view() {
+  const bool everything = follower_.starts_over();
   follower_.catch_up(context_.followed, follower_.take());
+  if (everything && started_ != landed_) follower_.distrust();
   return follower_.view();
 }
 
-net::awaitable<result<schema::plan_result>> plan_queue::commit(const schema::plan& plan) {
-  auto accepted = sched::check_plan(current_view(), plan);
-  if (changes_nothing(accepted)) co_return accepted;
-  auto command = fsm::make_plan_results(plan, accepted, context_.now_ns());
+namespace {
+
+std::vector<schema::ref<schema::allocation>> allocs_on(const schema::plan& plan, const std::vector<std::string>& nodes) {
+  std::vector<schema::ref<schema::allocation>> out;
+  for (const auto* part : {&plan.node_update, &plan.node_preemptions, &plan.node_allocation})
+    for (const auto& node : nodes)
+      if (auto it = part->find(node); it != part->end()) out.insert(out.end(), it->second.begin(), it->second.end());
+  return out;
+}
+
+}  // namespace
+
+// Checks a plan and begins to write what fits.
+void plan_queue::check(const std::shared_ptr<entry>& mine) {
+  if (!context_.broker->holds(mine->plan.eval_id, mine->plan.eval_token)) {
+    mine->outcome = fail(errc::conflict, "evaluation token does not match");
+    return mine->done.set();
+  }
+  auto accepted = sched::check_plan(current_view(), std::move(mine->plan));
+  mine->answer.rejected_nodes = accepted.rejected_nodes;
+  // All or nothing: also what would have fitted.
+  const bool all_void = mine->plan.all_at_once && !mine->answer.full();
+  for (const auto& [node, list] : mine->plan.node_allocation)
+    if (all_void && std::ranges::find(accepted.rejected_nodes, node) == accepted.rejected_nodes.end()) mine->answer.rejected_nodes.push_back(node);
+  mine->answer.refused = allocs_on(mine->plan, mine->answer.rejected_nodes);
+  if (!mine->answer.full() && started_ != landed_) {
+    // Others may have planned around what is refused here: they look again.
+    for (const auto& id : accepted.rejected_nodes)
+      if (auto node = context_.followed.node(id)) context_.blocked->unblock(node->computed_class, context_.followed.index());
+  }
+  if (changes_nothing(accepted)) {
+    // What stood in the way may still be on its way into the state.
+    scope_.spawn(&plan_queue::answer_when_landed, this, mine, mine->answer.full() ? landed_ : started_);
+    return;
+  }
+  auto commands = fsm::make_plan_results(mine->plan, accepted, context_.now_ns());
   // The jobs of preempted allocations look for another place.
   std::set<std::pair<std::string, std::string>> preempted;
   for (const auto& [node, allocs] : accepted.node_preemptions)
     for (const auto& alloc : allocs)
       if (auto job = context_.followed.job(alloc->namespace_, alloc->job_id); job && preempted.emplace(job->namespace_, job->id).second)
-        command.preemption_evals.push_back(std::make_shared<const schema::evaluation>(new_eval(context_, *job, "preemption")));
-  auto index = co_await context_.replicate->apply<fsm::command_type::apply_plan_results>(command);
-  if (!index) co_return std::unexpected(std::move(index).error());
-  accepted.alloc_index = *index;
-  co_return accepted;
+        commands.front().preemption_evals.push_back(std::make_shared<const schema::evaluation>(new_eval(context_, *job, "preemption")));
+  if (mine->answer.full()) {
+    commands.back().evals = std::move(mine->conclusion);
+    mine->answer.concluded = true;
+  }
+  follower_.assume(accepted);
+  for (auto* each : context_.workers)
+    if (each != mine->from) each->assume(accepted);
+  write(mine, std::move(commands));
+}
+
+void plan_queue::write(const std::shared_ptr<entry>& mine, std::vector<fsm::apply_plan_results_request> commands) {
+  ++started_;
+  mine->writes = commands.size();
+  // Each goes to Raft as soon as it is encoded: it is written and applied while the next is made.
+  for (const auto& command : commands)
+    scope_.spawn(&plan_queue::write_one, this, mine, fsm::encode<fsm::command_type::apply_plan_results>(command));
+}
+
+net::awaitable<void> plan_queue::write_one(std::shared_ptr<entry> mine, std::string command) {
+  auto index = co_await context_.replicate->apply_encoded(std::move(command));
+  if (index) mine->answer.index = *index;
+  else mine->failure = std::move(index).error();
+  if (--mine->writes == 0) land(*mine);
+}
+
+void plan_queue::land(entry& mine) {
+  ++landed_;
+  landing_.notify_all();
+  if (mine.failure) {
+    follower_.distrust();
+    for (auto* each : context_.workers) each->distrust();
+    mine.outcome = std::unexpected(std::move(*mine.failure));
+  } else {
+    mine.outcome = std::move(mine.answer);
+  }
+  mine.done.set();
+  // Nobody may ask for long: what was planned gives way to what is stored.
+  if (started_ == landed_ && waiting_.empty() && follower_.is_far_behind()) current_view();
+}
+
+net::awaitable<void> plan_queue::answer_when_landed(std::shared_ptr<entry> mine, uint64_t plans) {
+  while (landed_ < plans) co_await landing_.wait();
+  mine->outcome = std::move(mine->answer);
+  mine->done.set();
 }
 
 }  // namespace drover::server

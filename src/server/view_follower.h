@@ -1,16 +1,19 @@
 // A columnar node view that follows the state: the loop notes what a commit changed, the owner of the view brings it up to a snapshot. An
 // allocation that changes costs the same however many others there are on its node.
 //
-// Threads: note() and take() on the loop; catch_up() on whichever thread uses the view, never two at once.
+// A plan that is on its way into the log may be assumed: what is planned meanwhile sees it. Its commit says the same once more; where it
+// failed, the owner says so (refuse(), distrust()).
+//
+// Threads: everything but catch_up() and view() on the loop; these on whichever thread uses the view, never two at once.
 #pragma once
 
-#include <map>
 #include <set>
 #include <string>
 #include <vector>
 
 #include "fsm/machine.h"
 #include "sched/node_view.h"
+#include "schema/eval.h"
 
 namespace drover::server {
 
@@ -20,29 +23,48 @@ class view_follower {
   enum class purpose { checks, schedules };
   explicit view_follower(purpose what = purpose::checks) : purpose_(what) {}
 
+  // An allocation as it is now; `gone`: as it was before it was removed.
+  struct alloc_change {
+    schema::ref<schema::allocation> alloc;
+    bool gone = false;
+  };
   // What has to be read again.
   struct changes {
     bool everything = false;
     std::vector<std::string> nodes;
-    std::map<std::string, schema::ref<schema::allocation>, std::less<>> allocs;  // by id; null: gone
+    std::vector<alloc_change> allocs;  // in order
   };
 
   void note(const fsm::commit_event& event);
+  // The plan's allocations as if they were stored already.
+  void assume(const schema::plan& plan);
+  void assume(const schema::plan_result& accepted);
+  // Of what was assumed, this did not come to be. `state`: as of the last commit that was noted.
+  void refuse(const std::vector<schema::ref<schema::allocation>>& planned, const state::snapshot& state);
+  // Nothing that was assumed counts.
+  void distrust() {
+    everything_ = true;
+    start_over();
+  }
+  // The next catch_up() reads the whole state, and forgets what was assumed.
+  bool starts_over() const { return everything_; }
   changes take();
+  // So much has changed since that the records which the view still has are worth letting go.
+  bool is_far_behind() const;
   // Requires: `snapshot` is the state of the last commit that was noted before take().
   void catch_up(const state::snapshot& snapshot, const changes& changed);
   const sched::node_view& view() const { return view_; }
 
  private:
   void start_over() {
-    dirty_nodes_.clear();
-    allocs_.clear();
+    nodes_.clear();
+    allocs_ = {};
   }
 
   purpose purpose_;
   bool everything_ = true;
-  std::set<std::string, std::less<>> dirty_nodes_;
-  std::map<std::string, schema::ref<schema::allocation>, std::less<>> allocs_;
+  std::set<std::string, std::less<>> nodes_;
+  std::vector<alloc_change> allocs_;
   sched::node_view view_;
 };
 

@@ -1,6 +1,6 @@
 #include "server/worker.h"
 
-#include "sched/plan_check.h"
+#include "server/limits.h"
 #include "server/plan_queue.h"
 #include "server/replicator.h"
 
@@ -16,31 +16,40 @@ worker::worker(server_context& context, std::string id, std::vector<std::string>
       scope_(context.loop, logger_) {}
 
 void worker::start() {
-  scope_.spawn(run());
-  scope_.spawn(keep_lease());
+  for (size_t i = 0; i < worker_evals_max; ++i) scope_.spawn(run());
+  scope_.spawn(keep_leases());
 }
 
 // Work that makes progress is never thrown away for being large: its lease lasts as long as it does.
-net::awaitable<void> worker::keep_lease() {
+net::awaitable<void> worker::keep_leases() {
   for (;;) {
     co_await net::sleep_for(context_.options.eval_nack_timeout / 3);
-    if (lease_) context_.broker->renew(lease_->eval->id, lease_->token);
+    for (const auto& [eval, token] : leases_) context_.broker->renew(eval, token);
   }
 }
 
 net::awaitable<void> worker::run() {
   for (;;) {
-    lease_ = co_await context_.broker->dequeue(types_);
-    logger_.debug("dequeued evaluation", {{"worker_id", id_}, {"eval_id", lease_->eval->id}, {"type", lease_->eval->type}, {"job_id", lease_->eval->job_id}});
-    auto done = co_await process(*lease_);
-    auto finished = std::exchange(lease_, std::nullopt);
+    auto lease = co_await context_.broker->dequeue(types_);
+    leases_[lease.eval->id] = lease.token;
+    logger_.debug("dequeued evaluation", {{"worker_id", id_}, {"eval_id", lease.eval->id}, {"type", lease.eval->type}, {"job_id", lease.eval->job_id}});
+    auto done = co_await process(lease);
+    leases_.erase(lease.eval->id);
     if (done) {
-      (void)context_.broker->ack(finished->eval->id, finished->token);
+      (void)context_.broker->ack(lease.eval->id, lease.token);
     } else {
-      logger_.warn("evaluation goes back to the queue", {{"eval_id", finished->eval->id}, {"error", done.error().text()}});
-      (void)context_.broker->nack(finished->eval->id, finished->token);
+      logger_.warn("evaluation goes back to the queue", {{"eval_id", lease.eval->id}, {"error", done.error().text()}});
+      (void)context_.broker->nack(lease.eval->id, lease.token);
     }
+    if (leases_.empty() && follower_.is_far_behind()) co_await catch_up();
   }
+}
+
+// Nobody may ask for this view for long: what was planned gives way to what is stored.
+net::awaitable<void> worker::catch_up() {
+  auto changed = follower_.take();
+  auto state = context_.followed;
+  co_await thread_.run([&] { follower_.catch_up(state, changed); });
 }
 
 net::awaitable<sched::outcome> worker::schedule(const schema::evaluation& eval, uint64_t seed, uint32_t attempt) {
@@ -56,24 +65,39 @@ net::awaitable<sched::outcome> worker::schedule(const schema::evaluation& eval, 
 net::awaitable<result<>> worker::process(const eval_lease& lease) {
   const auto& eval = *lease.eval;
   uint64_t seed = context_.random.number();
-  int attempts = sched::max_attempts(eval.type);
+  const int attempts = sched::max_attempts(eval.type);
   std::optional<sched::outcome> outcome;
-  for (int attempt = 0; attempt < attempts; ++attempt) {
-    outcome = co_await schedule(eval, seed, static_cast<uint32_t>(attempt));
+  // A plan of which something was accepted is progress: only attempts in vain are counted.
+  int in_vain = 0;
+  for (uint32_t attempt = 0; in_vain < attempts && attempt < plan_attempts_max; ++attempt) {
+    outcome = co_await schedule(eval, seed, attempt);
     if (!outcome->has_plan()) co_return co_await store(*outcome);
-    auto plan = outcome->plan;
-    plan.eval_token = lease.token;
-    CO_TRY_ASSIGN(auto committed, co_await context_.plans->submit(plan));
-    if (sched::is_full_commit(plan, committed)) co_return co_await store(*outcome);
-    logger_.debug("plan was committed in part", {{"eval_id", eval.id}, {"rejected_nodes", committed.rejected_nodes.size()}});
+    outcome->plan.eval_token = lease.token;
+    follower_.assume(outcome->plan);
+    auto submitted = co_await context_.plans->submit(std::move(outcome->plan), evals_of(*outcome), this);
+    if (!submitted) {
+      follower_.distrust();
+      co_return std::unexpected(std::move(submitted).error());
+    }
+    if (submitted->concluded) co_return result<>{};
+    if (submitted->full()) co_return co_await store(*outcome);
+    follower_.refuse(submitted->refused, context_.followed);
+    in_vain = submitted->index > 0 ? 0 : in_vain + 1;
+    logger_.debug("plan was committed in part", {{"eval_id", eval.id}, {"rejected_nodes", submitted->rejected_nodes.size()}});
   }
   co_return co_await store(sched::give_up(*outcome, context_.clock.now(), seed));
 }
 
+std::vector<schema::ref<schema::evaluation>> worker::evals_of(const sched::outcome& outcome) {
+  std::vector<schema::ref<schema::evaluation>> out;
+  for (const auto& each : outcome.created) out.push_back(std::make_shared<const schema::evaluation>(each));
+  out.push_back(std::make_shared<const schema::evaluation>(outcome.eval));
+  return out;
+}
+
 net::awaitable<result<>> worker::store(const sched::outcome& outcome) {
   schema::eval_update_request update;
-  for (const auto& each : outcome.created) update.evals.push_back(std::make_shared<const schema::evaluation>(each));
-  update.evals.push_back(std::make_shared<const schema::evaluation>(outcome.eval));
+  update.evals = evals_of(outcome);
   CO_TRY(co_await context_.replicate->apply<fsm::command_type::eval_update>(update));
   co_return result<>{};
 }

@@ -1,8 +1,9 @@
-// A scheduling worker: takes an evaluation, runs the scheduler on its own thread, has the plan committed, stores the outcome.
+// A scheduling worker: takes an evaluation, runs the scheduler on its own thread, has the plan committed, stores the outcome. While plans are on their
+// way into the log it goes on with further evaluations, which see those plans as if they were stored.
 // Loop thread only; only schedule() itself runs elsewhere, on immutable data.
 #pragma once
 
-#include <optional>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -21,25 +22,30 @@ class worker {
 
   void start();
   void note(const fsm::commit_event& event) { follower_.note(event); }
+  // Of the planner: what others have planned, and that something of it failed.
+  void assume(const schema::plan_result& accepted) { follower_.assume(accepted); }
+  void distrust() { follower_.distrust(); }
   const std::string& id() const { return id_; }
   const std::vector<std::string>& types() const { return types_; }
-  bool busy() const { return lease_.has_value(); }
+  bool busy() const { return !leases_.empty(); }
   timestamp started() const { return started_; }
   net::awaitable<void> stop() { co_await scope_.stop(); }
 
  private:
   net::awaitable<void> run();
-  net::awaitable<void> keep_lease();
+  net::awaitable<void> keep_leases();
+  net::awaitable<void> catch_up();
   net::awaitable<result<>> process(const eval_lease& lease);
   net::awaitable<sched::outcome> schedule(const schema::evaluation& eval, uint64_t seed, uint32_t attempt);
   net::awaitable<result<>> store(const sched::outcome& outcome);
+  static std::vector<schema::ref<schema::evaluation>> evals_of(const sched::outcome& outcome);
 
   server_context& context_;
   log::logger logger_;
   std::string id_;
   std::vector<std::string> types_;
   timestamp started_;
-  std::optional<eval_lease> lease_;
+  std::map<std::string, std::string> leases_;  // evaluation -> token
   view_follower follower_{view_follower::purpose::schedules};
   net::blocking_pool thread_;
   net::task_scope scope_;

@@ -246,7 +246,7 @@ std::optional<ranker::choice> ranker::select(const ask& wanted, random_stream& r
   if (wanted.preferred < status_.size() && status_[wanted.preferred].state == state::candidate &&
       !is_penalized(wanted.penalized, wanted.preferred) && numbered_ok(wanted.preferred, wanted)) {
     if (auto made = take(wanted.preferred, cluster_.usage(wanted.preferred), random)) {
-      add_scores(made->metrics, {{wanted.preferred, rank(wanted.preferred, score(wanted.preferred), false)}}, wanted);
+      made->metrics = metrics_of({{wanted.preferred, rank(wanted.preferred, score(wanted.preferred), false)}}, wanted);
       return made;
     }
   }
@@ -260,7 +260,7 @@ std::optional<ranker::choice> ranker::select(const ask& wanted, random_stream& r
     }
     auto made = take(node, cluster_.usage(node), random);
     if (!made) continue;  // it is exhausted now: the next one
-    add_scores(made->metrics, seen, wanted);
+    made->metrics = metrics_of(seen, wanted);
     return made;
   }
 }
@@ -270,7 +270,7 @@ std::optional<ranker::choice> ranker::select_on(row node, random_stream& random)
   if (node >= status_.size()) return std::nullopt;
   if (status_[node].state == state::candidate) {
     auto made = take(node, cluster_.usage(node), random);
-    if (made) add_scores(made->metrics, {{node, rank(node, score(node), false)}}, {});
+    if (made) made->metrics = metrics_of({{node, rank(node, score(node), false)}}, {});
     return made;
   }
   bool may_force = how_.preempts && status_[node].state == state::exhausted;
@@ -302,7 +302,7 @@ std::expected<chosen_parts, std::string> ranker::parts_on(row node, const node_u
 // A node that cannot give what it seemed to have is exhausted from now on.
 std::optional<ranker::choice> ranker::take(row node, const node_usage& usage, random_stream& random) {
   auto parts = parts_on(node, usage, random);
-  if (parts) return choice{.node = node, .parts = std::move(*parts), .metrics = metrics(), .evicted = {}};
+  if (parts) return choice{.node = node, .parts = std::move(*parts), .metrics = nullptr, .evicted = {}};
   ranking_.drop(node);
   set(node, state::exhausted, &*late_reasons_.insert(parts.error()).first);
   return std::nullopt;
@@ -345,7 +345,9 @@ std::optional<ranker::choice> ranker::take_by_force(row node, const ask& wanted,
   if (!made) return std::nullopt;
   auto meta = score_meta(node, rank(node, e, wanted), e.own, wanted);
   meta.scores.emplace("preemption", e.way->score);
-  made->metrics.score_meta_data.push_back(std::move(meta));
+  auto all = metrics();
+  all.score_meta_data.push_back(std::move(meta));
+  made->metrics = schema::share(std::move(all));
   made->evicted = std::move(e.way->evicted);
   return made;
 }
@@ -412,12 +414,28 @@ schema::node_score_meta ranker::score_meta(row node, double value, const terms& 
   return meta;
 }
 
-void ranker::add_scores(schema::alloc_metric& metrics, const seen_nodes& seen, const ask& wanted) {
-  size_t kept = std::min(seen.size(), scores_kept());
+// The first few allocations keep the scores of the best nodes and the counts of their moment. The others keep their own node's scores, under no
+// name because it is the allocation's, and the counts of the first that scored so: a stored allocation would consist of this for the most part.
+ref<schema::alloc_metric> ranker::metrics_of(const seen_nodes& seen, const ask& wanted, std::optional<schema::alloc_metric> looked) {
+  const bool in_full = scored_ < limits::score_meta_allocs_max;
+  const size_t kept = std::min(seen.size(), scores_kept());
   ++scored_;
-  metrics.score_meta_data.reserve(kept);
+  ref<schema::alloc_metric>* known = nullptr;
+  if (!in_full && kept == 1) {
+    const auto [node, value] = seen.front();
+    const auto own = score(node);
+    known = &said_[{value, own.packing, own.collision, own.affinity, own.devices, spreads_.boost(spreads_.bucket_of(node)),
+                    is_penalized(wanted.penalized, node) ? 1.0 : 0.0}];
+    if (*known) return *known;
+  }
+  auto all = looked ? *std::move(looked) : metrics();
+  all.score_meta_data.reserve(kept);
   for (size_t i = 0; i < kept; ++i)
-    metrics.score_meta_data.push_back(score_meta(seen[i].first, seen[i].second, score(seen[i].first), wanted));
+    all.score_meta_data.push_back(score_meta(seen[i].first, seen[i].second, score(seen[i].first), wanted));
+  if (known != nullptr) all.score_meta_data.front().node_id.clear();
+  auto shared = schema::share(std::move(all));
+  if (known != nullptr) *known = shared;
+  return shared;
 }
 
 }  // namespace drover::sched

@@ -6,7 +6,9 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <expected>
+#include <map>
 #include <optional>
 #include <set>
 #include <span>
@@ -69,7 +71,7 @@ class ranker {
   struct choice {
     row node;
     chosen_parts parts;
-    schema::alloc_metric metrics;
+    ref<schema::alloc_metric> metrics;  // one record for all that would say the same
     std::vector<ref<schema::allocation>> evicted;  // who makes room
   };
   // The best node, or nothing: then metrics() says why. Others are asked to make room only where no node has any.
@@ -164,11 +166,13 @@ class ranker {
   std::optional<choice> take_by_force(row node, const ask& wanted, random_stream& random);
   std::optional<choice> select_by_force(const ask& wanted, random_stream& random);
   near_miss miss_of(row node);
+  // How many of the best nodes are looked for.
   size_t scores_kept() const { return scored_ < limits::score_meta_allocs_max ? limits::score_meta_max : 1; }
   bool numbered_ok(row node, const ask& wanted);
   row best(const ask& wanted, seen_nodes& seen);
   schema::node_score_meta score_meta(row node, double value, const terms& own, const ask& wanted) const;
-  void add_scores(schema::alloc_metric& metrics, const seen_nodes& seen, const ask& wanted);
+  // What an allocation keeps of this: `looked` is the look at the nodes that found it, if it was not the ranking's.
+  ref<schema::alloc_metric> metrics_of(const seen_nodes& seen, const ask& wanted, std::optional<schema::alloc_metric> looked = {});
 
   proposed& cluster_;
   const job_scope& scope_;
@@ -187,6 +191,8 @@ class ranker {
   bool built_ = false;
   int searches_ = 0;
   int scored_ = 0;  // allocations whose metrics got scores
+  // By what is said of the allocation's own node, once only that is kept: nodes that are alike give the same.
+  std::map<std::array<double, 7>, ref<schema::alloc_metric>> said_;
   row_map<bool> special_;  // rows that are not what the index says, or that count differently
   size_t special_read_ = 0;
   std::set<row> unsearched_;  // rows whose ports could not be assigned after all

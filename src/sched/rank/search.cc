@@ -134,9 +134,7 @@ std::optional<ranker::choice> ranker::search(const ask& wanted, random_stream& r
       unsearched_.insert(node);
       continue;
     }
-    choice made{.node = node, .parts = std::move(*parts), .metrics = std::move(around.metrics), .evicted = {}};
-    add_scores(made.metrics, seen, wanted);
-    return made;
+    return choice{.node = node, .parts = std::move(*parts), .metrics = metrics_of(seen, wanted, std::move(around.metrics)), .evicted = {}};
   }
 }
 

@@ -1,13 +1,13 @@
 #include "server/endpoint/shown_alloc.h"
 
+#include <algorithm>
 #include <memory>
 
 namespace drover::server {
+namespace {
 
-schema::ref<schema::allocation> shown_alloc(const schema::ref<schema::allocation>& stored) {
-  if (!stored || stored->resources || !stored->allocated_resources) return stored;
+schema::ref<schema::resources> sum_of(const schema::allocated_resources& given) {
   auto sum = std::make_shared<schema::resources>();
-  const auto& given = *stored->allocated_resources;
   for (const auto& [name, task] : given.tasks) {
     sum->cpu += task.cpu.cpu_shares;
     sum->memory_mb += task.memory.memory_mb;
@@ -16,8 +16,24 @@ schema::ref<schema::allocation> shown_alloc(const schema::ref<schema::allocation
   }
   sum->disk_mb = given.shared.disk_mb;
   sum->networks.insert(sum->networks.end(), given.shared.networks.begin(), given.shared.networks.end());
+  return sum;
+}
+
+}  // namespace
+
+schema::ref<schema::allocation> shown_alloc(const schema::ref<schema::allocation>& stored) {
+  if (!stored) return stored;
+  const bool sums = !stored->resources && stored->allocated_resources;
+  const bool names = stored->metrics && std::ranges::any_of(stored->metrics->score_meta_data, &std::string::empty, &schema::node_score_meta::node_id);
+  if (!sums && !names) return stored;
   auto out = std::make_shared<schema::allocation>(*stored);
-  out->resources = std::move(sum);
+  if (sums) out->resources = sum_of(*stored->allocated_resources);
+  if (names) {
+    auto metrics = *stored->metrics;
+    for (auto& each : metrics.score_meta_data)
+      if (each.node_id.empty()) each.node_id = stored->node_id;
+    out->metrics = schema::share(std::move(metrics));
+  }
   return out;
 }
 
