@@ -75,7 +75,7 @@ DESCRIBE(drain_on_shutdown_config, "DrainOnShutdown", BASES(), FIELD(deadline), 
 
 #define SELF client_config
 DESCRIBE(client_config, "Client", BASES(), FIELD(enabled), FIELD(state_dir), FIELD(alloc_dir), FIELD(alloc_mounts_dir), FIELD(host_volumes_dir),
-         FIELD(host_volume_plugin_dir), FIELD(common_plugin_dir), FIELD(servers), FIELD(node_class), FIELD(node_pool), FIELD(options), FIELD(meta),
+         FIELD(host_volume_plugin_dir), FIELD(common_plugin_dir), FIELD(servers), FIELD(node_class), FIELD(node_pool), FIELD_FLAGS(intro_token, redacted), FIELD(options), FIELD(meta),
          FIELD(chroot_env), FIELD(network_interface), FIELD(preferred_address_family), FIELD(network_speed), FIELD(cpu_disable_dmidecode),
          FIELD(cpu_total_compute), FIELD(memory_total_mb), FIELD(disk_total_mb), FIELD(disk_free_mb), FIELD(reservable_cores),
          FIELD(max_kill_timeout), FIELD(client_max_port), FIELD(client_min_port), FIELD(max_dynamic_port), FIELD(min_dynamic_port), FIELD(reserved),

@@ -145,6 +145,8 @@ struct client_config {
   std::string state_dir, alloc_dir, alloc_mounts_dir, host_volumes_dir, host_volume_plugin_dir, common_plugin_dir;
   std::vector<std::string> servers;
   std::string node_class, node_pool = "default";
+  // No setting of Nomad's: its flag and NOMAD_CLIENT_INTRO_TOKEN alone.
+  std::string intro_token;
   std::map<std::string, std::string> options, meta, chroot_env;
   std::string network_interface, preferred_address_family;
   int64_t network_speed = 0;

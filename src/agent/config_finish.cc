@@ -105,7 +105,26 @@ result<> check_join(const agent_config& config) {
   return {};
 }
 
+result<> check_introduction(const client_introduction_config& introduction) {
+  const auto& level = introduction.enforcement;
+  if (level != "none" && level != "warn" && level != "strict")
+    return fail(errc::invalid, "server.client_introduction.enforcement is \"{}\": use none, warn or strict", level);
+  if (introduction.default_identity_ttl.ns <= 0)
+    return fail(errc::invalid, "server.client_introduction.default_identity_ttl must be above zero");
+  if (introduction.max_identity_ttl < introduction.default_identity_ttl)
+    return fail(errc::invalid, "server.client_introduction.max_identity_ttl must be greater than or equal to default_identity_ttl");
+  return {};
+}
+
+result<> check_keys(const server_config& server) {
+  if (server.root_key_gc_interval < seconds(1)) return fail(errc::invalid, "server.root_key_gc_interval must be at least 1s");
+  if (server.root_key_rotation_threshold < seconds(1)) return fail(errc::invalid, "server.root_key_rotation_threshold must be at least 1s");
+  return {};
+}
+
 result<> check_server(const server_config& server) {
+  TRY(check_introduction(server.client_introduction));
+  TRY(check_keys(server));
   if (server.raft_protocol != 3) return fail(errc::invalid, "server.raft_protocol is {}; only 3 is supported", server.raft_protocol);
   if (server.bootstrap_expect < 0) return fail(errc::invalid, "server.bootstrap_expect is {}; it must not be negative", server.bootstrap_expect);
   if (server.raft_multiplier < 1 || server.raft_multiplier > 10)
@@ -182,6 +201,7 @@ std::vector<std::string> unused_settings(const agent_config& config) {
   note(!config.telemetry.statsd_address.empty() || !config.telemetry.statsite_address.empty() || !config.telemetry.datadog_address.empty(),
        "telemetry to statsd, statsite or datadog is configured, but only /v1/metrics exists in this release");
   note(!config.audit.is_null() || !config.sentinel.is_null() || !config.reporting.is_null(), "audit, sentinel and reporting are read and do nothing");
+  note(!config.keyring.is_null(), "keyring is read, but root keys are always kept as its provider \"aead\" keeps them");
   note(!config.client.artifact.is_null(), "client.artifact is read, but its limits come with a later release");
   return out;
 }

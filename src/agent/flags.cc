@@ -40,6 +40,7 @@ constexpr flag all_flags[] = {
     {"host-volume-plugin-dir", "client.host_volume_plugin_dir", "where plugins of host volumes are"},
     {"node-class", "client.node_class", "the class of this node"},
     {"node-pool", "client.node_pool", "the pool of this node"},
+    {"client-intro-token", "client.intro_token", "the token of \"node intro create\" with which a new node registers"},
     {"servers", "client.servers", "servers of the client, separated by commas"},
     {"meta", "client.meta", "name=value for jobs to ask for; may be given several times"},
     {"network-interface", "client.network_interface", "the interface whose addresses tasks get"},

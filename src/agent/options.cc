@@ -1,6 +1,7 @@
 #include "agent/options.h"
 
 #include <algorithm>
+#include <cstdlib>
 #include <thread>
 
 #include "base/text.h"
@@ -130,6 +131,8 @@ client::client_options client_options_of(const agent_config& config) {
   o.node_name = config.name;
   o.node_class = from.node_class;
   o.node_pool = from.node_pool;
+  o.introduction_token = from.intro_token;
+  if (const char* token = std::getenv("NOMAD_CLIENT_INTRO_TOKEN"); token != nullptr && o.introduction_token.empty()) o.introduction_token = token;
   o.meta = from.meta;
   o.options = from.options;
   o.reserved = {.cpu = from.reserved.cpu, .memory_mb = from.reserved.memory, .disk_mb = from.reserved.disk, .ports = from.reserved.reserved_ports};

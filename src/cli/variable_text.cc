@@ -38,7 +38,7 @@ result<schema::variable> parse_hcl(const std::string& name, std::string text) {
 }
 
 // As HCL and JSON both write it.
-std::string quoted(std::string_view text) {
+std::string as_literal(std::string_view text) {
   std::string out;
   codec::append_json_string(out, text);
   // "${" would begin a template.
@@ -70,8 +70,8 @@ std::string variable_as_hcl(const schema::variable& v) {
   std::string out = fmt::format("namespace    = {}\npath         = {}\ncreate_index = {}  # Set by server\n"
                                 "modify_index = {}  # Set by server; consulted for check-and-set\ncreate_time  = {}   # Set by server\n"
                                 "modify_time  = {}   # Set by server\n\nitems = {{\n",
-                                quoted(v.namespace_), quoted(v.path), v.create_index, v.modify_index, v.create_time, v.modify_time);
-  for (const auto& [key, text] : v.items) out += fmt::format("  {:>{}} = {}\n", key, widest, quoted(text));
+                                as_literal(v.namespace_), as_literal(v.path), v.create_index, v.modify_index, v.create_time, v.modify_time);
+  for (const auto& [key, text] : v.items) out += fmt::format("  {:>{}} = {}\n", key, widest, as_literal(text));
   return out + "}";
 }
 

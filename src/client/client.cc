@@ -106,6 +106,8 @@ result<> client::state::make_node() {
   node->node_resources.emplace();
   fingerprint::run_all({.options = options, .drivers = *drivers, .cgroups = shims->cgroups, .alloc_dir = alloc_root, .now = wall_now()}, *node);
   link = std::make_unique<node_link>(servers, options.region, std::move(node), logger);
+  link->introduction_token = options.introduction_token;
+  if (auto file = read_file(state_dir + "/intro_token.jwt"); link->introduction_token.empty() && file) link->introduction_token = trim(*file);
   pusher = std::make_unique<status_pusher>(servers, *link, options.region, logger);
   watcher = std::make_unique<alloc_watcher>(servers, *link, *db, options.region, logger);
   return {};

@@ -47,4 +47,6 @@ inline constexpr duration rebalance_interval_min = minutes(5);
 inline constexpr int64_t rebalances_per_second = 64;          // of a whole cluster
 inline constexpr int64_t reconnects_per_second = 250;         // of a whole cluster: how far apart a node's tries get
 
+inline constexpr duration identity_renewal_min = seconds(10);  // between two renewals of a task's identities, however short they are
+
 }  // namespace drover::client::limits

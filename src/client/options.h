@@ -48,6 +48,8 @@ struct client_options {
   // Empty: the host's name.
   std::string node_name;
   std::string node_class, node_pool = "default";
+  // With which a new node shows that it may register; empty: the file intro_token.jwt in the state directory, if there is one.
+  std::string introduction_token;
   std::map<std::string, std::string> meta;
   // Legacy client.options.
   std::map<std::string, std::string> options;

@@ -74,6 +74,11 @@ void task_runner::start() {
 awaitable<void> task_runner::stop() {
   co_await scope_.stop();
   co_await hook_scope_.stop();
+  co_await stop_hooks();
+}
+
+awaitable<void> task_runner::stop_hooks() {
+  for (auto& hook : hooks_) co_await hook->stop();
 }
 
 void task_runner::save() {
@@ -160,6 +165,10 @@ awaitable<void> task_runner::reattach() {
     handle_ = std::move(*found);
     exited_.reset();
     logger_.info("task found again", {{"alloc_id", owner_.alloc()->id}, {"task", name_}});
+    for (auto& hook : hooks_) {
+      auto context = hook_context();
+      hook->resumed(context);
+    }
     co_return;
   }
   logger_.warn("task not found again", {{"alloc_id", owner_.alloc()->id}, {"task", name_}, {"error", found.error().text()}});
@@ -313,6 +322,7 @@ awaitable<bool> task_runner::follow(restart_decision decision) {
 }
 
 awaitable<void> task_runner::finish() {
+  co_await stop_hooks();
   if (kill_requested_) set_state("dead", events::killed(wall_now()));
   else set_state("dead", std::nullopt);
   co_await release();
@@ -428,6 +438,10 @@ task_hook_context task_runner::hook_context() {
           .env = [this] { return build_env(); },
           .hook_env = hook_env_,
           .template_env = template_env_,
+          .control = {.restart = [this](std::string reason) { return restart(std::move(reason)); },
+                      .signal = [this](int number, std::string reason) { return signal(number, std::move(reason)); },
+                      .exec = [this](std::vector<std::string> command) { return exec(std::move(command), false); },
+                      .fail = [this](std::string reason) { kill(events::failing(events::killing(wall_now(), kill_timeout(), std::move(reason))), false); }},
           .failure = std::nullopt};
 }
 

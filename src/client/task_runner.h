@@ -89,6 +89,7 @@ class task_runner {
   void started(std::shared_ptr<task_handle> handle);
   task_env build_env() const;
   task_hook_context hook_context();
+  awaitable<void> stop_hooks();
   task_spec make_spec();
   int kill_signal() const;
   duration kill_timeout() const;

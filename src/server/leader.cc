@@ -222,6 +222,7 @@ net::awaitable<void> leader_duties::cancel_superseded() {
 }
 
 net::awaitable<result<>> leader_duties::collect_garbage(bool force) {
+  if (force) CO_TRY(co_await context_.keyring->tend(true));
   auto what = find_garbage(context_.state(), context_.options.gc, context_.clock.now(), force);
   if (what.empty()) co_return result<>{};
   context_.logger.debug("collecting garbage", {{"evals", what.evals.size()}, {"allocs", what.allocs.size()}, {"jobs", what.jobs.size()},

@@ -30,6 +30,16 @@ class alloc_hook {
   virtual awaitable<result<>> prerun(alloc_hook_context& c) = 0;
 };
 
+// What goes on beside a task may do to it later. The functions live as long as the task's runner.
+struct task_control {
+  // not_found: it does not run.
+  std::function<result<>(std::string reason)> restart;
+  std::function<awaitable<result<>>(int number, std::string reason)> signal;
+  std::function<awaitable<result<std::unique_ptr<exec_process>>>(std::vector<std::string> command)> exec;
+  // For good, as a failure.
+  std::function<void(std::string reason)> fail;
+};
+
 struct task_hook_context {
   runner_context& node;
   schema::ref<schema::allocation> alloc;
@@ -44,6 +54,7 @@ struct task_hook_context {
   // To add variables.
   std::map<std::string, std::string>& hook_env;
   std::map<std::string, std::string>& template_env;
+  task_control control;
   // A hook that fails may say with which event; otherwise it is "Task hook failed".
   std::optional<schema::task_event> failure;
 };
@@ -56,6 +67,10 @@ class task_hook {
   virtual bool once() const { return true; }
   // Codes invalid, unsupported and permission_denied are final; after any other error the restart policy decides.
   virtual awaitable<result<>> prestart(task_hook_context& c) = 0;
+  // The task was found running by a new agent: what goes on beside it begins again. Must not wait.
+  virtual void resumed(task_hook_context&) {}
+  // The task has ended for good, or the agent stops: what goes on beside it ends.
+  virtual awaitable<void> stop() { co_return; }
 };
 
 // In the order in which they run.
@@ -67,6 +82,7 @@ std::unique_ptr<alloc_hook> make_previous_alloc_hook();
 std::unique_ptr<alloc_hook> make_network_hook();
 std::unique_ptr<task_hook> make_validate_hook();
 std::unique_ptr<task_hook> make_task_dir_hook();
+std::unique_ptr<task_hook> make_identity_hook();
 std::unique_ptr<task_hook> make_dispatch_payload_hook();
 std::unique_ptr<task_hook> make_artifact_hook();
 std::unique_ptr<task_hook> make_template_hook();

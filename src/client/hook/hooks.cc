@@ -14,6 +14,7 @@ std::vector<std::unique_ptr<task_hook>> make_task_hooks() {
   std::vector<std::unique_ptr<task_hook>> out;
   out.push_back(make_validate_hook());
   out.push_back(make_task_dir_hook());
+  out.push_back(make_identity_hook());
   out.push_back(make_dispatch_payload_hook());
   out.push_back(make_artifact_hook());
   out.push_back(make_template_hook());

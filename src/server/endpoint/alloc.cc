@@ -41,20 +41,6 @@ result<> get_alloc(const read& r, const schema::alloc_specific_request& request,
   return {};
 }
 
-result<> get_allocs(const read& r, const schema::allocs_get_request& request, schema::allocs_get_response& out) {
-  constexpr size_t watched_max = 64;
-  if (request.alloc_ids.size() > watched_max) r.watch(state::watch_table(table::allocs));
-  for (const auto& id : request.alloc_ids) {
-    if (request.alloc_ids.size() <= watched_max) r.watch(state::watch_alloc(id));
-    auto alloc = r.state.alloc(id);
-    if (!alloc) continue;
-    out.index = std::max(out.index, alloc->modify_index);
-    out.allocs.push_back(std::move(alloc));
-  }
-  if (out.index == 0) out.index = r.state.index(table::allocs);
-  return {};
-}
-
 result<> alloc_services(const read& r, const schema::alloc_service_registrations_request& request,
                         schema::alloc_service_registrations_response& out) {
   r.watch(state::watch_services_of_alloc(request.alloc_id));
@@ -174,7 +160,6 @@ awaitable<result<schema::eval_delete_response>> delete_evals(server_context& con
 void add_alloc_methods(rpc::method_table& table, server_context& context) {
   add_read(table, context, "Alloc.List", &list_allocs);
   add_read(table, context, "Alloc.GetAlloc", &get_alloc);
-  add_read(table, context, "Alloc.GetAllocs", &get_allocs);
   add_read(table, context, "Alloc.GetServiceRegistrations", &alloc_services);
   add_write(table, context, "Alloc.Stop", &stop_alloc);
 }

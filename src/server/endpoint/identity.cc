@@ -1,4 +1,4 @@
-// Alloc.SignIdentities, ACL.CreateClientIntroductionToken.
+// Alloc.SignIdentities, Alloc.GetAllocs (with the identities that go along), ACL.CreateClientIntroductionToken.
 #include <algorithm>
 
 #include "jwt/jwt.h"
@@ -92,6 +92,29 @@ awaitable<result<>> sign_identities(server_context& context, const schema::alloc
   co_return result<>{};
 }
 
+result<> get_allocs(const read& r, const schema::allocs_get_request& request, schema::allocs_get_response& out) {
+  constexpr size_t watched_max = 64;
+  if (request.alloc_ids.size() > watched_max) r.watch(state::watch_table(state::table::allocs));
+  for (const auto& id : request.alloc_ids) {
+    if (request.alloc_ids.size() <= watched_max) r.watch(state::watch_alloc(id));
+    auto alloc = r.state.alloc(id);
+    if (!alloc) continue;
+    out.index = std::max(out.index, alloc->modify_index);
+    out.allocs.push_back(std::move(alloc));
+  }
+  if (out.index == 0) out.index = r.state.index(state::table::allocs);
+  return {};
+}
+
+awaitable<result<>> get_allocs_with_identities(server_context& context, const schema::allocs_get_request& request, schema::allocs_get_response& out) {
+  CO_TRY(co_await run_read(context, attempt_of("Alloc.GetAllocs", &get_allocs, request, out)));
+  // Another server has done it, or it is not a node that asks.
+  bool has_identities = std::ranges::any_of(out.allocs, [](const auto& alloc) { return alloc && !alloc->signed_identities.empty(); });
+  auto node_id = has_identities ? std::nullopt : node_of_token(context, context.state(), request.auth_token);
+  if (node_id) CO_TRY(co_await add_default_identities(context, *node_id, out.allocs));
+  co_return result<>{};
+}
+
 awaitable<result<schema::acl_create_client_introduction_token_response>> introduce(server_context& context,
                                                                                    schema::acl_create_client_introduction_token_request request) {
   const auto& options = context.options.client_introduction;
@@ -109,6 +132,10 @@ awaitable<result<schema::acl_create_client_introduction_token_response>> introdu
 }  // namespace
 
 void add_identity_methods(rpc::method_table& table, server_context& context) {
+  table.add_in_place<schema::allocs_get_request, schema::allocs_get_response>(
+      "Alloc.GetAllocs", [&context](rpc::call_context, const schema::allocs_get_request& request, schema::allocs_get_response& response) {
+        return get_allocs_with_identities(context, request, response);
+      });
   table.add_in_place<schema::alloc_identities_request, schema::alloc_identities_response>(
       "Alloc.SignIdentities", [&context](rpc::call_context, const schema::alloc_identities_request& request, schema::alloc_identities_response& response) {
         return sign_identities(context, request, response);

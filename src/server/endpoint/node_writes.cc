@@ -11,6 +11,7 @@
 #include "server/evals.h"
 #include "server/forward.h"
 #include "server/heartbeats.h"
+#include "server/identities.h"
 #include "server/limits.h"
 #include "server/lost_nodes.h"
 #include "server/node_connections.h"
@@ -119,6 +120,11 @@ awaitable<result<schema::node_update_response>> register_node(server_context& co
   if (before) node->status = before->status;
   node->computed_class = sched::computed_class(*node);
   node->status_updated_at = context.clock.now().unix_seconds();
+  if (!before) CO_TRY(check_introduction(context, *node, request.auth_token));
+  if (before) node->identity_signing_key_id = before->identity_signing_key_id;
+  // A node that comes with its secret has lost its identity, or never had one.
+  auto identity = co_await identity_for(context, node, {.token = request.auth_token, .force = !request.auth_token.starts_with("eyJ")});
+  if (identity) node->identity_signing_key_id = identity->key_id;
   schema::node_register_request command = request;
   command.auth_token.clear();
   command.node_event.reset();  // the state machine writes what happened
@@ -133,6 +139,7 @@ awaitable<result<schema::node_update_response>> register_node(server_context& co
   out.heartbeat_ttl = context.heartbeats->renew(node->id);
   context.lost->heard(node->id);
   out.scheduling_eligibility = node->scheduling_eligibility;
+  if (identity) out.signed_identity = std::move(identity->jwt);
   describe_servers(context, out);
   co_return out;
 }
@@ -160,7 +167,11 @@ awaitable<result<schema::node_update_response>> update_status(server_context& co
   if (!before) co_return fail(errc::not_found, "node not found");
   request.status = next_status(context, *before, std::move(request.status));
   schema::node_update_response out;
-  if (before->status != request.status) {
+  auto identity = co_await identity_for(context, before, {.token = request.auth_token, .force = request.force_identity_renewal});
+  request.identity_signing_key_id = identity ? identity->key_id : "";
+  if (identity) out.signed_identity = std::move(identity->jwt);
+  bool new_key = identity && identity->key_id != before->identity_signing_key_id;
+  if (before->status != request.status || new_key) {
     if (before->status == "down" && request.status == "ready" && !request.node_event)
       request.node_event = event_of(context, "Cluster", "Node reregistered by heartbeat");
     request.updated_at = context.clock.now().unix_seconds();
