@@ -153,6 +153,8 @@ client::client_options client_options_of(const agent_config& config) {
     volume.path = each.path;
     volume.read_only = each.read_only;
   }
+  o.host_volumes_dir = from.host_volumes_dir;
+  o.host_volume_plugin_dir = from.host_volume_plugin_dir;
   o.chroot_env = from.chroot_env;
   o.cgroup_parent = from.cgroup_parent;
   o.max_kill_timeout = from.max_kill_timeout;

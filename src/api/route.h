@@ -98,6 +98,7 @@ void add_variable_routes(std::vector<route>& table);
 void add_keyring_routes(std::vector<route>& table);
 void add_identity_routes(std::vector<route>& table);
 void add_client_routes(std::vector<route>& table);
+void add_volume_routes(std::vector<route>& table);
 void add_enterprise_routes(std::vector<route>& table);
 
 // The path's parts between slashes, without the leading one.

@@ -19,6 +19,7 @@ std::span<const route> routes() {
     add_keyring_routes(t);
     add_identity_routes(t);
     add_client_routes(t);
+    add_volume_routes(t);
     add_enterprise_routes(t);
     return t;
   }();

@@ -113,6 +113,11 @@ constexpr const command* table[] = {
     &var_purge,
     &var_put,
     &version,
+    &volume_create,
+    &volume_delete,
+    &volume_init,
+    &volume_register,
+    &volume_status,
 };
 
 // Another name for a command.

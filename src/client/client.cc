@@ -103,14 +103,35 @@ result<> client::state::make_node() {
     if (text) node->meta[key] = *text;
     else node->meta.erase(key);
   }
+  TRY(make_volumes(node->id));
   node->node_resources.emplace();
   fingerprint::run_all({.options = options, .drivers = *drivers, .cgroups = shims->cgroups, .alloc_dir = alloc_root, .now = wall_now()}, *node);
+  volumes->show_in(*node);
   link = std::make_unique<node_link>(servers, options.region, std::move(node), logger);
   link->introduction_token = options.introduction_token;
   if (auto file = read_file(state_dir + "/intro_token.jwt"); link->introduction_token.empty() && file) link->introduction_token = trim(*file);
   pusher = std::make_unique<status_pusher>(servers, *link, options.region, logger);
   watcher = std::make_unique<alloc_watcher>(servers, *link, *db, options.region, logger);
   return {};
+}
+
+result<> client::state::make_volumes(const std::string& node_id) {
+  host_volume_options o{.volumes_dir = options.host_volumes_dir.empty() ? options.data_dir + "/host_volumes" : options.host_volumes_dir,
+                        .plugin_dir = options.host_volume_plugin_dir.empty() ? options.data_dir + "/host_volume_plugins" : options.host_volume_plugin_dir,
+                        .node_id = node_id,
+                        .node_pool = options.node_pool,
+                        .taken = {}};
+  for (const auto& [name, volume] : options.host_volumes) o.taken.insert(name);
+  volumes = std::make_unique<host_volumes>(std::move(o), *db, pool, logger);
+  volumes->changed = [this] { show_volumes(); };
+  return volumes->load();
+}
+
+void client::state::show_volumes() {
+  auto node = std::make_shared<schema::node>(*link->node());
+  node->host_volumes = options.host_volumes;
+  volumes->show_in(*node);
+  link->set_node(std::move(node));
 }
 
 void client::state::make_runner_context() {
@@ -246,6 +267,7 @@ void client::start() {
   s.scope.spawn(&state::collect_garbage_regularly, &s);
   s.scope.spawn(&state::stop_when_disconnected, &s);
   s.scope.spawn(&state::wake_restored, &s);
+  s.scope.spawn(&host_volumes::restore, s.volumes.get());
   if (!s.remote) return;
   s.scope.spawn(&server_channel::rebalance_regularly, s.remote.get());
   s.scope.spawn(&state::join, &s);

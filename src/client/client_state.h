@@ -17,6 +17,7 @@
 #include "client/runner_context.h"
 #include "client/state_db.h"
 #include "client/status_pusher.h"
+#include "client/volume/host_volumes.h"
 #include "net/blocking.h"
 #include "net/task_scope.h"
 
@@ -28,6 +29,9 @@ struct client::state {
 
   result<> open();
   result<> make_shim_services();
+  result<> make_volumes(const std::string& node_id);
+  // Into the node's record, which is sent to the servers again.
+  void show_volumes();
   result<> make_node();
   void make_runner_context();
   result<> restore();
@@ -67,6 +71,7 @@ struct client::state {
   std::optional<shim_services> shims;
   std::unique_ptr<driver_registry> drivers;
   std::map<std::string, std::optional<std::string>> dynamic_meta;
+  std::unique_ptr<host_volumes> volumes;
   std::unique_ptr<node_link> link;
   std::unique_ptr<status_pusher> pusher;
   std::unique_ptr<alloc_watcher> watcher;

@@ -48,5 +48,9 @@ inline constexpr int64_t rebalances_per_second = 64;          // of a whole clus
 inline constexpr int64_t reconnects_per_second = 250;         // of a whole cluster: how far apart a node's tries get
 
 inline constexpr duration identity_renewal_min = seconds(10);  // between two renewals of a task's identities, however short they are
+inline constexpr size_t volume_plugins_max = 256;             // in host_volume_plugin_dir
+inline constexpr duration volume_plugin_time = seconds(60);   // for one operation, as Nomad has it
+inline constexpr size_t volume_plugin_output_max = 64 * 1024;
+inline constexpr size_t host_volumes_max = 10'000;            // dynamic ones of a node
 
 }  // namespace drover::client::limits

@@ -66,6 +66,8 @@ struct client_options {
   int64_t min_dynamic_port = 20000, max_dynamic_port = 32000;
   std::map<std::string, schema::client_host_network_config> host_networks;
   std::map<std::string, schema::client_host_volume_config> host_volumes;
+  // Dynamic volumes: where they are made, and the plugins that make them. Empty: DATA/host_volumes, DATA/host_volume_plugins.
+  std::string host_volumes_dir, host_volume_plugin_dir;
   std::map<std::string, std::string> chroot_env;
   std::string cgroup_parent;
   duration max_kill_timeout = seconds(30);

@@ -442,6 +442,7 @@ task_hook_context task_runner::hook_context() {
                       .signal = [this](int number, std::string reason) { return signal(number, std::move(reason)); },
                       .exec = [this](std::vector<std::string> command) { return exec(std::move(command), false); },
                       .fail = [this](std::string reason) { kill(events::failing(events::killing(wall_now(), kill_timeout(), std::move(reason))), false); }},
+          .mounts = mounts_,
           .failure = std::nullopt};
 }
 
@@ -464,6 +465,7 @@ task_spec task_runner::make_spec() {
   if (alloc->allocated_resources)
     if (auto it = alloc->allocated_resources->tasks.find(name_); it != alloc->allocated_resources->tasks.end())
       spec.resources = it->second;
+  spec.mounts = mounts_;
   spec.control_dir = node_.control_root + "/" + alloc->id + "/" + name_;
   return spec;
 }

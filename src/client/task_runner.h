@@ -106,6 +106,7 @@ class task_runner {
   restart_tracker tracker_;
   std::vector<std::unique_ptr<task_hook>> hooks_;
   std::map<std::string, std::string> hook_env_, template_env_;
+  std::vector<task_mount> mounts_;
   stats_tracker stats_;
   bool restored_ = false;
   bool kill_requested_ = false;

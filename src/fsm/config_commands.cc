@@ -1,6 +1,7 @@
 #include <set>
 
 #include "fsm/apply.h"
+#include "fsm/host_volumes.h"
 #include "fsm/upsert.h"
 
 namespace drover::fsm {
@@ -147,6 +148,10 @@ result<std::any> apply_host_volume_register(context& c, const schema::host_volum
   if (!request.volume) return fail(errc::invalid, "a host volume registration without a volume");
   auto volume = *request.volume;
   volume.namespace_ = volume_namespace(volume, request.namespace_);
+  const auto stored = state::find<table::host_volumes>(c.state(), {volume.namespace_, volume.id, {}});
+  volume.state = stored ? stored->state : std::string();
+  volume.state = host_volume_state(c.state().node(volume.node_id).get(), volume);
+  if (stored) volume.create_time = stored->create_time;
   upsert<table::host_volumes>(c, volume, {volume.namespace_, volume.id, {}});
   return std::any();
 }

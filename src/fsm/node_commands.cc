@@ -1,4 +1,5 @@
 #include "fsm/apply.h"
+#include "fsm/host_volumes.h"
 #include "fsm/limits.h"
 
 namespace drover::fsm {
@@ -75,7 +76,11 @@ result<> set_drain(context& c, const drain_change& change) {
 }
 
 result<> delete_node(context& c, const std::string& id) {
+  const auto stored = c.state().node(id);
   if (!c.erase<table::nodes>({id, {}, {}})) return fail(errc::not_found, "node not found");
+  auto gone = *stored;
+  gone.host_volumes.clear();
+  update_host_volumes(c, gone);
   return {};
 }
 
@@ -116,7 +121,7 @@ result<std::any> apply_node_register(context& c, const schema::node_register_req
   node.modify_index = c.index();
   if (request.node_event) update_node_event(c, node, *request.node_event);
   if (request.create_node_pool) make_pool(c, node.node_pool);
-  c.put<table::nodes>(std::move(node));
+  update_host_volumes(c, *c.put<table::nodes>(std::move(node)));
   return std::any();
 }
 
@@ -139,7 +144,7 @@ result<std::any> apply_node_update_status(context& c, const schema::node_update_
   if (!request.identity_signing_key_id.empty()) node.identity_signing_key_id = request.identity_signing_key_id;
   if (request.status == word::down || request.status == "disconnected") node.last_missed_heartbeat_index = c.index();
   if (request.node_event) update_node_event(c, node, *request.node_event);
-  c.put<table::nodes>(std::move(node));
+  update_host_volumes(c, *c.put<table::nodes>(std::move(node)));
   return std::any();
 }
 

@@ -53,6 +53,7 @@ inline constexpr size_t raced_links_max = 8;
 // A request waits so long for a leader; between two looks it waits a part of that, more or less.
 inline constexpr duration rpc_hold_timeout = seconds(5);
 inline constexpr int hold_jitter_fraction = 16;
+inline constexpr size_t host_volume_name_max = 128;
 // How often a request to another region tries another server of it.
 inline constexpr int region_attempts_max = 3;
 // When a silent node is one of many (storm_guard.h): as many missing at least, and more than this share; the fleet returns while so many of it come

@@ -80,12 +80,13 @@ bool mount_below(int root, const char* target, const char* type, unsigned long f
 }
 
 // A copy of the mounts at `source` (relative to `base`), with `attributes`, on top of the open `target`.
-bool attach_tree(int base, const char* source, int target, uint64_t attributes) {
+bool attach_tree(int base, const char* source, int target, uint64_t attributes, uint64_t propagation = 0) {
   int tree = open_tree(base, source, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE);
   if (tree < 0) return false;
   mount_attr wanted = {};
   wanted.attr_set = attributes;
-  bool ok = (!attributes || mount_setattr(tree, "", AT_EMPTY_PATH | AT_RECURSIVE, &wanted, sizeof wanted) == 0) &&
+  wanted.propagation = propagation;
+  bool ok = ((!attributes && !propagation) || mount_setattr(tree, "", AT_EMPTY_PATH | AT_RECURSIVE, &wanted, sizeof wanted) == 0) &&
             move_mount(tree, "", target, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) == 0;
   int error = errno;
   close(tree);
@@ -115,7 +116,7 @@ bool mount_entry(int root, const char* entry, failure* f) {
   if (fd < 0) return fail(f, step_mount, target);
   uint64_t attributes =
       (flags & mount_read_only ? MOUNT_ATTR_RDONLY : 0) | (flags & mount_device ? 0 : MOUNT_ATTR_NODEV);
-  bool ok = attach_tree(AT_FDCWD, source, fd, attributes);
+  bool ok = attach_tree(AT_FDCWD, source, fd, attributes, flags & mount_private ? MS_PRIVATE : 0);
   int error = errno;
   close(fd);
   errno = error;

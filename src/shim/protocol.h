@@ -111,6 +111,7 @@ constexpr uint32_t mount_read_only = 1;
 constexpr uint32_t mount_optional = 2;
 constexpr uint32_t mount_mask = 4;    // an empty, unreadable directory over the target, if that exists
 constexpr uint32_t mount_device = 8;  // device access stays allowed on it
+constexpr uint32_t mount_private = 16;  // mounts that the host makes below it later are not seen
 
 // Names inside the control directory.
 constexpr char socket_name[] = "shim.sock";

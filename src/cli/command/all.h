@@ -107,5 +107,10 @@ extern const command var_lock;
 extern const command var_purge;
 extern const command var_put;
 extern const command version;
+extern const command volume_create;
+extern const command volume_delete;
+extern const command volume_init;
+extern const command volume_register;
+extern const command volume_status;
 
 }  // namespace drover::cli::commands

@@ -58,6 +58,14 @@ struct task_network {
   std::vector<schema::allocated_port_mapping> ports;
 };
 
+// A directory or file of the host that the task sees at a place of its own: a volume.
+struct task_mount {
+  std::string host_path, task_path;
+  bool read_only = false;
+  // "private", "host-to-task" or "bidirectional": who sees mounts that the other side makes below it later.
+  std::string propagation = "private";
+};
+
 // All that a driver learns about a task; config is interpolated.
 struct task_spec {
   std::string alloc_id, task_name, job_id;
@@ -69,6 +77,7 @@ struct task_spec {
   schema::log_config logs;
   schema::allocated_task_resources resources;
   task_network network;
+  std::vector<task_mount> mounts;
   // Private to the agent, one per task, survives restarts.
   std::string control_dir;
 };
@@ -123,6 +132,8 @@ class task_driver {
   virtual schema::driver_info fingerprint() const = 0;
   // Does the task see its directory as "/"?
   virtual bool has_own_root() const = 0;
+  // Can it show a task the mounts of its spec?
+  virtual bool can_mount() const { return has_own_root(); }
   // A driver that cannot join a namespace which the agent made (docker) makes the one of the allocation itself, with nothing but loopback in
   // it; the agent then wires it. Both are repeatable: making what exists gives the same, destroying what is gone is fine.
   virtual bool makes_network() const { return false; }

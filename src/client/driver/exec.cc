@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <filesystem>
 
 #include "client/driver/config_reader.h"
@@ -54,6 +55,17 @@ void add_network_files(const task_network& network, std::vector<exec::mount_spec
     mounts.push_back(std::move(mount));
   }
 }
+// What a task mounts goes over everything else; a longer path over a shorter one, whatever the job's order.
+result<> add_volumes(const task_spec& task, std::vector<exec::mount_spec>& mounts) {
+  auto volumes = task.mounts;
+  std::ranges::sort(volumes, {}, [](const task_mount& m) { return std::pair(m.task_path.size(), m.task_path); });
+  for (const auto& volume : volumes) {
+    if (volume.propagation == "bidirectional")
+      return fail(errc::unsupported, "the exec driver cannot mount {} with propagation_mode \"bidirectional\": \"private\" and \"host-to-task\" work", volume.task_path);
+    mounts.push_back({.source = volume.host_path, .target = volume.task_path, .read_only = volume.read_only, .is_private = volume.propagation == "private"});
+  }
+  return {};
+}
 }  // namespace
 
 schema::driver_info exec_driver::fingerprint() const {
@@ -95,6 +107,7 @@ awaitable<result<std::unique_ptr<task_handle>>> exec_driver::start(task_spec tas
   shared.target = "/alloc";
   isolation.mounts.push_back(std::move(shared));
   add_network_files(task.network, isolation.mounts);
+  CO_TRY(add_volumes(task, isolation.mounts));
   isolation.pid_namespace = config.pid_mode == "private";
   isolation.ipc_namespace = config.ipc_mode == "private";
   spec.isolation = std::move(isolation);

@@ -44,6 +44,8 @@ class endpoints {
   rpc::awaitable<result<>> stream_logs(context c, schema::fs_logs_request request, stream s);
   rpc::awaitable<result<>> send_logs(std::string directory, schema::fs_logs_request request, rpc::message_stream* s);
 
+  void add_volumes(rpc::method_table& table);
+
   void add_node(rpc::method_table& table);
   answer<schema::client_stats_response> host_stats(context c, schema::node_specific_request request);
   answer<schema::node_meta_response> read_meta(context c, schema::node_specific_request request);

@@ -107,7 +107,8 @@ result<> write_isolation(blob_writer& out, const isolation_spec& isolation) {
   for (const auto& [source, target] : isolation.chroot_env)
     out.mount(shim::mount_read_only | shim::mount_optional, source, target);
   for (const auto& m : isolation.mounts)
-    out.mount((m.read_only ? shim::mount_read_only : 0) | (m.optional ? shim::mount_optional : 0), m.source, m.target);
+    out.mount((m.read_only ? shim::mount_read_only : 0) | (m.optional ? shim::mount_optional : 0) | (m.is_private ? shim::mount_private : 0), m.source,
+              m.target);
   for (const auto& d : isolation.devices) out.mount(shim::mount_device, d.host_path, d.task_path);
   for (const auto& target : isolation.masked) out.mount(shim::mount_mask, "", target);
   return {};

@@ -18,6 +18,8 @@ struct mount_spec {
   bool read_only = false;
   // A missing source is left out instead of an error.
   bool optional = false;
+  // Mounts that the host makes below the source later are not seen.
+  bool is_private = false;
 };
 
 struct device_spec {

@@ -55,6 +55,8 @@ struct task_hook_context {
   std::map<std::string, std::string>& hook_env;
   std::map<std::string, std::string>& template_env;
   task_control control;
+  // What the task sees of the host besides its own directories. Made anew before each start.
+  std::vector<task_mount>& mounts;
   // A hook that fails may say with which event; otherwise it is "Task hook failed".
   std::optional<schema::task_event> failure;
 };
@@ -86,5 +88,6 @@ std::unique_ptr<task_hook> make_identity_hook();
 std::unique_ptr<task_hook> make_dispatch_payload_hook();
 std::unique_ptr<task_hook> make_artifact_hook();
 std::unique_ptr<task_hook> make_template_hook();
+std::unique_ptr<task_hook> make_volume_hook();
 
 }  // namespace drover::client
