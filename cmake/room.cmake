@@ -44,6 +44,8 @@ function(room name)
   if(DROVER_TESTS AND tests)
     add_executable(${name}_test ${tests})
     target_link_libraries(${name}_test PRIVATE drover_${name} drover_source_dir GTest::gmock GTest::gtest_main)
+    # The tests' own code is compiled quickly rather than well: a third of all units are tests, and each costs half as much so.
+    target_compile_options(${name}_test PRIVATE $<$<CONFIG:Release>:-O0>)
     add_test(NAME ${name} COMMAND ${name}_test)
   endif()
 endfunction()
