@@ -9,6 +9,20 @@
 
 namespace drover::crypto {
 
+std::string digest(digest_kind kind, std::string_view data) {
+  const EVP_MD* type = EVP_sha256();
+  switch (kind) {
+    case digest_kind::md5: type = EVP_md5(); break;
+    case digest_kind::sha1: type = EVP_sha1(); break;
+    case digest_kind::sha256: break;
+    case digest_kind::sha512: type = EVP_sha512(); break;
+  }
+  unsigned char out[EVP_MAX_MD_SIZE];
+  unsigned size = 0;
+  ENSURE(EVP_Digest(data.data(), data.size(), out, &size, type, nullptr) == 1, "a digest failed");
+  return {reinterpret_cast<char*>(out), size};
+}
+
 std::string sha256(std::string_view data) {
   std::string out(SHA256_DIGEST_LENGTH, '\0');
   SHA256(reinterpret_cast<const unsigned char*>(data.data()), data.size(), reinterpret_cast<unsigned char*>(out.data()));

@@ -1,4 +1,4 @@
-// Digests: SHA-256, and with a key (HMAC). Pure; any thread.
+// Digests, and with a key (HMAC). Pure; any thread.
 #pragma once
 
 #include <string>
@@ -6,6 +6,8 @@
 
 namespace drover::crypto {
 
+enum class digest_kind { md5, sha1, sha256, sha512 };
+std::string digest(digest_kind kind, std::string_view data);
 // 32 bytes.
 std::string sha256(std::string_view data);
 std::string hmac_sha256(std::string_view key, std::string_view data);
