@@ -5,6 +5,7 @@
 #include <thread>
 
 #include "agent/address.h"
+#include "agent/client_blocks.h"
 #include "agent/config.h"
 #include "agent/tls.h"
 #include "agent/options.h"
@@ -181,6 +182,8 @@ result<> finish(agent_config& config) {
   TRY(check_data_dir(config));
   TRY(check_server(config.server));
   TRY(check_client(config.client));
+  TRY(template_options_of(config.client.template_));
+  TRY(artifact_options_of(config.client.artifact));
   TRY(check_join(config));
   TRY(check_tls(config.tls));
   TRY(log_options_of(config));
@@ -202,7 +205,6 @@ std::vector<std::string> unused_settings(const agent_config& config) {
        "telemetry to statsd, statsite or datadog is configured, but only /v1/metrics exists in this release");
   note(!config.audit.is_null() || !config.sentinel.is_null() || !config.reporting.is_null(), "audit, sentinel and reporting are read and do nothing");
   note(!config.keyring.is_null(), "keyring is read, but root keys are always kept as its provider \"aead\" keeps them");
-  note(!config.client.artifact.is_null(), "client.artifact is read, but its limits come with a later release");
   return out;
 }
 

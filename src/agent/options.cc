@@ -4,6 +4,7 @@
 #include <cstdlib>
 #include <thread>
 
+#include "agent/client_blocks.h"
 #include "base/text.h"
 #include "net/stream.h"
 
@@ -163,6 +164,8 @@ client::client_options client_options_of(const agent_config& config) {
   o.service_discovery = from.nomad_service_discovery;
   for (const auto& [name, each] : config.plugin) o.drivers[name] = each.config;
   o.gc = client_gc_of(from);
+  if (auto templates = template_options_of(from.template_)) o.templates = *templates;
+  if (auto artifacts = artifact_options_of(from.artifact)) o.artifacts = *artifacts;
   o.dev_mode = config.dev_mode;
   fill_servers(o, from);
   return o;

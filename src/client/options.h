@@ -41,6 +41,31 @@ struct drain_options {
   bool force = false;
 };
 
+// client.template.
+struct template_options {
+  std::vector<std::string> function_denylist = {"executeTemplate", "plugin", "writeToFile"};
+  bool disable_file_sandbox = false;
+  duration max_stale = hours(87600);
+  duration block_query_wait = minutes(5);
+  duration wait_min = seconds(5), wait_max = minutes(4);
+  // What a job's own wait may be; 0: unlimited.
+  duration bound_min_low, bound_min_high, bound_max_low, bound_max_high;
+  // nomad_retry; attempts 0: for ever.
+  int64_t retry_attempts = 12;
+  duration retry_backoff = milliseconds(250), retry_backoff_max = minutes(1);
+};
+
+// client.artifact.
+struct artifact_options {
+  duration http_read_timeout = minutes(30), git_timeout = minutes(30), s3_timeout = minutes(30);
+  int64_t http_size_max = 100'000'000'000;
+  int64_t unpacked_files_max = 4096, unpacked_size_max = 100'000'000'000;
+  bool disable_inspection = false, disable_isolation = false;
+  std::vector<std::string> extra_paths;
+  // Variables of the agent that a fetch sees.
+  std::vector<std::string> environment;
+};
+
 struct client_options {
   // Required, absolute. state_dir empty: DATA/client; alloc_dir empty: DATA/alloc.
   std::string data_dir, state_dir, alloc_dir;
@@ -77,6 +102,8 @@ struct client_options {
   // Plugin blocks by driver name: {"raw_exec": {"enabled": true}}.
   std::map<std::string, value> drivers;
   gc_options gc;
+  template_options templates;
+  artifact_options artifacts;
 
   // Where servers are, for a client that has none in its own process: host, host:port, [v6]:port; 4647 is the usual port.
   std::vector<std::string> servers;
