@@ -226,7 +226,7 @@ def test_a_volume_in_use_is_not_deleted(dynamic):
     assert answer.code == 1 and f"in use by allocations: [{alloc['ID']}]" in answer.err
     assert (dynamic.volumes / "volumes" / volume["ID"]).exists()
     dynamic.ok("job", "stop", "-purge", "user")
-    dynamic.wait(f"/v1/volume/host/{volume['ID']}", lambda v: not v["Allocations"], "nobody uses it")
+    dynamic.wait(f"/v1/volume/host/{volume['ID']}", lambda v: not v.get("Allocations"), "nobody uses it")
     dynamic.ok("volume", "delete", "-type", "host", "used")
 
 

@@ -107,7 +107,9 @@ volume_outcome parse_volume(source_text file) {
   auto parsed = hcl::parse_any(std::move(file.name), std::move(file.text));
   out.problems = std::move(parsed.problems);
   if (out.problems.has_errors()) return out;
-  hcl::decoder root(parsed.root, std::make_shared<hcl::eval_context>(), out.problems);
+  // ${attr.x} is for the scheduler, as in a job.
+  auto context = std::make_shared<hcl::eval_context>(hcl::unknown_names::are_kept, hcl::function_environment{});
+  hcl::decoder root(parsed.root, context, out.problems);
   written_volume volume;
   read_body(root, volume_rules(), static_cast<host_volume*>(&volume));
   root.finish();

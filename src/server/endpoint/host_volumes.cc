@@ -86,7 +86,8 @@ result<> get_volume(const read& r, const schema::host_volume_get_request& reques
     for (const auto& alloc : users_of(r.state, *found)) shown->allocations.push_back(alloc_stub(*alloc, false, false));
     out.volume = std::move(shown);
   }
-  out.index = found ? found->modify_index : r.state.index(table::host_volumes);
+  // Allocations come and go without the volume.
+  out.index = found ? std::max(found->modify_index, r.state.index(table::allocs)) : r.state.index(table::host_volumes);
   return {};
 }
 
