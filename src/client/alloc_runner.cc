@@ -31,7 +31,8 @@ alloc_runner::alloc_runner(runner_context& node, schema::ref<schema::allocation>
       dir_(node.alloc_root + "/" + alloc_->id),
       logger_(node.logger.named("alloc_runner")),
       scope_(node.loop, logger_),
-      health_scope_(node.loop, logger_) {
+      health_scope_(node.loop, logger_),
+      services_(node, *this) {
   ENSURE(group_, "the allocation's job has its group");
   for (auto& task : group_->tasks) tasks_.push_back(std::make_unique<task_runner>(node, *this, task.name));
   if (!stored) return;
@@ -71,6 +72,7 @@ awaitable<void> alloc_runner::run() {
         if (!task->dead()) task->fail_setup(events::setup_failure(wall_now(), "failed to setup alloc: " + ready.error().text()));
     }
   }
+  if (!siblings_killed_ && !tasks_done() && !server_stops(*alloc_)) services_.begin();
   for (auto& task : tasks_) task->start();
   // Decided while it was being set up, or before the agent was restarted.
   if (server_stops(*alloc_)) stop_tasks(alloc_->desired_transition.no_shutdown_delay.value_or(false), false);
@@ -131,6 +133,7 @@ void alloc_runner::update(schema::ref<schema::allocation> alloc) {
     health_scope_.cancel();
     start_health_watch();
   }
+  services_.sync();
   changed_.notify_all();
 }
 
@@ -148,6 +151,7 @@ void alloc_runner::tell() {
 }
 
 void alloc_runner::task_changed(const std::string& name) {
+  services_.sync();
   auto* task = find_task(name);
   if (task->dead() && !stopping_ && !siblings_killed_) {
     if (task->state().failed) kill_others(*task, events::sibling_failed(wall_now(), name));
@@ -170,6 +174,8 @@ void alloc_runner::kill_others(const task_runner& cause, const schema::task_even
 
 void alloc_runner::stop_tasks(bool no_shutdown_delay, bool also_poststop) {
   if (tasks_done()) return;
+  // Before any delay: nobody new should find what is about to end.
+  services_.end();
   if (!stopping_ || also_poststop) scope_.spawn(&alloc_runner::kill_all, this, no_shutdown_delay, also_poststop);
   stopping_ = true;
 }
@@ -217,6 +223,7 @@ awaitable<void> alloc_runner::wait_tasks_done() {
 awaitable<void> alloc_runner::stop() {
   co_await scope_.stop();
   co_await health_scope_.stop();
+  co_await services_.stop();
   for (auto& task : tasks_) co_await task->stop();
 }
 

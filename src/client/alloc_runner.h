@@ -11,6 +11,7 @@
 
 #include "client/alloc_dir.h"
 #include "client/runner_context.h"
+#include "client/service/alloc_services.h"
 #include "client/task_runner.h"
 #include "net/event.h"
 #include "net/task_scope.h"
@@ -47,6 +48,7 @@ class alloc_runner : public task_owner {
   std::string client_status() const { return status_.status; }
   const std::optional<schema::alloc_deployment_status>& health() const { return health_; }
   void set_health(bool healthy, std::string why);
+  const alloc_services& services() const { return services_; }
   // Null: no such task.
   task_runner* find_task(const std::string& name);
   const std::vector<std::unique_ptr<task_runner>>& tasks() const { return tasks_; }
@@ -90,6 +92,7 @@ class alloc_runner : public task_owner {
   net::event changed_;
   net::task_scope scope_;
   net::task_scope health_scope_;
+  alloc_services services_;
 };
 
 }  // namespace drover::client

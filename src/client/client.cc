@@ -111,6 +111,7 @@ result<> client::state::make_node() {
   link->introduction_token = options.introduction_token;
   if (auto file = read_file(state_dir + "/intro_token.jwt"); link->introduction_token.empty() && file) link->introduction_token = trim(*file);
   pusher = std::make_unique<status_pusher>(servers, *link, options.region, logger);
+  services = std::make_unique<registrar>(servers, *link, options.region, logger.named("services"));
   watcher = std::make_unique<alloc_watcher>(servers, *link, *db, options.region, logger);
   return {};
 }
@@ -157,7 +158,8 @@ void client::state::make_runner_context() {
                                        auto it = runners.find(id);
                                        return it == runners.end() ? nullptr : it->second;
                                      },
-                                 .servers_known = [this] { return watcher->contacted().is_set(); }});
+                                 .servers_known = [this] { return watcher->contacted().is_set(); },
+                                 .services = services.get()});
   watcher->known = [this] { return known(); };
   watcher->apply = [this](alloc_changes changes) { apply(std::move(changes)); };
   // What this node ended and forgot may run again in the eyes of servers with an older state, and they may not know what it reported.
@@ -264,6 +266,7 @@ void client::start() {
   s.scope.spawn(&node_link::send_events, s.link.get());
   s.scope.spawn(&alloc_watcher::run, s.watcher.get());
   s.scope.spawn(&status_pusher::run, s.pusher.get());
+  s.scope.spawn(&registrar::run, s.services.get());
   s.scope.spawn(&state::collect_garbage_regularly, &s);
   s.scope.spawn(&state::stop_when_disconnected, &s);
   s.scope.spawn(&state::wake_restored, &s);
@@ -293,6 +296,7 @@ net::awaitable<void> client::state::wake_restored() {
 }
 
 net::awaitable<result<>> client::state::last_report() {
+  co_await services->flush();
   co_await pusher->flush();
   co_return result<>{};
 }

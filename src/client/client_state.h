@@ -15,6 +15,7 @@
 #include "client/endpoint/endpoint.h"
 #include "client/node_link.h"
 #include "client/runner_context.h"
+#include "client/service/registrar.h"
 #include "client/state_db.h"
 #include "client/status_pusher.h"
 #include "client/volume/host_volumes.h"
@@ -75,6 +76,7 @@ struct client::state {
   std::unique_ptr<node_link> link;
   std::unique_ptr<status_pusher> pusher;
   std::unique_ptr<alloc_watcher> watcher;
+  std::unique_ptr<registrar> services;
   std::optional<runner_context> context;
   // Shared, because a request may still use one that is being removed.
   std::map<std::string, std::shared_ptr<alloc_runner>> runners;

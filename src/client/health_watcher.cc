@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/text.h"
 #include "client/alloc_runner.h"
 #include "client/system.h"
 
@@ -10,11 +11,13 @@ namespace drover::client {
 std::optional<health_rules> health_rules_of(const schema::allocation& alloc, const schema::task_group& group) {
   if (!alloc.deployment_id.empty() && group.update) {
     if (group.update->health_check.value_or("checks") == "manual") return std::nullopt;
-    return health_rules{group.update->min_healthy_time.value_or(seconds(10)), group.update->healthy_deadline.value_or(minutes(5))};
+    return health_rules{group.update->min_healthy_time.value_or(seconds(10)), group.update->healthy_deadline.value_or(minutes(5)),
+                        group.update->health_check.value_or("checks") == "checks"};
   }
   // A drain moves on when the replacement is healthy.
   if (alloc.job->type == "service" && group.migrate)
-    return health_rules{group.migrate->min_healthy_time.value_or(seconds(10)), group.migrate->healthy_deadline.value_or(minutes(5))};
+    return health_rules{group.migrate->min_healthy_time.value_or(seconds(10)), group.migrate->healthy_deadline.value_or(minutes(5)),
+                        group.migrate->health_check.value_or("checks") == "checks"};
   return std::nullopt;
 }
 
@@ -42,27 +45,37 @@ health_view look_at_health(const schema::task_group& group, const task_states& s
   return out;
 }
 
+namespace {
+std::string why_late(const health_view& view, const alloc_services::health& checks, const health_rules& rules) {
+  if (!view.running) return fmt::format("Task not running by healthy_deadline of {}", to_string(rules.healthy_deadline));
+  if (!checks.passing) return fmt::format("Services not healthy by deadline: {}", join(checks.failing, ", "));
+  return fmt::format("Task not running for min_healthy_time of {} by healthy_deadline of {}", to_string(rules.min_healthy_time),
+                     to_string(rules.healthy_deadline));
+}
+}  // namespace
+
 net::awaitable<void> watch_health(alloc_runner& runner, health_rules rules) {
   auto deadline = wall_now() + rules.healthy_deadline;
   for (;;) {
     auto view = look_at_health(runner.group(), runner.states());
+    auto checks = rules.with_checks ? runner.services().check_health() : alloc_services::health{.checked = false, .passing = true, .since = {}, .failing = {}};
     auto now = wall_now();
     if (view.failed) {
       runner.set_health(false, "Unhealthy because of failed task");
       co_return;
     }
-    auto healthy_at = view.since.is_zero() ? deadline : view.since + rules.min_healthy_time;
-    if (view.running && now >= healthy_at) {
+    auto since = checks.since.is_zero() ? view.since : std::max(view.since, checks.since);
+    bool well = view.running && checks.passing;
+    auto healthy_at = since.is_zero() ? deadline : since + rules.min_healthy_time;
+    if (well && now >= healthy_at) {
       runner.set_health(true, {});
       co_return;
     }
     if (now >= deadline) {
-      runner.set_health(false, view.running ? fmt::format("Task not running for min_healthy_time of {} by healthy_deadline of {}",
-                                                          to_string(rules.min_healthy_time), to_string(rules.healthy_deadline))
-                                            : fmt::format("Task not running by healthy_deadline of {}", to_string(rules.healthy_deadline)));
+      runner.set_health(false, why_late(view, checks, rules));
       co_return;
     }
-    auto next = view.running ? std::min(healthy_at, deadline) : deadline;
+    auto next = well ? std::min(healthy_at, deadline) : deadline;
     co_await runner.states_changed().wait(net::after(next - now));
   }
 }

@@ -16,6 +16,8 @@ class alloc_runner;
 struct health_rules {
   duration min_healthy_time;
   duration healthy_deadline;
+  // Service checks count, too.
+  bool with_checks = true;
 };
 // Nothing: nobody asks for the health of this allocation.
 std::optional<health_rules> health_rules_of(const schema::allocation& alloc, const schema::task_group& group);

@@ -52,5 +52,10 @@ inline constexpr size_t volume_plugins_max = 256;             // in host_volume_
 inline constexpr duration volume_plugin_time = seconds(60);   // for one operation, as Nomad has it
 inline constexpr size_t volume_plugin_output_max = 64 * 1024;
 inline constexpr size_t host_volumes_max = 10'000;            // dynamic ones of a node
+inline constexpr size_t registrations_per_call = 512;         // one ServiceRegistration.Upsert
+inline constexpr duration check_timeout_max = minutes(10);    // of one run of a check, whatever its job says
+inline constexpr size_t check_output_bytes_max = 3 * 1024;    // kept of what a check says
+inline constexpr size_t grpc_frames_max = 1000;               // of one answer
+inline constexpr duration check_probe_first = milliseconds(250);  // a check that has not passed yet is tried early; doubles up to its interval
 
 }  // namespace drover::client::limits

@@ -16,6 +16,7 @@
 namespace drover::client {
 
 class alloc_runner;
+class registrar;
 
 struct runner_context {
   net::loop& loop;
@@ -38,6 +39,8 @@ struct runner_context {
   std::function<std::shared_ptr<alloc_runner>(const std::string&)> find;
   // The servers have said, since this agent began, what shall run here.
   std::function<bool()> servers_known;
+  // The catalogue of services, as this node wants it.
+  registrar* services = nullptr;
 };
 
 }  // namespace drover::client

@@ -32,7 +32,7 @@ void add_identity(env_map& env, const task_env_input& in) {
   env["NOMAD_ALLOC_NAME"] = alloc.name;
   bool system = alloc.job->type == "system" || alloc.job->type == "sysbatch";
   env["NOMAD_ALLOC_INDEX"] = system ? "0" : alloc_index(alloc.name);
-  env["NOMAD_TASK_NAME"] = in.task->name;
+  if (in.task) env["NOMAD_TASK_NAME"] = in.task->name;
   env["NOMAD_GROUP_NAME"] = in.group->name;
   env["NOMAD_JOB_ID"] = alloc.job->id;
   env["NOMAD_JOB_NAME"] = alloc.job->name;
@@ -93,7 +93,7 @@ void add_networks(env_map& env, const task_env_input& in) {
   if (!in.alloc->allocated_resources) return;
   auto& allocated = *in.alloc->allocated_resources;
   for (auto& [name, resources] : allocated.tasks) {
-    bool own = name == in.task->name;
+    bool own = in.task && name == in.task->name;
     if (own) add_limits(env, resources);
     for (auto& network : resources.networks) add_task_network(env, network, own ? "" : name);
   }
@@ -118,14 +118,16 @@ task_env task_env::build(const task_env_input& in) {
   add_networks(env, in);
   std::map<std::string, std::string> meta = in.alloc->job->meta;
   for (auto& [key, text] : in.group->meta) meta[key] = text;
-  for (auto& [key, text] : in.task->meta) meta[key] = text;
+  if (in.task)
+    for (auto& [key, text] : in.task->meta) meta[key] = text;
   for (auto& [key, text] : meta) {
     auto replaced = out.replace(text);
     env["NOMAD_META_" + clean(to_upper(key), true)] = replaced;
     env["NOMAD_META_" + clean(key, true)] = replaced;
   }
   for (auto& [key, text] : in.host) env.try_emplace(key, text);
-  for (auto& [key, text] : in.task->env) env[key] = out.replace(text);
+  if (in.task)
+    for (auto& [key, text] : in.task->env) env[key] = out.replace(text);
   for (auto& [key, text] : in.hooks) env[key] = text;
   for (auto& [key, text] : in.templates) env[key] = text;
   return out;

@@ -25,6 +25,7 @@ struct task_paths_seen {
 struct task_env_input {
   const schema::allocation* alloc = nullptr;  // with its job
   const schema::task_group* group = nullptr;
+  // Null: for what belongs to the group.
   const schema::task* task = nullptr;
   const schema::node* node = nullptr;
   std::string region;

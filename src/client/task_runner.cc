@@ -123,7 +123,7 @@ awaitable<void> task_runner::run() {
   while (!kill_requested_) {
     auto outcome = co_await run_once();
     if (kill_requested_) break;
-    if (restart_requested_) outcome = run_outcome::restart_requested;
+    if (restart_requested_) outcome = restart_as_failure_ ? run_outcome::exited_failed : run_outcome::restart_requested;
     restart_requested_ = false;
     auto decision = tracker_.decide(outcome, wall_now(), random_unit());
     if (!co_await follow(std::move(decision))) break;
@@ -370,11 +370,12 @@ awaitable<void> task_runner::stop_handle(std::shared_ptr<task_handle> handle) {
   }
 }
 
-result<> task_runner::restart(std::string reason) {
+result<> task_runner::restart(std::string reason, bool as_failure) {
   if (dead() || kill_requested_) return fail(errc::not_found, "Task not running");
   if (!handle_ && stored_.state.state != "pending") return fail(errc::not_found, "Task not running");
   if (restart_requested_) return {};
   restart_requested_ = true;
+  restart_as_failure_ = as_failure;
   add_event(events::restart_signaled(wall_now(), std::move(reason)));
   wake_.notify_all();
   if (handle_) scope_.spawn(&task_runner::stop_handle, this, handle_);

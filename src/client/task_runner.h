@@ -47,7 +47,8 @@ class task_runner {
   // Ends the task for good; `why` is told before the task is. Returns at once, done() follows.
   void kill(std::optional<schema::task_event> why, bool no_shutdown_delay);
   // Runs it anew without counting as a failure. not_found: it does not run.
-  result<> restart(std::string reason);
+  // With `as_failure` the restart policy decides, as after a crash.
+  result<> restart(std::string reason, bool as_failure = false);
   awaitable<result<>> signal(int number, std::string reason);
   awaitable<result<std::unique_ptr<exec_process>>> exec(std::vector<std::string> command, bool tty);
   awaitable<result<schema::task_resource_usage>> usage();
@@ -60,6 +61,10 @@ class task_runner {
 
   const std::string& name() const { return name_; }
   const schema::task_state& state() const { return stored_.state; }
+  // It runs, but has been asked to end or to start anew.
+  bool stopping() const { return kill_requested_ || restart_requested_; }
+  // As it is now, with what hooks added.
+  task_env env() const { return build_env(); }
   bool dead() const { return stored_.state.state == "dead"; }
   void add_event(schema::task_event e);
   const schema::task& task() const;
@@ -111,6 +116,7 @@ class task_runner {
   bool restored_ = false;
   bool kill_requested_ = false;
   bool restart_requested_ = false;
+  bool restart_as_failure_ = false;
   // Notified when one of the requests above arrives.
   net::event wake_;
   // Set while the task does not run.

@@ -22,6 +22,7 @@ void stop_allocs(context& c, const apply_plan_results_request& request, result<>
     after.modify_time = request.updated_at;
     if (auto counted = c.count_alloc(after, &before); !counted) outcome = std::move(counted);
     c.touch_job(after.namespace_, after.job_id);
+    if (is_client_terminal(after)) drop_services(c, after.id);
     c.put<table::allocs>(std::move(after));
   };
   for (const auto& stop : request.allocs_stopped) {
@@ -178,6 +179,7 @@ result<> update_from_client(context& c, const schema::allocation& update) {
   TRY(c.count_alloc(next, stored.get()));
   c.touch_job(next.namespace_, next.job_id);
   const auto node_id = next.node_id;
+  if (is_client_terminal(next)) drop_services(c, next.id);
   c.put<table::allocs>(std::move(next));
   note_reported(c, node_id);
   return {};

@@ -19,6 +19,9 @@ result<uint64_t> put_job(context& c, schema::job job, const std::optional<schema
                          const ref<schema::evaluation>& follow_up);
 void set_job_stability(context& c, const std::string& ns, const std::string& id, uint64_t version, bool stable);
 result<> update_deployment_status(context& c, const schema::deployment_status_update& update, bool refuse_terminal);
+// What an allocation registered goes when it has ended or is gone itself: its node may not live to say so.
+void drop_services(context& c, std::string_view alloc_id);
+void drop_services_of_node(context& c, std::string_view node_id);
 void put_deployment(context& c, const schema::deployment& deployment);
 void update_node_event(context& c, schema::node& node, schema::node_event event);
 

@@ -43,6 +43,9 @@ void delete_services(context& c, state::tree_id id, std::string_view a) {
 
 }  // namespace
 
+void drop_services(context& c, std::string_view alloc_id) { delete_services(c, state::tree_id::services_by_alloc, alloc_id); }
+void drop_services_of_node(context& c, std::string_view node_id) { delete_services(c, state::tree_id::services_by_node, node_id); }
+
 result<std::any> apply_scheduler_config(context& c, const schema::scheduler_set_config_request& request) {
   const auto stored = state::find<table::scheduler_config>(c.state(), {});
   if (request.cas && (stored ? stored->modify_index : 0) != request.config.modify_index) return false;
@@ -101,6 +104,8 @@ result<std::any> apply_service_upsert(context& c, const schema::service_registra
   for (const auto& wanted : request.services) {
     auto service = *wanted;
     service.namespace_ = namespace_of(service.namespace_);
+    // Said late, of an allocation that has ended meanwhile.
+    if (auto alloc = c.state().alloc(service.alloc_id); alloc && is_client_terminal(*alloc)) continue;
     upsert<table::services>(c, service, {service.id, {}, {}});
   }
   return std::any();
@@ -114,7 +119,7 @@ result<std::any> apply_service_delete_by_id(context& c, const schema::service_re
 }
 
 result<std::any> apply_service_delete_by_node(context& c, const service_delete_by_node_request& request) {
-  delete_services(c, state::tree_id::services_by_node, request.node_id);
+  drop_services_of_node(c, request.node_id);
   return std::any();
 }
 

@@ -96,6 +96,53 @@ TEST(services, come_and_go_by_id_and_node) {
   EXPECT_EQ(state::count(c.now(), table::services), 0u);
 }
 
+TEST(services, go_with_the_end_of_their_allocation_and_with_their_node) {
+  cluster c;
+  auto alloc = [](std::string id, std::string status) {
+    auto job = std::make_shared<schema::job>();
+    job->id = job->name = "web";
+    job->namespace_ = "default";
+    job->task_groups.emplace_back().name = "web";
+    schema::allocation a;
+    a.id = std::move(id);
+    a.namespace_ = "default";
+    a.job_id = "web";
+    a.task_group = "web";
+    a.node_id = "n1";
+    a.client_status = std::move(status);
+    a.desired_status = "run";
+    a.job = job;
+    return a;
+  };
+  apply_plan_results_request plan;
+  for (auto id : {"a1", "a2", "a3"}) plan.allocs_updated.push_back(shared(alloc(id, "running")));
+  c.apply<apply_plan_results>(plan);
+  auto service = [](std::string alloc_id) {
+    schema::service_registration s{.id = "_" + alloc_id, .service_name = "web", .namespace_ = "default", .node_id = "n1"};
+    s.alloc_id = std::move(alloc_id);
+    return shared(s);
+  };
+  c.apply<service_upsert>({{}, {service("a1"), service("a2"), service("a3")}});
+  c.apply<alloc_client_update>({{}, {shared(alloc("a1", "failed"))}, {}});
+  EXPECT_TRUE(c.now().services_by_alloc("a1").empty());
+  c.apply<service_upsert>({{}, {service("a1")}});
+  EXPECT_TRUE(c.now().services_by_alloc("a1").empty()) << "a node that speaks late does not bring it back";
+  schema::eval_reap_request reap;
+  reap.allocs = {"a2"};
+  c.apply<eval_delete>(reap);
+  EXPECT_TRUE(c.now().services_by_alloc("a2").empty());
+  schema::node node;
+  node.id = "n1";
+  schema::node_register_request registration;
+  registration.node = shared(node);
+  c.apply<node_register>(registration);
+  EXPECT_EQ(state::count(c.now(), table::services), 1u);
+  schema::node_deregister_request gone;
+  gone.node_id = "n1";
+  c.apply<node_deregister>(gone);
+  EXPECT_EQ(state::count(c.now(), table::services), 0u);
+}
+
 TEST(acl, records_are_stored_and_erased) {
   cluster c;
   c.apply<acl_policy_upsert>({{}, {shared(schema::acl_policy{.name = "read"})}});

@@ -59,6 +59,7 @@ result<std::any> apply_eval_delete(context& c, const schema::eval_reap_request& 
     auto alloc = c.state().alloc(id);
     if (!alloc) continue;
     c.touch_job(alloc->namespace_, alloc->job_id, true);
+    drop_services(c, id);
     c.erase<table::allocs>({id, {}, {}});
   }
   return std::any();

@@ -81,6 +81,7 @@ result<> delete_node(context& c, const std::string& id) {
   auto gone = *stored;
   gone.host_volumes.clear();
   update_host_volumes(c, gone);
+  drop_services_of_node(c, id);
   return {};
 }
 

@@ -29,10 +29,7 @@ bool is_known_port(const std::string& port, const schema::task_group& group) {
 }
 
 void check_check_kind(problem_list& out, const schema::service_check& check, const schema::service& service) {
-  if (service.provider == "nomad")
-    out.one_of("Check type", check.type, {"http", "tcp"});
-  else
-    out.one_of("Check type", check.type, {"http", "tcp", "script", "grpc"});
+  out.one_of("Check type", check.type, {"http", "tcp", "script", "grpc"});
   if (check.type == "http") {
     if (check.path.empty())
       out.add("http type must have http path");
@@ -46,11 +43,22 @@ void check_check_kind(problem_list& out, const schema::service_check& check, con
     out.add("{} check needs a port: give the check or its service one", check.type);
 }
 
+// What only Consul's agents can do. Warnings exist for scripts alone, as the exit code 1.
+void check_native_check(problem_list& out, const schema::service_check& check) {
+  if (check.expose) out.add("expose may only be set for Consul service checks");
+  if (check.address_mode == "driver") out.add("address_mode = driver may only be set for Consul service checks");
+  if (check.type == "script") return;
+  if (check.on_update == "ignore_warnings") out.add("on_update may only be set to ignore_warnings for script checks and Consul service checks");
+  if (check.check_restart.has_value() && check.check_restart->ignore_warnings)
+    out.add("ignore_warnings on check_restart is only supported for script checks and Consul service checks");
+}
+
 problem_list check_check(const schema::service_check& check, const schema::service& service,
                          const schema::task_group& group) {
   constexpr duration interval_min = seconds(1);
   problem_list out;
   check_check_kind(out, check, service);
+  if (service.provider == "nomad") check_native_check(out, check);
   if (check.interval.ns == 0)
     out.add("Missing required value interval. Interval cannot be less than {}", to_string(interval_min));
   else if (check.interval < interval_min)
@@ -72,6 +80,7 @@ problem_list check_check(const schema::service_check& check, const schema::servi
   out.not_negative("failures_before_warning", check.failures_before_warning);
   if (check.check_restart.has_value()) {
     out.not_negative("check_restart limit", check.check_restart->limit);
+    if (check.on_update == "ignore") out.add("on_update value \"ignore\" is not compatible with check_restart");
     if (check.check_restart->grace.ns < 0) out.add("check_restart grace must not be negative");
     if (check.check_restart->ignore_warnings && check.on_update == "require_healthy" && check.check_restart->limit > 0)
       out.add("on_update value \"require_healthy\" is not supported with check_restart ignore_warnings value true");

@@ -13,7 +13,7 @@ DESCRIBE(aggregate_sample, "AggregateSample", BASES(), FIELD(count), FIELD(rate)
 #undef SELF
 
 #define SELF alloc_check_status
-DESCRIBE(alloc_check_status, "AllocCheckStatus", BASES(), FIELD(id), FIELD(check), FIELD(group), FIELD(mode), FIELD(output), FIELD(service), FIELD(task), FIELD(status), FIELD(status_code), FIELD(timestamp))
+DESCRIBE(alloc_check_status, "AllocCheckStatus", BASES(), FIELD(id), FIELD(check), FIELD(group), FIELD(mode), FIELD(output), FIELD(service), FIELD_FLAGS(task, json_omit_empty), FIELD(status), FIELD_FLAGS(status_code, json_omit_empty), FIELD(timestamp))
 #undef SELF
 
 #define SELF cpu_stats

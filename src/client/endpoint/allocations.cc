@@ -73,10 +73,11 @@ endpoints::answer<schema::alloc_stats_response> endpoints::alloc_stats(context, 
   co_return out;
 }
 
-// No checks run on this node: services say so by having none.
 endpoints::answer<schema::alloc_checks_response> endpoints::checks(context, schema::alloc_checks_request request) {
-  CO_TRY(find(request.alloc_id));
-  co_return schema::alloc_checks_response{};
+  CO_TRY_ASSIGN(auto runner, find(request.alloc_id));
+  schema::alloc_checks_response out;
+  out.results = runner->services().results();
+  co_return out;
 }
 
 endpoints::answer<schema::generic_response> endpoints::collect(context, schema::alloc_specific_request request) {

@@ -83,6 +83,11 @@ class fake_servers {
   schema::ref<schema::node> node;
   std::map<std::string, schema::ref<schema::allocation>> allocs;
   std::map<std::string, schema::ref<schema::allocation>> reports;
+  // The catalogue of services.
+  std::map<std::string, schema::ref<schema::service_registration>> services;
+  net::awaitable<void> services_are(size_t count) {
+    while (services.size() != count) co_await updated.wait();
+  }
   // Every status of every allocation in order: "ID:running".
   std::vector<std::string> statuses;
   net::event changed, updated, queried;
@@ -142,6 +147,18 @@ class fake_servers {
     updated.notify_all();
     co_return schema::generic_response{};
   }
+  answer<schema::service_registration_upsert_response> upsert_services(schema::service_registration_upsert_request request) {
+    if (refuse) co_return fail(refusal);
+    for (auto& service : request.services) services[service->id] = service;
+    updated.notify_all();
+    co_return schema::service_registration_upsert_response{};
+  }
+  answer<schema::service_registration_delete_by_id_response> delete_service(schema::service_registration_delete_by_id_request request) {
+    if (refuse) co_return fail(refusal);
+    if (services.erase(request.id) == 0) co_return fail(errc::not_found, "service registration not found");
+    updated.notify_all();
+    co_return schema::service_registration_delete_by_id_response{};
+  }
   answer<schema::generic_response> ping(schema::generic_request) {
     if (refuse) co_return fail(refusal);
     co_return schema::generic_response{};
@@ -178,6 +195,10 @@ class fake_servers {
         "Alloc.GetAllocs", [this](context, schema::allocs_get_request r) { return get_allocs(std::move(r)); });
     table_.add<schema::alloc_update_request, schema::generic_response>(
         "Node.UpdateAlloc", [this](context, schema::alloc_update_request r) { return update_alloc(std::move(r)); });
+    table_.add<schema::service_registration_upsert_request, schema::service_registration_upsert_response>(
+        "ServiceRegistration.Upsert", [this](context, schema::service_registration_upsert_request r) { return upsert_services(std::move(r)); });
+    table_.add<schema::service_registration_delete_by_id_request, schema::service_registration_delete_by_id_response>(
+        "ServiceRegistration.DeleteByID", [this](context, schema::service_registration_delete_by_id_request r) { return delete_service(std::move(r)); });
     table_.add<schema::generic_request, schema::generic_response>(
         "Status.Ping", [this](context, schema::generic_request r) { return ping(std::move(r)); });
     table_.add<schema::node_update_drain_request, schema::node_drain_update_response>(

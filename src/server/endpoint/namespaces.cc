@@ -1,8 +1,6 @@
-// Namespace.* and ServiceRegistration.* methods.
+// Namespace.* methods.
 #include <algorithm>
-#include <set>
 
-#include "schema/alloc_rpc.h"
 #include "schema/operator_rpc.h"
 #include "server/endpoint/endpoints.h"
 #include "server/reads.h"
@@ -56,54 +54,6 @@ awaitable<result<schema::generic_response>> delete_namespaces(server_context& co
   co_return out;
 }
 
-result<> list_services(const read& r, const schema::service_registration_list_request& request,
-                       schema::service_registration_list_response& out) {
-  r.watch(state::watch_table(table::services));
-  std::map<std::string, std::map<std::string, std::set<std::string>>> tags;
-  r.state.visit_services(namespace_of(request), request.prefix, [&](const ref<schema::service_registration>& service) {
-    auto& of_service = tags[service->namespace_][service->service_name];
-    of_service.insert(service->tags.begin(), service->tags.end());
-    return true;
-  });
-  for (const auto& [ns, services] : tags) {
-    auto& stub = out.services.emplace_back();
-    stub.namespace_ = ns;
-    for (const auto& [name, all] : services) stub.services.push_back({.service_name = name, .tags = {all.begin(), all.end()}});
-  }
-  out.index = r.state.index(table::services);
-  return {};
-}
-
-result<> get_service(const read& r, const schema::service_registration_by_name_request& request,
-                     schema::service_registration_by_name_response& out) {
-  auto ns = namespace_of(request);
-  r.watch(state::watch_services_named(ns, request.service_name));
-  r.state.visit_services(ns, request.service_name, [&](const ref<schema::service_registration>& service) {
-    if (service->service_name == request.service_name) out.services.push_back(service);
-    return true;
-  });
-  out.index = r.state.index(table::services);
-  return {};
-}
-
-awaitable<result<schema::service_registration_upsert_response>> upsert_services(server_context& context,
-                                                                                schema::service_registration_upsert_request request) {
-  request.auth_token.clear();
-  schema::service_registration_upsert_response out;
-  CO_TRY_ASSIGN(out.index, co_await context.replicate->apply<fsm::command_type::service_upsert>(request));
-  co_return out;
-}
-
-awaitable<result<schema::service_registration_delete_by_id_response>> delete_service(server_context& context,
-                                                                                     schema::service_registration_delete_by_id_request request) {
-  if (request.id.empty()) co_return fail(errc::invalid, "missing service registration ID");
-  request.namespace_ = namespace_of(request);
-  request.auth_token.clear();
-  schema::service_registration_delete_by_id_response out;
-  CO_TRY_ASSIGN(out.index, co_await context.replicate->apply<fsm::command_type::service_delete_by_id>(request));
-  co_return out;
-}
-
 }  // namespace
 
 void add_namespace_methods(rpc::method_table& table, server_context& context) {
@@ -111,13 +61,6 @@ void add_namespace_methods(rpc::method_table& table, server_context& context) {
   add_read(table, context, "Namespace.GetNamespace", &get_namespace);
   add_write(table, context, "Namespace.UpsertNamespaces", &upsert_namespaces);
   add_write(table, context, "Namespace.DeleteNamespaces", &delete_namespaces);
-}
-
-void add_service_methods(rpc::method_table& table, server_context& context) {
-  add_read(table, context, "ServiceRegistration.List", &list_services);
-  add_read(table, context, "ServiceRegistration.GetService", &get_service);
-  add_write(table, context, "ServiceRegistration.Upsert", &upsert_services);
-  add_write(table, context, "ServiceRegistration.DeleteByID", &delete_service);
 }
 
 }  // namespace drover::server
