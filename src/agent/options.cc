@@ -140,6 +140,14 @@ client::client_options client_options_of(const agent_config& config) {
   o.http_address = advertised_address(config, &addresses_config::http);
   o.tls_enabled = config.tls.http;
   o.network_interface = from.network_interface;
+  o.preferred_address_family = from.preferred_address_family;
+  o.network = {.bridge_name = from.bridge_network_name,
+               .bridge_subnet = from.bridge_network_subnet,
+               .bridge_subnet_ipv6 = from.bridge_network_subnet_ipv6,
+               .bridge_hairpin = from.bridge_network_hairpin_mode,
+               .bind_wildcard = from.bind_wildcard_default_host_network,
+               .cni_path = from.cni_path,
+               .cni_config_dir = from.cni_config_dir};
   o.network_speed = from.network_speed;
   o.cpu_total_compute = from.cpu_total_compute;
   o.memory_total_mb = from.memory_total_mb;

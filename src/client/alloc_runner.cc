@@ -5,6 +5,7 @@
 #include "base/text.h"
 #include "client/health_watcher.h"
 #include "client/hook/hook.h"
+#include "client/network/manager.h"
 #include "client/system.h"
 #include "client/task_event.h"
 
@@ -54,12 +55,29 @@ void alloc_runner::start() {
 }
 
 awaitable<result<>> alloc_runner::prerun() {
-  alloc_hook_context context{.node = node_, .alloc = alloc_, .group = *group_, .dir = dir_};
+  alloc_hook_context context{.node = node_, .alloc = alloc_, .group = *group_, .dir = dir_, .network = network_, .network_status = network_status_};
   for (auto& hook : make_alloc_hooks()) {
     auto done = co_await hook->prerun(context);
     if (!done) co_return wrap(done.error(), fmt::format("pre-run hook \"{}\" failed", hook->name()));
   }
+  take_network(network_status_);
   co_return result<>{};
+}
+
+// The record says where the allocation is reached, whoever reads it: environments, services, reports.
+void alloc_runner::take_network(std::shared_ptr<const schema::alloc_network_status> status) {
+  if (!status) return;
+  auto with = std::make_shared<schema::allocation>(*alloc_);
+  with->network_status = std::move(status);
+  alloc_ = std::move(with);
+}
+
+// Its ports belong to others as soon as the servers hear that it has ended.
+awaitable<void> alloc_runner::release_network() {
+  if (network_.namespace_path.empty() || !node_.networks) co_return;
+  auto gone = co_await node_.networks->tear_down(id());
+  if (!gone) logger_.error("cannot remove the network of an allocation", {{"alloc_id", id()}, {"error", gone.error().text()}});
+  network_ = {};
 }
 
 awaitable<void> alloc_runner::run() {
@@ -79,6 +97,7 @@ awaitable<void> alloc_runner::run() {
   if (restored_ && tasks_done()) node_.changed(*this, true);
   tell();
   co_await wait_tasks_done();
+  co_await release_network();
   node_.changed(*this, true);
 }
 
@@ -117,6 +136,7 @@ void alloc_runner::update(schema::ref<schema::allocation> alloc) {
   bool was_stopped = server_stops(*alloc_);
   bool new_deployment = alloc->deployment_id != alloc_->deployment_id;
   alloc_ = std::move(alloc);
+  take_network(network_status_);
   group_ = group;
   if (auto stored = node_.db.put_alloc(*alloc_); !stored)
     logger_.error("cannot store an allocation", {{"alloc_id", id()}, {"error", stored.error().text()}});
@@ -237,6 +257,7 @@ awaitable<result<>> alloc_runner::destroy() {
   co_await wait_tasks_done();
   // Their supervisors end after the tasks are known to be dead.
   co_await stop();
+  co_await release_network();
   auto control = node_.control_root + "/" + id();
   CO_TRY(co_await node_.pool.run([&]() -> result<> {
     alloc_dir controls(control);

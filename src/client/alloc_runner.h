@@ -60,6 +60,7 @@ class alloc_runner : public task_owner {
   schema::ref<schema::allocation> alloc() const override { return alloc_; }
   const schema::task_group& group() const override { return *group_; }
   const alloc_dir& dir() const override { return dir_; }
+  const task_network& network() const override { return network_; }
   task_states states() const override;
   net::event& states_changed() override { return changed_; }
   void task_changed(const std::string& task) override;
@@ -73,6 +74,8 @@ class alloc_runner : public task_owner {
   void stop_tasks(bool no_shutdown_delay, bool also_poststop);
   void start_health_watch();
   void tell();
+  void take_network(std::shared_ptr<const schema::alloc_network_status> status);
+  awaitable<void> release_network();
   static const schema::task_group* find_group(const schema::allocation& alloc);
 
   runner_context& node_;
@@ -82,6 +85,8 @@ class alloc_runner : public task_owner {
   log::logger logger_;
   std::vector<std::unique_ptr<task_runner>> tasks_;
   std::optional<schema::alloc_deployment_status> health_;
+  task_network network_;
+  std::shared_ptr<const schema::alloc_network_status> network_status_;
   status_summary status_;
   bool restored_ = false;
   bool stopping_ = false;

@@ -111,6 +111,7 @@ result<> client::state::make_node() {
   link->introduction_token = options.introduction_token;
   if (auto file = read_file(state_dir + "/intro_token.jwt"); link->introduction_token.empty() && file) link->introduction_token = trim(*file);
   pusher = std::make_unique<status_pusher>(servers, *link, options.region, logger);
+  networks = std::make_unique<network_manager>(options, state_dir, *drivers, pool, logger.named("network"));
   services = std::make_unique<registrar>(servers, *link, options.region, logger.named("services"));
   watcher = std::make_unique<alloc_watcher>(servers, *link, *db, options.region, logger);
   return {};
@@ -159,7 +160,8 @@ void client::state::make_runner_context() {
                                        return it == runners.end() ? nullptr : it->second;
                                      },
                                  .servers_known = [this] { return watcher->contacted().is_set(); },
-                                 .services = services.get()});
+                                 .services = services.get(),
+                                 .networks = networks.get()});
   watcher->known = [this] { return known(); };
   watcher->apply = [this](alloc_changes changes) { apply(std::move(changes)); };
   // What this node ended and forgot may run again in the eyes of servers with an older state, and they may not know what it reported.
@@ -261,10 +263,9 @@ result<std::unique_ptr<client>> client::create(client_options options, dial_func
 
 void client::start() {
   auto& s = *state_;
-  for (auto& [id, runner] : s.runners) runner->start();
+  s.scope.spawn(&state::begin_networks, &s);
   s.scope.spawn(&node_link::run, s.link.get());
   s.scope.spawn(&node_link::send_events, s.link.get());
-  s.scope.spawn(&alloc_watcher::run, s.watcher.get());
   s.scope.spawn(&status_pusher::run, s.pusher.get());
   s.scope.spawn(&registrar::run, s.services.get());
   s.scope.spawn(&state::collect_garbage_regularly, &s);
@@ -288,6 +289,16 @@ net::awaitable<void> client::stop() {
   if (s.remote) s.remote->close();
   for (auto& [id, runner] : s.runners) co_await runner->stop();
   for (auto& [id, runner] : s.leaving) co_await runner->stop();
+}
+
+// What an agent that was killed left of networks goes before anything new is made.
+net::awaitable<void> client::state::begin_networks() {
+  std::set<std::string> living;
+  for (auto& [id, runner] : runners)
+    if (!runner->tasks_done()) living.insert(id);
+  co_await networks->begin(std::move(living));
+  for (auto& [id, runner] : runners) runner->start();
+  scope.spawn(&alloc_watcher::run, watcher.get());
 }
 
 net::awaitable<void> client::state::wake_restored() {

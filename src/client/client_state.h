@@ -13,6 +13,7 @@
 #include "client/driver/registry.h"
 #include "client/host_stats.h"
 #include "client/endpoint/endpoint.h"
+#include "client/network/manager.h"
 #include "client/node_link.h"
 #include "client/runner_context.h"
 #include "client/service/registrar.h"
@@ -44,6 +45,7 @@ struct client::state {
   void push_all();
   // Lets restored allocations run whose tasks were lost: the servers have said what shall run here.
   net::awaitable<void> wake_restored();
+  net::awaitable<void> begin_networks();
   net::awaitable<result<>> last_report();
 
   // client_servers.cc: where the servers are, and what happens without them.
@@ -77,6 +79,7 @@ struct client::state {
   std::unique_ptr<status_pusher> pusher;
   std::unique_ptr<alloc_watcher> watcher;
   std::unique_ptr<registrar> services;
+  std::unique_ptr<network_manager> networks;
   std::optional<runner_context> context;
   // Shared, because a request may still use one that is being removed.
   std::map<std::string, std::shared_ptr<alloc_runner>> runners;

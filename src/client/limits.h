@@ -58,4 +58,9 @@ inline constexpr size_t check_output_bytes_max = 3 * 1024;    // kept of what a 
 inline constexpr size_t grpc_frames_max = 1000;               // of one answer
 inline constexpr duration check_probe_first = milliseconds(250);  // a check that has not passed yet is tried early; doubles up to its interval
 
+inline constexpr duration cni_timeout = minutes(1);            // of one run of a CNI plugin
+inline constexpr size_t cni_output_bytes_max = 1024 * 1024;    // of what it says
+inline constexpr size_t cni_plugins_max = 64;                  // of one list
+inline constexpr size_t network_reply_bytes_max = 32 * 1024;   // of the kernel, to one question
+
 }  // namespace drover::client::limits

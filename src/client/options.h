@@ -35,6 +35,16 @@ struct join_options {
   duration retry_interval = seconds(30);
 };
 
+// What allocations that do not use the host's network get.
+struct network_options {
+  std::string bridge_name = "nomad", bridge_subnet = "172.26.64.0/20", bridge_subnet_ipv6;
+  bool bridge_hairpin = false;
+  // Ports of the default host network are open on every address of the machine.
+  bool bind_wildcard = true;
+  // Directories with ":" between; files of networks.
+  std::string cni_path = "/opt/cni/bin", cni_config_dir = "/opt/cni/config";
+};
+
 struct drain_options {
   duration deadline = hours(1);
   bool ignore_system_jobs = false;
@@ -85,6 +95,9 @@ struct client_options {
 
   // Empty: that of the default route, or loopback in dev mode.
   std::string network_interface;
+  // "ipv4", "ipv6" or "": the order of the interface.
+  std::string preferred_address_family;
+  network_options network;
   int64_t network_speed = 0;      // Mbit/s, 0: measured
   int64_t cpu_total_compute = 0;  // MHz, 0: measured
   int64_t memory_total_mb = 0, disk_total_mb = 0;

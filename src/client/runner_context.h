@@ -16,6 +16,7 @@
 namespace drover::client {
 
 class alloc_runner;
+class network_manager;
 class registrar;
 
 struct runner_context {
@@ -41,6 +42,8 @@ struct runner_context {
   std::function<bool()> servers_known;
   // The catalogue of services, as this node wants it.
   registrar* services = nullptr;
+  // The networks of allocations that have one of their own.
+  network_manager* networks = nullptr;
 };
 
 }  // namespace drover::client

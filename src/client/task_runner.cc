@@ -467,6 +467,8 @@ task_spec task_runner::make_spec() {
     if (auto it = alloc->allocated_resources->tasks.find(name_); it != alloc->allocated_resources->tasks.end())
       spec.resources = it->second;
   spec.mounts = mounts_;
+  spec.network = owner_.network();
+  if (!driver_ || !driver_->makes_network()) spec.network.labels.clear();
   spec.control_dir = node_.control_root + "/" + alloc->id + "/" + name_;
   return spec;
 }

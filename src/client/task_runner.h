@@ -26,6 +26,7 @@ class task_owner {
   virtual schema::ref<schema::allocation> alloc() const = 0;
   virtual const schema::task_group& group() const = 0;
   virtual const alloc_dir& dir() const = 0;
+  virtual const task_network& network() const = 0;
   virtual task_states states() const = 0;
   // Notified whenever a task's state changed.
   virtual net::event& states_changed() = 0;

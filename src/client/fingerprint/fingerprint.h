@@ -23,6 +23,9 @@ void drivers(const context&, schema::node&);
 void host(const context&, schema::node&);
 void memory(const context&, schema::node&);
 void network(const context&, schema::node&);
+// Network modes beside the host's own: bridge, where the kernel and the packet filter can, and each network of the CNI directory.
+void bridge(const context&, schema::node&);
+void cni(const context&, schema::node&);
 void release(const context&, schema::node&);
 void reserved(const context&, schema::node&);
 void signal(const context&, schema::node&);

@@ -1,103 +1,94 @@
-#include <arpa/inet.h>
 #include <ifaddrs.h>
+#include <linux/if_packet.h>
 #include <net/if.h>
 #include <netinet/in.h>
+#include <arpa/inet.h>
 
+#include <algorithm>
 #include <fstream>
 #include <memory>
-#include <vector>
 
 #include "base/text.h"
 #include "client/fingerprint/fingerprint.h"
+#include "client/fingerprint/host_networks.h"
 #include "client/system.h"
 
 namespace drover::client::fingerprint {
 
 namespace {
-struct address {
-  std::string text;
-  bool v6 = false;
-  bool link_local = false;
-};
-
-// The interface of the default route, else the first that is up and no loopback, else loopback.
-std::string default_interface() {
-  std::ifstream file("/proc/net/route");
-  std::string line;
-  while (std::getline(file, line)) {
-    auto words = split(line, '\t');
-    if (words.size() > 2 && words[1] == "00000000") return std::string(words[0]);
-  }
-  ifaddrs* list = nullptr;
-  if (::getifaddrs(&list) != 0) return "lo";
-  std::unique_ptr<ifaddrs, void (*)(ifaddrs*)> owned(list, &::freeifaddrs);
-  for (auto* i = list; i; i = i->ifa_next)
-    if ((i->ifa_flags & IFF_UP) && !(i->ifa_flags & IFF_LOOPBACK) && i->ifa_addr && i->ifa_addr->sa_family == AF_INET) return i->ifa_name;
-  return "lo";
+std::string mac_of(const sockaddr_ll& a) {
+  std::string out;
+  for (int i = 0; i < a.sll_halen && i < 8; ++i) out += fmt::format("{}{:02x}", i ? ":" : "", a.sll_addr[i]);
+  return out == "00:00:00:00:00:00" ? "" : out;
 }
 
-std::vector<address> addresses_of(const std::string& name) {
-  std::vector<address> out;
+void add_address(machine_interface& into, const sockaddr& address) {
+  char text[INET6_ADDRSTRLEN];
+  if (address.sa_family == AF_INET) {
+    auto& a = reinterpret_cast<const sockaddr_in&>(address).sin_addr;
+    bool link_local = (ntohl(a.s_addr) >> 16) == 0xA9FE;
+    into.addresses.push_back({::inet_ntop(AF_INET, &a, text, sizeof text), false, link_local});
+  } else if (address.sa_family == AF_INET6) {
+    auto& a = reinterpret_cast<const sockaddr_in6&>(address).sin6_addr;
+    into.addresses.push_back({::inet_ntop(AF_INET6, &a, text, sizeof text), true, IN6_IS_ADDR_LINKLOCAL(&a) != 0});
+  } else if (address.sa_family == AF_PACKET) {
+    into.mac = mac_of(reinterpret_cast<const sockaddr_ll&>(address));
+  }
+}
+}  // namespace
+
+std::vector<machine_interface> machine_interfaces() {
+  std::vector<machine_interface> out;
   ifaddrs* list = nullptr;
   if (::getifaddrs(&list) != 0) return out;
   std::unique_ptr<ifaddrs, void (*)(ifaddrs*)> owned(list, &::freeifaddrs);
-  char text[INET6_ADDRSTRLEN];
   for (auto* i = list; i; i = i->ifa_next) {
-    if (!i->ifa_addr || name != i->ifa_name) continue;
-    if (i->ifa_addr->sa_family == AF_INET) {
-      auto* a = reinterpret_cast<sockaddr_in*>(i->ifa_addr);
-      out.push_back({::inet_ntop(AF_INET, &a->sin_addr, text, sizeof text), false, false});
-    } else if (i->ifa_addr->sa_family == AF_INET6) {
-      auto* a = reinterpret_cast<sockaddr_in6*>(i->ifa_addr);
-      out.push_back({::inet_ntop(AF_INET6, &a->sin6_addr, text, sizeof text), true, IN6_IS_ADDR_LINKLOCAL(&a->sin6_addr) != 0});
+    std::string name = i->ifa_name;
+    auto at = std::ranges::find(out, name, &machine_interface::name);
+    if (at == out.end()) {
+      out.push_back({.name = name, .mac = {}, .speed = 0, .up = false, .loopback = false, .addresses = {}});
+      at = out.end() - 1;
+      auto measured = parse_int(read_line("/sys/class/net/" + name + "/speed"));
+      at->speed = measured && *measured > 0 ? *measured : 0;
     }
+    at->up = (i->ifa_flags & IFF_UP) != 0;
+    at->loopback = (i->ifa_flags & IFF_LOOPBACK) != 0;
+    if (i->ifa_addr) add_address(*at, *i->ifa_addr);
   }
   return out;
 }
 
-int64_t speed_of(const client_options& o, const std::string& name) {
-  if (o.network_speed > 0) return o.network_speed;
-  auto measured = parse_int(read_line("/sys/class/net/" + name + "/speed"));
-  return measured && *measured > 0 ? *measured : 1000;
+std::string default_route_interface() {
+  std::ifstream file("/proc/net/route");
+  std::string line;
+  while (std::getline(file, line)) {
+    auto words = split(line, '\t');
+    if (words.size() > 7 && words[1] == "00000000" && words[7] == "00000000") return std::string(words[0]);
+  }
+  // IPv6 only: destination, its prefix length, ..., the interface last.
+  std::ifstream file_v6("/proc/net/ipv6_route");
+  while (std::getline(file_v6, line)) {
+    auto words = split(line, ' ');
+    std::erase_if(words, [](auto w) { return w.empty(); });
+    if (words.size() == 10 && words[0] == std::string(32, '0') && words[1] == "00" && words[9] != "lo") return std::string(words[9]);
+  }
+  return {};
 }
-
-// The alias of the first configured host network that holds this address; "default" otherwise.
-std::string alias_of(const client_options& o, const std::string& interface) {
-  for (auto& [name, network] : o.host_networks)
-    if (!network.interface.empty() && network.interface == interface) return name;
-  return "default";
-}
-}  // namespace
 
 void network(const context& c, schema::node& node) {
-  auto name = c.options.network_interface;
-  if (name.empty()) name = c.options.dev_mode ? "lo" : default_interface();
-  auto speed = speed_of(c.options, name);
-  auto mac = read_line("/sys/class/net/" + name + "/address");
-  schema::node_network_resource host;
-  host.mode = "host";
-  host.device = name;
-  host.mac_address = mac == "00:00:00:00:00:00" ? "" : mac;
-  host.speed = speed;
-  bool first = true;
-  for (auto& a : addresses_of(name)) {
-    if (a.link_local) continue;
+  auto chosen = choose_networks(c.options, machine_interfaces(), default_route_interface());
+  for (auto& own : chosen.own) {
     schema::network_resource legacy;
     legacy.mode = "host";
-    legacy.device = name;
-    legacy.ip = a.text;
-    legacy.cidr = a.text + (a.v6 ? "/128" : "/32");
-    legacy.mbits = speed;
+    legacy.device = chosen.default_interface;
+    legacy.ip = own.text;
+    legacy.cidr = own.text + (own.v6 ? "/128" : "/32");
+    auto known = std::ranges::find(chosen.networks, chosen.default_interface, &schema::node_network_resource::device);
+    if (known != chosen.networks.end()) legacy.mbits = known->speed;
     node.node_resources->networks.push_back(std::move(legacy));
-    host.addresses.push_back({.family = a.v6 ? "ipv6" : "ipv4",
-                              .alias = alias_of(c.options, name),
-                              .address = a.text,
-                              .reserved_ports = c.options.reserved.ports,
-                              .gateway = {}});
-    if (first) node.attributes["unique.network.ip-address"] = a.text;
-    first = false;
   }
-  node.node_resources->node_networks.push_back(std::move(host));
+  if (!chosen.own.empty()) node.attributes["unique.network.ip-address"] = chosen.own.front().text;
+  for (auto& network : chosen.networks) node.node_resources->node_networks.push_back(std::move(network));
   node.node_resources->min_dynamic_port = c.options.min_dynamic_port;
   node.node_resources->max_dynamic_port = c.options.max_dynamic_port;
 }

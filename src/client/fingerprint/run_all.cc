@@ -12,6 +12,7 @@ struct row {
 };
 constexpr row table[] = {
     {"arch", &arch},     {"host", &host},       {"cpu", &cpu},         {"memory", &memory},   {"storage", &storage}, {"network", &network},
+    {"bridge", &bridge},   {"cni", &cni},
     {"cgroup", &cgroup}, {"signal", &signal},   {"nomad", &release},   {"drivers", &drivers}, {"reserved", &reserved},
 };
 

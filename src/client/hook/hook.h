@@ -20,6 +20,10 @@ struct alloc_hook_context {
   schema::ref<schema::allocation> alloc;
   const schema::task_group& group;
   const alloc_dir& dir;
+  // What its tasks will get; the network hook fills it.
+  task_network& network;
+  // What the servers learn of it.
+  std::shared_ptr<const schema::alloc_network_status>& network_status;
 };
 
 class alloc_hook {

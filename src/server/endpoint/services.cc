@@ -7,7 +7,6 @@
 #include "crypto/digest.h"
 #include "schema/alloc_rpc.h"
 #include "server/endpoint/endpoints.h"
-#include "server/limits.h"
 #include "server/reads.h"
 #include "server/replicator.h"
 
@@ -15,6 +14,9 @@ namespace drover::server {
 namespace {
 
 using state::table;
+
+// Of one registered service.
+constexpr size_t service_tags_max = 1024;
 
 result<> list_services(const read& r, const schema::service_registration_list_request& request,
                        schema::service_registration_list_response& out) {
