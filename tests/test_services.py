@@ -65,7 +65,10 @@ def of_service(agent, name, count):
 def test_registered_with_its_port_and_removed_with_its_task(agent):
     group = {"Networks": [{"Mode": "host", "DynamicPorts": [{"Label": "http"}]}],
              "Services": [service("web", "http", Tags=["v1", "${NOMAD_ALLOC_INDEX}"])]}
-    agent.register(job("web", count=2, group=group, work=task(Services=[service("inside", "http")])))
+    def wanted(count):
+        return job("web", count=count, group=group, work=task(Services=[service("inside", "http")]))
+
+    agent.register(wanted(2))
     allocs = {a["ID"]: a for a in agent.wait_running("web", 2)}
     found = of_service(agent, "web", 2)
     for each in found:
@@ -89,12 +92,20 @@ def test_registered_with_its_port_and_removed_with_its_task(agent):
     (page,) = agent.get("/v1/service/web?per_page=1")
     assert page in found
     assert agent.get(f"/v1/service/web?filter=AllocID==%22{next(iter(allocs))}%22")[0]["AllocID"] == next(iter(allocs))
-    agent.ok("job", "scale", "web", "1")
+    agent.register(wanted(1))
     of_service(agent, "web", 1)
     agent.ok("job", "stop", "-purge", "web")
     of_service(agent, "web", 0)
     assert agent.get("/v1/services") == []
     assert agent.ok("service", "list").out.strip() == "No service registrations found"
+
+
+def test_a_registration_is_deleted_by_hand(agent):
+    agent.register(job("web", group={"Services": [service("web", "8080")]}))
+    (found,) = of_service(agent, "web", 1)
+    assert agent.http("DELETE", "/v1/service/web/nope").status == 404
+    assert "Successfully deleted service registration" in agent.ok("service", "delete", "web", found["ID"]).out
+    of_service(agent, "web", 0)
 
 
 def test_an_agent_that_dies_and_comes_back_knows_its_services(make_agent):
@@ -200,6 +211,6 @@ def test_what_is_wrong_is_said(agent, wrong, said):
 def test_consul_is_said_not_to_be_there(agent):
     answer = agent.register(job("mesh", group={"Services": [{"Name": "web", "PortLabel": "8080"}]}))
     assert 'provider "consul"' in answer["Warnings"]
-    blocked = agent.wait("/v1/job/mesh/evaluations", lambda all_: [e for e in all_ if e["FailedTGAllocs"]], "it is not placed")
-    (failed,) = [e for e in blocked if e["FailedTGAllocs"]][:1]
+    blocked = agent.wait("/v1/job/mesh/evaluations", lambda all_: [e for e in all_ if e.get("FailedTGAllocs")], "it is not placed")
+    (failed,) = [e for e in blocked if e.get("FailedTGAllocs")][:1]
     assert failed["FailedTGAllocs"]["g"]["ConstraintFiltered"] == {"${attr.consul.version} semver >= 1.8.0": 1}

@@ -84,6 +84,11 @@ value stats_of(const call& c) {
                                 {"last_heartbeat", since ? to_string(*since) : "never"},
                                 {"num_allocations", fmt::format("{}", c.with.client->running_allocations())},
                                 {"known_servers", join(servers_of_client(c), ",")}}));
+  if (c.with.client != nullptr) {
+    value::object reasons;
+    for (size_t i = 0; const auto& reason : c.with.client->explain_networks()) reasons.append(fmt::format("{:02}", ++i), reason);
+    out.append("network", value(std::move(reasons)));
+  }
   if (c.with.server != nullptr) {
     out.append("nomad", server_stats(c));
     out.append("raft", raft_stats(c));

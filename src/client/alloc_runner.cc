@@ -245,6 +245,8 @@ awaitable<void> alloc_runner::stop() {
   co_await health_scope_.stop();
   co_await services_.stop();
   for (auto& task : tasks_) co_await task->stop();
+  // Interrupted between the end of the last task and this.
+  if (tasks_done()) co_await release_network();
 }
 
 awaitable<void> alloc_runner::kill_and_wait() {

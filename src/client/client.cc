@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "client/client_state.h"
 #include "client/fingerprint/fingerprint.h"
+#include "client/fingerprint/host_networks.h"
 #include "client/gc.h"
 #include "client/limits.h"
 #include "client/node_identity.h"
@@ -280,10 +281,12 @@ void client::start() {
 net::awaitable<void> client::stop() {
   auto& s = *state_;
   co_await net::keep_going();
-  if (s.options.dev_mode)
+  if (s.options.dev_mode) {
     for (auto& [id, runner] : s.runners) runner->kill_tasks();
-  if (s.options.dev_mode)
-    for (auto& [id, runner] : s.runners) co_await runner->kill_and_wait();
+    // Held here: one that has ended may be collected while others end.
+    auto ending = s.runners;
+    for (auto& [id, runner] : ending) co_await runner->kill_and_wait();
+  }
   co_await s.scope.stop();
   co_await net::with_deadline(s.last_report(), net::after(limits::last_report));
   if (s.remote) s.remote->close();
@@ -338,6 +341,18 @@ std::vector<alloc_runner*> client::runners() const {
   std::vector<alloc_runner*> out;
   for (auto& [id, runner] : state_->runners) out.push_back(runner.get());
   return out;
+}
+
+std::vector<std::string> client::explain_networks() const {
+  auto& s = *state_;
+  auto chosen = fingerprint::choose_networks(s.options, fingerprint::machine_interfaces(), fingerprint::default_route_interface());
+  for (auto& network : s.link->node()->node_resources->node_networks) {
+    if (network.mode == "host") continue;
+    chosen.reasons.push_back(network.mode == "bridge" ? fmt::format("mode \"bridge\": bridge {} with {}{}", network.device, s.options.network.bridge_subnet,
+                                                                    s.options.network.bridge_subnet_ipv6.empty() ? "" : " and " + s.options.network.bridge_subnet_ipv6)
+                                                      : fmt::format("mode \"{}\": configured in {}", network.mode, s.options.network.cni_config_dir));
+  }
+  return chosen.reasons;
 }
 
 size_t client::running_allocations() const {

@@ -63,6 +63,8 @@ class client {
   // Null: not on this node. Valid until the next await.
   alloc_runner* find(const std::string& alloc_id) const;
   std::vector<alloc_runner*> runners() const;
+  // Which addresses tasks here may have and why, as the machine is now: sentences for people.
+  std::vector<std::string> explain_networks() const;
   // How this agent stands, for `agent-info` and tests.
   size_t running_allocations() const;
 

@@ -42,6 +42,8 @@ result<> bridge_network::prepare() {
   if (v4_) return {};
   if (options_.bridge_name.empty() || options_.bridge_name.size() > 15)
     return fail(errc::invalid, "bridge_network_name \"{}\" must have 1 to 15 characters", options_.bridge_name);
+  if (options_.bridge_name.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_") != std::string::npos)
+    return fail(errc::invalid, "bridge_network_name \"{}\" may have letters, digits, \"-\" and \"_\" only", options_.bridge_name);
   auto v4 = subnet::parse(options_.bridge_subnet);
   if (!v4) return wrap(v4.error(), "bridge_network_subnet");
   if (v4->v6()) return fail(errc::invalid, "bridge_network_subnet \"{}\" must be of IPv4; there is bridge_network_subnet_ipv6, too", options_.bridge_subnet);
@@ -145,9 +147,15 @@ result<> bridge_network::connect(const network_record& record) {
   return {};
 }
 
-result<> bridge_network::disconnect(const network_record& record) {
+result<> bridge_network::disconnect(const network_record& record, const std::vector<network_record>& others) {
+  auto key = [](const firewall_port& p) { return fmt::format("{} {} {}", p.host_ip, p.host_port, p.address.contains(':')); };
+  std::set<std::string> taken;
+  for (auto& other : others)
+    if (other.alloc_id != record.alloc_id)
+      for (auto& port : mapped_ports(other)) taken.insert(key(port));
   if (firewall_ && rules_made_)
-    for (auto& port : mapped_ports(record)) (void)firewall_->run(rules::remove(firewall_options(), {port}));
+    for (auto& port : mapped_ports(record))
+      if (!taken.contains(key(port))) (void)firewall_->run(rules::remove(firewall_options(), {port}));
   TRY_ASSIGN(auto host, route_socket::open());
   return record.link.empty() ? result<>{} : host.remove_link(record.link);
 }

@@ -22,8 +22,8 @@ class bridge_network {
   result<> plan(network_record& record, const std::vector<network_record>& others);
   // Makes what the record says, also where a part of it is there. Requires: its namespace exists.
   result<> connect(const network_record& record);
-  // Gone already is fine.
-  result<> disconnect(const network_record& record);
+  // Gone already is fine. Ports that one of `others` has been given meanwhile stay.
+  result<> disconnect(const network_record& record, const std::vector<network_record>& others);
   // Port mappings of these and of no others, as after the agent was away. Without any: bridge and tables go, too.
   result<> restore(const std::vector<network_record>& living);
   // When the last one has gone.

@@ -41,6 +41,13 @@ std::vector<std::string> config_files(const std::string& directory) {
   return out;
 }
 
+// "1.2.3" and "v1.2.3-rc1".
+bool is_version(std::string_view word) {
+  if (word.starts_with('v')) word.remove_prefix(1);
+  auto parts = split(word.substr(0, word.find_first_of("-+")), '.');
+  return parts.size() == 3 && std::ranges::all_of(parts, [](auto part) { return parse_uint(part).has_value(); });
+}
+
 // A single plugin is a list of one.
 result<value> as_list(value config) {
   if (config.find("plugins")) return config;
@@ -166,9 +173,9 @@ std::map<std::string, std::string> cni_networks::plugin_versions() const {
                                 .timeout = seconds(5),
                                 .output_bytes_max = limits::cni_output_bytes_max});
       if (!ended) continue;
-      // "CNI bridge plugin v1.1.1", or with the protocol versions on a second line.
+      // "CNI bridge plugin v1.1.1", or with the protocol versions on a second line: the first whole version in it, as Nomad takes it.
       for (auto word : split(replace_all(ended->errors + " " + ended->output, "\n", " "), ' '))
-        if (word.size() > 1 && word[0] == 'v' && word[1] >= '0' && word[1] <= '9') {
+        if (is_version(word)) {
           out[name] = word;
           break;
         }

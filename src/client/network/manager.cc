@@ -123,7 +123,7 @@ result<> network_manager::inside::disconnect(const network_record& record) {
   auto note = [&](result<> done) {
     if (!done && outcome) outcome = std::move(done);
   };
-  if (record.mode == "bridge") note(bridge.disconnect(record));
+  if (record.mode == "bridge") note(bridge.disconnect(record, records.all()));
   if (is_cni(record.mode)) note(cni.remove(record));
   if (record.driver.empty()) note(remove_namespace(record.namespace_path));
   if (!outcome) logger.error("a network could not be removed completely", {{"alloc_id", record.alloc_id}, {"error", outcome.error().text()}});
