@@ -127,7 +127,7 @@ TEST_F(services_test, are_registered_while_they_run) {
     auto alloc = serving({web}, {service("inside", "9090")});
     t.servers->place(alloc);
     co_await t.servers->services_are(2);
-    auto& group = *t.servers->services.at("_nomad-task-" + alloc.id + "-group-group-web-group-8080");
+    auto group = *t.servers->services.at("_nomad-task-" + alloc.id + "-group-group-web-group-8080");
     EXPECT_EQ(group.service_name, "web-group");
     EXPECT_THAT(group.tags, ElementsAre("a", "n0"));
     EXPECT_EQ(group.port, 8080);
