@@ -7,8 +7,11 @@
 
 #include "agent/options.h"
 #include "agent/process.h"
+#include "agent/telemetry.h"
 #include "agent/tls.h"
+#include "api/diagnosis.h"
 #include "api/http_api.h"
+#include "api/metrics_sink.h"
 #include "api/monitor.h"
 #include "base/text.h"
 #include "codec/json.h"
@@ -56,6 +59,7 @@ struct agent::parts {
   std::unique_ptr<api::http_api> api;
   net::http_handler handle;
   std::unique_ptr<net::http_server> http;
+  std::unique_ptr<api::metrics_sink> sink;
   std::vector<std::string> http_addresses;
   std::function<result<>()> reload;
   std::function<void(error)> fatal;
@@ -67,6 +71,7 @@ struct agent::parts {
   result<> listen();
   result<> start_server();
   result<> start_client();
+  result<> start_sink();
   value shown_config() const;
   api::services services();
 };
@@ -84,13 +89,14 @@ result<> agent::parts::start() {
   TRY(start_client());
   api = std::make_unique<api::http_api>(services());
   handle = api->handler();
-  return {};
+  return start_sink();
 }
 
 // What others call over our own connections are our own methods: that is how servers reach a node that can only dial out.
 result<> agent::parts::start_network() {
   rpc::pool_options options;
   api::add_monitor(own_methods, loop);
+  api::add_diagnosis(own_methods, {.enable_debug = config.enable_debug || config.dev_mode, .log_file = config.log_file});
   own_channel = std::make_unique<rpc::local_channel>(loop, own_methods);
   options.serve = &own_methods;
   options.tls = [this](const std::string& region) { return tls->outgoing(region); };
@@ -137,6 +143,7 @@ server::server_options agent::parts::server_options() {
 result<> agent::parts::start_server() {
   if (!config.server.enabled) return {};
   server = std::make_unique<server::cluster_server>(loop, server_options());
+  server->keep_events(config.server.enable_event_broker ? static_cast<size_t>(std::max<int64_t>(config.server.event_buffer_size, 1)) : 0);
   if (auto started = server->start(); !started) return wrap(started.error(), "starting the server");
   served = server->methods();
   return {};
@@ -156,6 +163,15 @@ result<> agent::parts::start_client() {
   });
   client->start();
   logger.info("started client", {{"node_id", client->node_id()}});
+  return {};
+}
+
+result<> agent::parts::start_sink() {
+  const auto& from = config.telemetry;
+  if (from.statsd_address.empty() && from.statsite_address.empty()) return {};
+  TRY_ASSIGN(sink, api::metrics_sink::create(services(), {.statsd_address = from.statsd_address, .statsite_address = from.statsite_address,
+                                                          .interval = std::max(from.collection_interval, seconds(1))}));
+  sink->start();
   return {};
 }
 
@@ -186,6 +202,10 @@ api::services agent::parts::services() {
   with.config = shown_config();
   with.response_headers = config.http_api_response_headers;
   with.prometheus_metrics = config.telemetry.prometheus_metrics;
+  with.telemetry = telemetry_options_of(config);
+  with.http_stats = [this] { return http ? http->stats() : net::http_server_stats(); };
+  with.enable_debug = config.enable_debug || config.dev_mode;
+  with.log_file = config.log_file;
   with.ui_enabled = config.ui.enabled;
   with.scheduler_workers = scheduler_workers(config);
   with.enabled_schedulers = server_options_of(config).enabled_schedulers;
@@ -230,6 +250,7 @@ net::awaitable<void> agent::stop() {
   co_await net::keep_going();
   auto& p = *parts_;
   if (p.http) co_await p.http->stop();
+  if (p.sink) co_await p.sink->stop();
   if (p.client) co_await p.client->stop();
   if (p.own_channel) co_await p.own_channel->stop();
   if (p.server && p.client) p.server->forget_node(p.client->node_id());

@@ -201,8 +201,7 @@ std::vector<std::string> unused_settings(const agent_config& config) {
   note(config.server.enabled && config.server.bootstrap_expect > 1 && config.server.bootstrap_expect % 2 == 0,
        fmt::format("server.bootstrap_expect is {}: an even number of servers survives no more losses than one server less", config.server.bootstrap_expect));
   note(config.enable_syslog, "enable_syslog is set, but logs go to the standard output and log_file only");
-  note(!config.telemetry.statsd_address.empty() || !config.telemetry.statsite_address.empty() || !config.telemetry.datadog_address.empty(),
-       "telemetry to statsd, statsite or datadog is configured, but only /v1/metrics exists in this release");
+  note(!config.telemetry.datadog_address.empty(), "telemetry to datadog is configured, but there are only statsd, statsite and /v1/metrics in this release");
   note(!config.audit.is_null() || !config.sentinel.is_null() || !config.reporting.is_null(), "audit, sentinel and reporting are read and do nothing");
   note(!config.keyring.is_null(), "keyring is read, but root keys are always kept as its provider \"aead\" keeps them");
   return out;

@@ -1,6 +1,7 @@
 #include "api/http_api.h"
 
 #include "api/call.h"
+#include "api/cors.h"
 #include "api/router.h"
 
 namespace drover::api {
@@ -50,8 +51,25 @@ net::awaitable<void> http_api::call_route(net::http_exchange& exchange, route_ma
   co_await answer(exchange, co_await c.route.row->handle(c));
 }
 
+// For the few requests that a page of another origin makes.
+net::awaitable<void> http_api::call_from_page(net::http_exchange& exchange) {
+  auto found = router_->find(exchange.request().method, exchange.request().path);
+  if (found.route == nullptr) co_return co_await answer(exchange, no_route(found.path_known));
+  net::http_headers allowed;
+  add_cors_headers(exchange.request(), allowed);
+  call c{.with = with_, .exchange = exchange, .request = exchange.request(), .route = *found.route, .path_values = std::move(found.values)};
+  auto outcome = co_await c.route.row->handle(c);
+  if (!outcome && outcome.error().code() == errc::cancelled) co_return;
+  auto shown = outcome ? *std::move(outcome) : error_reply(outcome.error());
+  for (const auto& [name, text] : allowed.entries()) shown.headers.set(name, text);
+  co_await answer(exchange, std::move(shown));
+}
+
 net::awaitable<void> http_api::serve(net::http_exchange& exchange) {
   auto& request = exchange.request();
+  if (auto preflight = cors_preflight(request)) return answer(exchange, *std::move(preflight));
+  // What waits forgets its request: what the answer needs of it is noted now.
+  if (request.headers.has("Origin") && cors_methods(request.path)) return call_from_page(exchange);
   auto found = router_->find(request.method, request.path);
   if (found.route == nullptr) return answer(exchange, no_route(found.path_known));
   return call_route(exchange, std::move(found));

@@ -20,6 +20,16 @@
 
 namespace drover::api {
 
+// What the telemetry block asks for.
+struct telemetry_options {
+  // The label "host" of every metric; empty: none.
+  std::string host{};
+  bool publish_allocations = false, publish_node = false, dispatched_job_summaries = true;
+  // Names that begin with one of them are left out, or are shown although the default is to leave out.
+  std::vector<std::string> shown_prefixes{}, hidden_prefixes{};
+  bool shown_by_default = true;
+};
+
 // What this agent has; pointers are null where it lacks the part. All of it outlives the http_api.
 struct services {
   net::loop& loop;
@@ -38,6 +48,13 @@ struct services {
   // Added to every answer.
   std::map<std::string, std::string> response_headers{};
   bool prometheus_metrics = false;
+  telemetry_options telemetry{};
+  // Of the listeners of this API; may be null.
+  std::function<net::http_server_stats()> http_stats{};
+  // Profiles are shown to whoever may ask (enable_debug).
+  bool enable_debug = false;
+  // Where the log is written, besides standard output; empty: nowhere.
+  std::string log_file{};
   bool ui_enabled = true;
   int scheduler_workers = 0;
   std::vector<std::string> enabled_schedulers{};
@@ -64,6 +81,7 @@ class http_api {
 
  private:
   net::awaitable<void> serve(net::http_exchange& exchange);
+  net::awaitable<void> call_from_page(net::http_exchange& exchange);
   net::awaitable<void> call_route(net::http_exchange& exchange, route_match found);
   net::http_response finish(reply answer) const;
   net::awaitable<void> answer(net::http_exchange& exchange, result<reply> outcome) const;

@@ -127,6 +127,18 @@ awaitable<result<reply>> parse_job(call& c) {
   co_return json_reply(c, schema::view(*outcome.job));
 }
 
+awaitable<result<reply>> named_statuses(call& c) {
+  schema::job_statuses_request request;
+  CO_TRY(decode_body(c, schema::slot(request)));
+  if (request.jobs.empty()) co_return fail(errc::invalid, "Jobs is empty: name the jobs to look at, each with ID and Namespace, or use GET for all of them");
+  CO_TRY(fill_options(c, static_cast<schema::query_options&>(request)));
+  CO_TRY_ASSIGN(auto* servers, servers_of(c));
+  CO_TRY_ASSIGN(auto response, co_await rpc::call<schema::job_statuses_response>(*servers, "Job.Statuses", std::move(request)));
+  auto out = json_reply(c, schema::view(response.jobs));
+  out.meta = meta_of(static_cast<const schema::query_meta&>(response));
+  co_return out;
+}
+
 awaitable<result<reply>> get_submission(call& c) {
   auto version = parse_uint(c.query("version"));
   if (!version) co_return fail(errc::invalid, "Invalid value for version: give the job version as ?version=<number>");
@@ -142,6 +154,10 @@ void add_job_routes(std::vector<route>& t) {
      .rpc = rpc_of<job_list_request, job_list_response>("Job.List"), .answer = "jobs", .params = "meta=fields.meta"},
     {.methods = "POST PUT", .path = "/v1/jobs", .acl = "ns:submit-job", .flags = body_required, .handle = &register_job,
      .rpc = rpc_of<job_register_request, job_register_response>("Job.Register")},
+    {.methods = "GET", .path = "/v1/jobs/statuses", .acl = "ns:read-job", .flags = blocking | list, .handle = &call_rpc,
+     .rpc = rpc_of<job_statuses_request, job_statuses_response>("Job.Statuses"), .answer = "jobs", .params = "include_children"},
+    {.methods = "POST", .path = "/v1/jobs/statuses", .acl = "ns:read-job", .flags = body_required | blocking, .handle = &named_statuses,
+     .rpc = rpc_of<job_statuses_request, job_statuses_response>("Job.Statuses")},
     {.methods = "POST PUT", .path = "/v1/jobs/parse", .acl = "ns:parse-job", .flags = body_required | of_agent, .handle = &parse_job},
     {.methods = "POST PUT", .path = "/v1/validate/job", .acl = "ns:read-job", .flags = body_required, .handle = &validate_job,
      .rpc = rpc_of<job_validate_request, job_validate_response>("Job.Validate")},

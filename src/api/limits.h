@@ -15,5 +15,9 @@ inline constexpr size_t fragment_bytes_max = 8 << 20;        // texts of stored 
 inline constexpr size_t exec_command_words_max = 1024;       // 400
 inline constexpr size_t exec_message_bytes_max = 512 * 1024; // close code 1009
 inline constexpr size_t snapshot_piece_bytes = 256 * 1024;   // of a snapshot file, per message to the server
+inline constexpr size_t diagnosis_file_bytes_max = 256 * 1024;  // of a file that agent/host shows; the rest is left out
+inline constexpr size_t diagnosis_mounts_max = 256;
+inline constexpr size_t export_piece_bytes = 64 * 1024;         // of a log file, per message
+inline constexpr size_t statsd_datagram_bytes_max = 1400;        // lines beyond go into the next one
 
 }  // namespace drover::api

@@ -10,6 +10,7 @@
 #include "client/streams.h"
 #include "codec/json.h"
 #include "net/event.h"
+#include "rpc/caller.h"
 #include "schema/operator_rpc.h"
 #include "schema/stats.h"
 
@@ -83,7 +84,7 @@ awaitable<result<>> send_lines(net::loop& loop, log::level level, schema::monito
 awaitable<result<>> serve_monitor(net::loop& loop, schema::monitor_request request, std::unique_ptr<rpc::message_stream> caller) {
   auto level = level_of(request);
   if (!level) co_return co_await caller->write(client::stream_error(level.error()));
-  co_return co_await client::while_caller_stays(caller.get(), send_lines(loop, *level, std::move(request), caller.get()));
+  co_return co_await rpc::while_caller_stays(caller.get(), send_lines(loop, *level, std::move(request), caller.get()));
 }
 
 // This agent's own methods, or the servers, who find everybody else.

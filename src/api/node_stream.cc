@@ -1,5 +1,6 @@
 #include "api/node_stream.h"
 
+#include "api/cors.h"
 #include "api/http_api.h"
 #include "base/text.h"
 #include "codec/msgpack.h"
@@ -90,6 +91,7 @@ awaitable<result<reply>> send_stream(call& c, node_stream from, std::string cont
   CO_TRY_ASSIGN(auto first, co_await next_piece(*from));
   if (first.failure) co_return text_reply(static_cast<int>(first.failure->code.value_or(500)), first.failure->message);
   headers.add("Content-Type", std::move(content_type));
+  add_cors_headers(c.request, headers);
   CO_TRY(co_await c.exchange.start_stream(200, std::move(headers)));
   auto next = std::move(first);
   while (!next.ended && !next.failure) {

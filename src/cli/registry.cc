@@ -31,6 +31,7 @@ constexpr const command* table[] = {
     &eval_delete,
     &eval_list,
     &eval_status,
+    &fmt_command,
     &job_allocs,
     &job_deployments,
     &job_dispatch,
@@ -47,14 +48,17 @@ constexpr const command* table[] = {
     &job_run,
     &job_scale,
     &job_scaling_events,
+    &job_start,
     &job_status,
     &job_stop,
     &job_tag_apply,
     &job_tag_unset,
     &job_validate,
     &monitor,
+    &monitor_export,
     &namespace_apply,
     &namespace_delete,
+    &namespace_inspect,
     &namespace_list,
     &namespace_status,
     &node_config,
@@ -65,13 +69,19 @@ constexpr const command* table[] = {
     &node_intro_create,
     &node_meta_apply,
     &node_meta_read,
+    &node_pool_apply,
+    &node_pool_delete,
     &node_pool_info,
+    &node_pool_init,
+    &node_pool_jobs,
     &node_pool_list,
+    &node_pool_nodes,
     &node_status,
     &operator_api,
     &operator_autopilot_get_config,
     &operator_autopilot_health,
     &operator_autopilot_set_config,
+    &operator_debug,
     &operator_gossip_keyring_generate,
     &operator_gossip_keyring_install,
     &operator_gossip_keyring_list,
@@ -126,6 +136,8 @@ struct alias {
 };
 constexpr alias aliases[] = {
     {"alloc-status", "alloc status"},
+    {"client-config", "node config"},
+    {"debug", "operator debug"},
     {"deployment-status", "deployment status"},
     {"eval-status", "eval status"},
     {"exec", "alloc exec"},
@@ -160,6 +172,14 @@ std::string_view first_word(std::string_view text) { return text.substr(0, text.
 }  // namespace
 
 std::span<const command* const> all_commands() { return table; }
+
+std::vector<std::string> command_names() {
+  std::vector<std::string> out{"agent"};
+  for (const auto* c : table) out.emplace_back(c->name);
+  for (const auto& a : aliases)
+    if (by_name(a.means) != nullptr) out.emplace_back(a.name);
+  return out;
+}
 
 std::optional<found_command> find_command(std::span<const std::string> words) {
   std::optional<found_command> found;

@@ -14,6 +14,9 @@ namespace drover::cli {
 // Sorted as listed in the help.
 std::span<const command* const> all_commands();
 
+// Every name that a command can be called by, also shortcuts and old ones, and "agent".
+std::vector<std::string> command_names();
+
 struct found_command {
   const command* self = nullptr;
   size_t words = 0;  // how many words named it

@@ -2,8 +2,10 @@
 
 #include <csignal>
 #include <cstdlib>
+#include <filesystem>
 
 #include "base/text.h"
+#include "cli/complete.h"
 #include "cli/registry.h"
 
 namespace drover::cli {
@@ -70,6 +72,25 @@ int run_command(const command& c, std::string program, std::span<const std::stri
   return *code;
 }
 
+// The shell asks with the line in the environment; or the shells are told to.
+std::optional<int> complete(const std::string& program, const std::vector<std::string>& words) {
+  if (const char* line = std::getenv("COMP_LINE"); line != nullptr && words.size() <= 3) {
+    terminal out(false);
+    for (const auto& each : completions(line)) out.say(each);
+    return 0;
+  }
+  if (words.size() != 1 || (words[0] != "-autocomplete-install" && words[0] != "-autocomplete-uninstall")) return std::nullopt;
+  terminal out(false);
+  const char* home = std::getenv("HOME");
+  std::error_code code;
+  auto path = std::filesystem::read_symlink("/proc/self/exe", code).string();
+  auto done = words[0] == "-autocomplete-install" ? install_completion(program, path, home == nullptr ? "" : home)
+                                                  : uninstall_completion(program, path, home == nullptr ? "" : home);
+  if (done) out.say(*done);
+  else out.complain(done.error().text());
+  return done ? 0 : 1;
+}
+
 }  // namespace
 
 int run(int argc, char** argv, const agent_functions& agent) {
@@ -78,6 +99,7 @@ int run(int argc, char** argv, const agent_functions& agent) {
   // A closed pipe is the end of output, not of us: exec must restore the terminal.
   std::signal(SIGPIPE, SIG_IGN);
   std::vector<std::string> words(argv + std::min(argc, 1), argv + argc);
+  if (auto code = complete(program, words)) return *code;
   if (!words.empty() && (words[0] == "-v" || words[0] == "-version" || words[0] == "--version")) words[0] = "version";
   terminal out(false);
   if (words.empty() || words[0] == "-h" || words[0] == "-help" || words[0] == "--help" || words[0] == "help") {

@@ -1,4 +1,4 @@
-// What the streaming methods of a node carry, for whoever reads them (the HTTP API, other servers). Pure but for while_caller_stays(): loop thread.
+// What the streaming methods of a node carry, for whoever reads them (the HTTP API, other servers). Pure.
 //
 // FileSystem.Logs (fs_logs_request), FileSystem.Stream (fs_stream_request): only the node writes. Each message is one msgpack-encoded
 // schema::stream_err_wrapper. `error` set: the stream has failed and ends; `code` is an HTTP status. Otherwise `payload` is
@@ -17,7 +17,6 @@
 #include "base/result.h"
 #include "codec/json.h"
 #include "codec/msgpack.h"
-#include "rpc/channel.h"
 #include "schema/common.h"
 #include "schema/stats.h"
 
@@ -34,9 +33,5 @@ inline std::string stream_error(const error& e) {
   message.error = schema::rpc_error{e.text(), http_status(e.code())};
   return codec::to_msgpack(message);
 }
-
-// Runs `work`, which writes to `stream`, until it ends or the caller has gone. Whoever follows something quiet would never be missed otherwise.
-// Requires: the stream outlives the call.
-rpc::awaitable<result<>> while_caller_stays(rpc::message_stream* stream, rpc::awaitable<result<>> work);
 
 }  // namespace drover::client

@@ -19,6 +19,8 @@
 #include "server/endpoint/endpoints.h"
 #include "server/endpoint/stubs.h"
 #include "server/eval_broker.h"
+#include "server/event_broker.h"
+#include "server/event_limits.h"
 #include "server/forward.h"
 #include "server/gc.h"
 #include "server/heartbeats.h"
@@ -104,6 +106,8 @@ struct cluster_server::parts {
   rpc::local_channel channel;
   net::task_scope writes;
   job_stubs stubs;
+  size_t event_batches = event_batches_kept;
+  std::unique_ptr<event_broker> events;
 
   std::string id;
   std::vector<listed_server> recovered;  // from peers.json
@@ -209,6 +213,7 @@ result<> cluster_server::parts::make_membership() {
 }
 
 void cluster_server::parts::make_parts() {
+  if (event_batches > 0) events = std::make_unique<event_broker>(context.loop, event_batches);
   replicate = std::make_unique<replicator>(context.loop, *raft, machine);
   server_links_options way;
   if (auto* pool = context.pool) {
@@ -251,6 +256,7 @@ void cluster_server::parts::make_parts() {
                    &add_raft_methods, &add_snapshot_methods, &add_operator_methods, &add_scaling_methods, &add_search_methods, &add_client_methods,
                    &add_keyring_methods, &add_variable_methods, &add_identity_methods, &add_peer_methods})
     add(table, context);
+  add_event_methods(table, context, events.get());
 }
 
 result<> cluster_server::start() {
@@ -306,6 +312,7 @@ void cluster_server::parts::on_commit(const fsm::commit_event& event) {
     leader->revoke();
     leader->establish();
   }
+  if (events) events->note(event);
   plans->note(event);
   for (auto& w : workers) w->note(event);
   if (context.is_leader && !event.restored) leader->note(event);
@@ -415,6 +422,8 @@ bool cluster_server::is_leader() const { return parts_->context.is_leader; }
 const std::string& cluster_server::id() const { return parts_->id; }
 state::snapshot cluster_server::state() const { return parts_->store.current(); }
 
+void cluster_server::keep_events(size_t batches) { parts_->event_batches = batches; }
+
 server_stats cluster_server::stats() const {
   server_stats s;
   s.raft = parts_->raft->stats();
@@ -423,6 +432,10 @@ server_stats cluster_server::stats() const {
   auto broker = parts_->broker.stats();
   s.brokers_ready = broker.ready;
   s.brokers_leased = broker.leased;
+  s.brokers_pending = broker.waiting;
+  s.brokers_delayed = broker.delayed;
+  s.blocked_escaped = parts_->blocked.escaped();
+  if (parts_->events) s.event_subscribers = parts_->events->subscribers();
   s.blocked_evals = parts_->blocked.size();
   s.plans_waiting = parts_->plans->size();
   s.tracked_nodes = parts_->beats.size();

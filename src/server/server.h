@@ -26,7 +26,11 @@ struct server_stats {
   raft::stats raft;
   size_t brokers_ready = 0;
   size_t brokers_leased = 0;
+  size_t brokers_pending = 0;  // behind another one of their job
+  size_t brokers_delayed = 0;
   size_t blocked_evals = 0;
+  size_t blocked_escaped = 0;
+  size_t event_subscribers = 0;
   size_t plans_waiting = 0;
   size_t tracked_nodes = 0;
   // Where the leader's RPC port is; empty: none is known.
@@ -41,6 +45,8 @@ class cluster_server {
   cluster_server(const cluster_server&) = delete;
   cluster_server& operator=(const cluster_server&) = delete;
 
+  // Before start(): how many batches of events are kept for subscribers who come later (event_broker.h); 0: no event stream.
+  void keep_events(size_t batches);
   result<> start();
   net::awaitable<void> stop();
 

@@ -7,6 +7,7 @@
 #include "base/bytes.h"
 #include "base/text.h"
 #include "codec/json.h"
+#include "codec/tar.h"
 #include "crypto/digest.h"
 #include "fsm/limits.h"
 #include "fsm/saved_state.h"
@@ -16,37 +17,13 @@
 namespace drover::server {
 namespace {
 
-// POSIX ustar: a header of one block, the content padded to whole blocks, two empty blocks at the end.
-constexpr size_t block_bytes = 512;
-constexpr size_t name_at = 0, name_bytes = 100, size_at = 124, size_bytes = 12, checksum_at = 148, checksum_bytes = 8, type_at = 156;
+constexpr size_t block_bytes = codec::tar_block_bytes;
+constexpr size_t name_at = codec::tar_name_at, name_bytes = codec::tar_name_bytes, size_at = codec::tar_size_at, size_bytes = codec::tar_size_bytes,
+                 checksum_at = codec::tar_checksum_at, checksum_bytes = codec::tar_checksum_bytes, type_at = codec::tar_type_at;
 
 constexpr const char* meta_name = "meta.json";
 constexpr const char* state_name = "state.bin";
 constexpr const char* sums_name = "SHA256SUMS";
-
-unsigned checksum_of(std::string_view header) {
-  unsigned sum = 0;
-  for (size_t i = 0; i < block_bytes; ++i)
-    sum += i >= checksum_at && i < checksum_at + checksum_bytes ? ' ' : static_cast<unsigned char>(header[i]);
-  return sum;
-}
-
-void append_entry(std::string& out, const std::string& name, std::string_view content) {
-  std::string header(block_bytes, '\0');
-  auto put = [&](size_t at, const std::string& text) { header.replace(at, text.size(), text); };
-  put(name_at, name);
-  put(100, "0000600");
-  put(108, "0000000");
-  put(116, "0000000");
-  put(size_at, fmt::format("{:011o}", content.size()));
-  put(136, "00000000000");
-  header[type_at] = '0';
-  put(257, std::string("ustar\00000", 8));
-  put(checksum_at, fmt::format("{:06o}", checksum_of(header)) + std::string("\0 ", 2));
-  out += header;
-  out += content;
-  out.append((block_bytes - content.size() % block_bytes) % block_bytes, '\0');
-}
 
 std::optional<uint64_t> parse_octal(std::string_view field) {
   uint64_t value = 0;
@@ -69,7 +46,7 @@ result<std::map<std::string, std::string>> read_tar(std::string_view tar) {
     auto header = tar.substr(0, block_bytes);
     auto sum = parse_octal(header.substr(checksum_at, checksum_bytes));
     auto size = parse_octal(header.substr(size_at, size_bytes));
-    if (!sum || *sum != checksum_of(header) || !size) return fail(errc::corrupt, "an entry of the archive has a damaged header");
+    if (!sum || *sum != codec::tar_checksum(header) || !size) return fail(errc::corrupt, "an entry of the archive has a damaged header");
     tar.remove_prefix(block_bytes);
     if (*size > tar.size()) return fail(errc::corrupt, "the archive is cut short");
     std::string name(header.substr(name_at, name_bytes));
@@ -105,10 +82,10 @@ std::string write_archive(const snapshot_archive& archive) {
   auto sums = fmt::format("{}  {}\n{}  {}\n", hex_encode(crypto::sha256(meta)), meta_name, hex_encode(crypto::sha256(archive.state)), state_name);
   std::string tar;
   tar.reserve(archive.state.size() + 8 * block_bytes);
-  append_entry(tar, meta_name, meta);
-  append_entry(tar, state_name, archive.state);
-  append_entry(tar, sums_name, sums);
-  tar.append(2 * block_bytes, '\0');
+  codec::append_tar_entry(tar, meta_name, meta);
+  codec::append_tar_entry(tar, state_name, archive.state);
+  codec::append_tar_entry(tar, sums_name, sums);
+  codec::end_tar(tar);
   return net::gzip(tar);
 }
 

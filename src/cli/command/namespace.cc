@@ -48,6 +48,15 @@ result<int> run_status(context& c) {
   return 0;
 }
 
+constexpr flag_spec inspect_flags[] = {template_flag};
+
+result<int> run_inspect(context& c) {
+  if (c.arguments.size() != 1) return c.misused("This command takes one argument: <namespace>");
+  auto answer = c.api.send({.path = "/v1/namespace/" + path_word(c.arguments[0])});
+  if (!answer) return context::failed("retrieving namespace", answer.error());
+  return c.raw(answer->body);
+}
+
 constexpr flag_spec apply_flags[] = {{"description", flag_kind::text, "What the namespace is for."},
                                      {"quota", flag_kind::text, "Quota of the namespace."},
                                      {"json", flag_kind::boolean, "The argument is a file with the namespace as JSON (\"-\": standard input)."}};
@@ -145,6 +154,8 @@ result<int> run_service_delete(context& c) {
 
 const command namespace_list = {.name = "namespace list", .synopsis = "List namespaces", .usage = "[options]",
                                 .help = "Every namespace the token may see.", .flags = show_flags, .run = &run_list};
+const command namespace_inspect = {.name = "namespace inspect", .synopsis = "Print a namespace as JSON", .usage = "[options] <namespace>",
+                                   .help = "The API's answer for a namespace, as JSON or through a template.", .flags = inspect_flags, .run = &run_inspect};
 const command namespace_status = {.name = "namespace status", .synopsis = "Show a namespace", .usage = "[options] <namespace>",
                                   .help = "A namespace with its limits and its metadata.", .flags = show_flags, .run = &run_status};
 const command namespace_apply = {.name = "namespace apply", .synopsis = "Create or change a namespace", .usage = "[options] <namespace>",

@@ -6,6 +6,7 @@
 #include "client/logs/directory_watch.h"
 #include "client/logs/log_files.h"
 #include "client/streams.h"
+#include "rpc/caller.h"
 
 namespace drover::client {
 
@@ -101,7 +102,7 @@ rpc::awaitable<result<>> endpoints::stream_file(context, schema::fs_stream_reque
   }();
   if (!opened) co_return co_await s->write(stream_error(opened.error()));
   counter here(streams_);
-  co_return co_await while_caller_stays(s.get(), send_file(*std::move(opened), std::move(request), s.get()));
+  co_return co_await rpc::while_caller_stays(s.get(), send_file(*std::move(opened), std::move(request), s.get()));
 }
 
 rpc::awaitable<result<>> endpoints::send_file(std::string path, schema::fs_stream_request request, rpc::message_stream* s) {
@@ -146,7 +147,7 @@ rpc::awaitable<result<>> endpoints::stream_logs(context, schema::fs_logs_request
   }();
   if (!dir) co_return co_await s->write(stream_error(dir.error()));
   counter here(streams_);
-  co_return co_await while_caller_stays(s.get(), send_logs(*std::move(dir), std::move(request), s.get()));
+  co_return co_await rpc::while_caller_stays(s.get(), send_logs(*std::move(dir), std::move(request), s.get()));
 }
 
 rpc::awaitable<result<>> endpoints::send_logs(std::string directory, schema::fs_logs_request request, rpc::message_stream* s) {

@@ -7,6 +7,7 @@
 #include "server/endpoint/shown_alloc.h"
 #include "server/endpoint/stubs.h"
 #include "server/evals.h"
+#include "server/ordered_page.h"
 #include "server/reads.h"
 #include "server/replicator.h"
 
@@ -23,13 +24,14 @@ result<> list_allocs(const read& r, const schema::alloc_list_request& request, s
   r.watch(state::watch_table(table::allocs));
   bool with_resources = request.fields && request.fields->resources;
   bool with_task_states = !request.fields || request.fields->task_states;
-  page on(request);
+  std::vector<ref<schema::allocation>> allocs;
   r.state.visit_allocs(request.prefix, [&](const ref<schema::allocation>& alloc) {
-    if (ns != "*" && alloc->namespace_ != ns) return true;
-    if (on.takes(alloc->id, *alloc)) out.allocations.push_back(alloc_stub(*alloc, with_resources, with_task_states));
-    return !on.full();
+    if (ns == "*" || alloc->namespace_ == ns) allocs.push_back(alloc);
+    return true;
   });
-  TRY_ASSIGN(out.next_token, on.end());
+  TRY_ASSIGN(out.next_token, take_page_by_age(request, allocs));
+  out.allocations.reserve(allocs.size());
+  for (const auto& alloc : allocs) out.allocations.push_back(alloc_stub(*alloc, with_resources, with_task_states));
   out.index = r.state.index(table::allocs);
   return {};
 }
@@ -84,15 +86,14 @@ result<> get_eval(const read& r, const schema::eval_specific_request& request, s
 result<> list_evals(const read& r, const schema::eval_list_request& request, schema::eval_list_response& out) {
   auto ns = namespace_of(request);
   r.watch(state::watch_table(table::evals));
-  page on(request);
   r.state.visit_evals(request.prefix, [&](const ref<schema::evaluation>& eval) {
     if (ns != "*" && eval->namespace_ != ns) return true;
     if (!request.filter_job_id.empty() && eval->job_id != request.filter_job_id) return true;
     if (!request.filter_eval_status.empty() && eval->status != request.filter_eval_status) return true;
-    if (on.takes(eval->id, *eval)) out.evaluations.push_back(eval);
-    return !on.full();
+    out.evaluations.push_back(eval);
+    return true;
   });
-  TRY_ASSIGN(out.next_token, on.end());
+  TRY_ASSIGN(out.next_token, take_page_by_age(request, out.evaluations));
   out.index = r.state.index(table::evals);
   return {};
 }

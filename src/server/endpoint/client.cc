@@ -1,9 +1,5 @@
 // Methods that a client node answers, reached through a server: ClientAllocations.*, ClientStats.*, FileSystem.*, Allocations.Exec, NodeMeta.*, NodeIdentity.*. The
 // server finds the node (its own session, another server's, another region) and passes the request on. Agent.Monitor also reaches servers.
-#include <boost/asio/experimental/awaitable_operators.hpp>
-
-#include <variant>
-
 #include "codec/msgpack.h"
 #include "schema/acl.h"
 #include "schema/alloc_rpc.h"
@@ -13,6 +9,7 @@
 #include "server/node_way.h"
 #include "server/peers.h"
 #include "server/reads.h"
+#include "server/relay.h"
 
 namespace drover::server {
 namespace {
@@ -74,17 +71,6 @@ std::string client_failure(const error& e) {
   return codec::to_msgpack(message);
 }
 
-// Carries messages one way until that way ends.
-awaitable<result<>> pump(rpc::message_stream* from, rpc::message_stream* to) {
-  for (;;) {
-    CO_TRY_ASSIGN(auto message, co_await from->read());
-    if (!message) break;
-    CO_TRY(co_await to->write(*std::move(message)));
-  }
-  to->close_write();
-  co_return result<>{};
-}
-
 // The other end of a stream: the node, or a server that is nearer to it.
 template <class Request>
 awaitable<result<std::unique_ptr<rpc::message_stream>>> open_towards_node(server_context& context, std::string method, const Request& request) {
@@ -96,20 +82,6 @@ awaitable<result<std::unique_ptr<rpc::message_stream>>> open_towards_node(server
   CO_TRY_ASSIGN(auto way, co_await way_for(context, request, forwarder::is_last_hop(route)));
   if (way.through) co_return co_await context.forward->open_at(*way.through, route);
   co_return co_await way.node->open(std::move(method), schema::view(request));
-}
-
-// What the caller writes; the end of that is not yet the end of the stream, but a caller that has gone is.
-awaitable<result<>> pump_input(rpc::message_stream* from, rpc::message_stream* to) {
-  CO_TRY(co_await pump(from, to));
-  net::event never;
-  co_await never.wait();
-  co_return result<>{};
-}
-
-awaitable<result<>> join_streams(std::unique_ptr<rpc::message_stream> caller, std::unique_ptr<rpc::message_stream> callee) {
-  using namespace boost::asio::experimental::awaitable_operators;
-  auto ended = co_await (pump(callee.get(), caller.get()) || pump_input(caller.get(), callee.get()));
-  co_return std::visit([](auto& r) { return r; }, ended);
 }
 
 template <class Request>
@@ -144,9 +116,10 @@ result<std::optional<server_address>> monitored_server(const server_context& con
 using stream = std::unique_ptr<rpc::message_stream>;
 
 // Null: this server itself.
-awaitable<result<stream>> open_monitor(server_context& context, schema::monitor_request& request) {
-  if (!request.node_id.empty()) co_return co_await open_towards_node(context, "Agent.Monitor", request);
-  auto route = route_of("Agent.Monitor", request, {});
+template <class Request>
+awaitable<result<stream>> open_agent_stream(server_context& context, std::string method, Request& request) {
+  if (!request.node_id.empty()) co_return co_await open_towards_node(context, method, request);
+  auto route = route_of(method, request, {});
   if (context.forward != nullptr && !context.forward->is_own(request.region)) {
     CO_TRY_ASSIGN(auto there, co_await context.forward->server_in(request.region));
     co_return co_await context.forward->open_at(std::move(there), route);
@@ -158,13 +131,53 @@ awaitable<result<stream>> open_monitor(server_context& context, schema::monitor_
   co_return co_await context.forward->open_at(*std::move(to), route);
 }
 
-awaitable<result<>> monitor(server_context& context, rpc::call_context call, schema::monitor_request request, stream caller) {
-  auto opened = co_await open_monitor(context, request);
-  const auto* own = context.options.own_methods == nullptr ? nullptr : context.options.own_methods->find_stream("Agent.Monitor");
+template <class Request>
+awaitable<result<>> agent_stream(server_context& context, std::string method, rpc::call_context call, Request request, stream caller) {
+  auto opened = co_await open_agent_stream(context, method, request);
+  const auto* own = context.options.own_methods == nullptr ? nullptr : context.options.own_methods->find_stream(method);
   if (opened && !*opened && own == nullptr) opened = fail(errc::unsupported, "this agent does not show its log");
   if (!opened) co_return co_await caller->write(client_failure(opened.error()));
   if (*opened) co_return co_await join_streams(std::move(caller), *std::move(opened));
   co_return co_await own->handle(std::move(call), schema::view(request), std::move(caller));
+}
+
+template <class Request>
+void add_agent_stream(rpc::method_table& table, server_context& context, std::string method) {
+  table.add_stream<Request>(method, [&context, method](rpc::call_context call, Request request, stream caller) {
+    return agent_stream<Request>(context, method, std::move(call), std::move(request), std::move(caller));
+  });
+}
+
+// ---- Agent.Host, Agent.Profile: the same for calls
+
+template <class Request, class Response>
+awaitable<result<>> agent_call(server_context& context, std::string method, rpc::call_context call, const Request& request, Response& response) {
+  if (!request.node_id.empty()) {
+    CO_TRY(co_await pass(context, method, method, request, response));
+    response.agent_id = request.node_id;
+    co_return result<>{};
+  }
+  auto route = route_of(method, request, schema::slot(response));
+  if (context.forward != nullptr && !context.forward->is_own(request.region)) co_return co_await context.forward->to_region(route);
+  CO_TRY_ASSIGN(auto to, monitored_server(context, request.server_id));
+  if (to) {
+    // It is asked for itself.
+    auto asked = request;
+    asked.server_id.clear();
+    co_return co_await context.forward->to_server(*std::move(to), route_of(method, asked, schema::slot(response)));
+  }
+  const auto* own = context.options.own_methods == nullptr ? nullptr : context.options.own_methods->find(method);
+  if (own == nullptr) co_return fail(errc::unsupported, "this agent does not answer {}", method);
+  CO_TRY(co_await own->handle(std::move(call), schema::view(request), schema::slot(response)));
+  response.agent_id = context.server_id;
+  co_return result<>{};
+}
+
+template <class Request, class Response>
+void add_agent_call(rpc::method_table& table, server_context& context, std::string method) {
+  table.add_in_place<Request, Response>(method, [&context, method](rpc::call_context call, const Request& request, Response& response) {
+    return agent_call<Request, Response>(context, method, std::move(call), request, response);
+  });
 }
 
 }  // namespace
@@ -186,9 +199,10 @@ void add_client_methods(rpc::method_table& table, server_context& context) {
   relay_stream<schema::fs_logs_request>(table, context, "FileSystem.Logs");
   relay_stream<schema::fs_stream_request>(table, context, "FileSystem.Stream");
   relay_stream<schema::alloc_exec_request>(table, context, "Allocations.Exec");
-  table.add_stream<schema::monitor_request>("Agent.Monitor", [&context](rpc::call_context call, schema::monitor_request request, stream caller) {
-    return monitor(context, std::move(call), std::move(request), std::move(caller));
-  });
+  add_agent_stream<schema::monitor_request>(table, context, "Agent.Monitor");
+  add_agent_stream<schema::monitor_export_request>(table, context, "Agent.MonitorExport");
+  add_agent_call<schema::host_data_request, schema::host_data_response>(table, context, "Agent.Host");
+  add_agent_call<schema::agent_pprof_request, schema::agent_pprof_response>(table, context, "Agent.Profile");
 }
 
 }  // namespace drover::server

@@ -7,6 +7,7 @@
 #include "server/endpoint/endpoints.h"
 #include "server/endpoint/stubs.h"
 #include "server/evals.h"
+#include "server/ordered_page.h"
 #include "server/reads.h"
 #include "server/replicator.h"
 
@@ -18,13 +19,12 @@ using state::table;
 result<> list_deployments(const read& r, const schema::deployment_list_request& request, schema::deployment_list_response& out) {
   auto ns = namespace_of(request);
   r.watch(state::watch_table(table::deployments));
-  page on(request);
   r.state.visit_deployments(request.prefix, [&](const ref<schema::deployment>& deployment) {
     if (ns != "*" && deployment->namespace_ != ns) return true;
-    if (on.takes(deployment->id, *deployment)) out.deployments.push_back(deployment);
-    return !on.full();
+    out.deployments.push_back(deployment);
+    return true;
   });
-  TRY_ASSIGN(out.next_token, on.end());
+  TRY_ASSIGN(out.next_token, take_page_by_age(request, out.deployments));
   out.index = r.state.index(table::deployments);
   return {};
 }

@@ -5,7 +5,9 @@
 #include "schema/alloc_rpc.h"
 #include "schema/job_rpc.h"
 #include "server/endpoint/endpoints.h"
+#include "server/endpoint/job_statuses.h"
 #include "server/endpoint/stubs.h"
+#include "server/ordered_page.h"
 #include "server/reads.h"
 
 namespace drover::server {
@@ -25,18 +27,26 @@ result<> list_jobs(const read& r, const schema::job_list_request& request, schem
   auto ns = namespace_of(request);
   r.watch(state::watch_jobs(ns, request.prefix));
   r.watch(state::watch_table(table::job_summaries));
-  page on(request);
   bool with_meta = request.fields && request.fields->meta;
+  auto add = [&](const ref<schema::job>& job) {
+    if (with_meta)
+      out.jobs.push_back(std::make_shared<const schema::job_list_stub>(job_stub(*job, r.state.job_summary(job->namespace_, job->id).get(), true)));
+    else
+      out.jobs.push_back(r.stubs.get(r.state, job));
+  };
+  page on(request);
+  std::vector<ref<schema::job>> backwards;
   r.state.visit_jobs(ns, request.prefix, [&](const ref<schema::job>& job) {
-    if (on.takes_all() || on.takes(job->namespace_ + "." + job->id, *job)) {
-      if (with_meta)
-        out.jobs.push_back(std::make_shared<const schema::job_list_stub>(job_stub(*job, r.state.job_summary(job->namespace_, job->id).get(), true)));
-      else
-        out.jobs.push_back(r.stubs.get(r.state, job));
-    }
+    if (request.reverse) backwards.push_back(job);
+    else if (on.takes_all() || on.takes(job->namespace_ + "." + job->id, *job)) add(job);
     return !on.full();
   });
-  TRY_ASSIGN(out.next_token, on.end());
+  if (request.reverse) {
+    TRY_ASSIGN(out.next_token, take_page(request, backwards, false, [](const schema::job& job) { return page_place{0, job.namespace_ + "." + job.id}; }));
+    for (const auto& job : backwards) add(job);
+  } else {
+    TRY_ASSIGN(out.next_token, on.end());
+  }
   out.index = r.state.index({table::jobs, table::job_summaries});
   return {};
 }
@@ -188,6 +198,7 @@ result<> list_actions(const read& r, const schema::job_action_list_request& requ
 void add_job_reads(rpc::method_table& table, server_context& context) {
   add_read(table, context, "Job.GetJob", &get_job);
   add_read(table, context, "Job.List", &list_jobs);
+  add_job_statuses(table, context);
   add_read(table, context, "Job.Summary", &get_summary);
   add_read(table, context, "Job.Allocations", &list_allocations);
   add_read(table, context, "Job.Evaluations", &list_evaluations);

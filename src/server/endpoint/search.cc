@@ -1,5 +1,7 @@
 // Search.PrefixSearch and Search.FuzzySearch: how people and tools turn the beginning of an id, or a part of a name, into things.
 #include <algorithm>
+#include <map>
+#include <tuple>
 
 #include "base/text.h"
 #include "schema/operator_rpc.h"
@@ -13,6 +15,7 @@ using state::table;
 
 constexpr size_t matches_max = 20;  // per context
 constexpr size_t fuzzy_matches_max = 100;
+constexpr size_t fuzzy_found_max = 1000;  // per context, before the best of them are taken
 constexpr size_t fuzzy_term_min = 2;
 
 // One context of a prefix search: its name on the wire, what it reads, and how it finds.
@@ -53,11 +56,34 @@ const prefix_context prefix_contexts[] = {
      [](const state::snapshot& s, std::string_view, std::string_view prefix, const std::function<bool(const std::string&)>& add) {
        s.visit_namespaces(prefix, [&](const auto& n) { return add(n->name); });
      }},
+    {"scaling_policy", table::scaling_policies,
+     [](const state::snapshot& s, std::string_view ns, std::string_view prefix, const std::function<bool(const std::string&)>& add) {
+       state::visit<table::scaling_policies>(s, state::starting(prefix), [&](const auto& p) {
+         auto of = p->target.find("Namespace");
+         return (of != p->target.end() && !in_namespace(ns, of->second)) || add(p->id);
+       });
+     }},
+    {"plugins", table::csi_plugins,
+     [](const state::snapshot& s, std::string_view, std::string_view prefix, const std::function<bool(const std::string&)>& add) {
+       state::visit<table::csi_plugins>(s, state::starting(prefix), [&](const auto& p) { return add(p->id); });
+     }},
+    {"volumes", table::csi_volumes,
+     [](const state::snapshot& s, std::string_view ns, std::string_view prefix, const std::function<bool(const std::string&)>& add) {
+       state::visit<table::csi_volumes>(s, state::starting(""), [&](const auto& v) {
+         return !in_namespace(ns, v->namespace_) || !v->id.starts_with(prefix) || add(v->id);
+       });
+     }},
+    {"host_volumes", table::host_volumes,
+     [](const state::snapshot& s, std::string_view ns, std::string_view prefix, const std::function<bool(const std::string&)>& add) {
+       state::visit<table::host_volumes>(s, state::starting(""), [&](const auto& v) {
+         return !in_namespace(ns, v->namespace_) || !v->id.starts_with(prefix) || add(v->id);
+       });
+     }},
 };
 
 // Contexts that exist but have nothing to find yet answer with nothing.
 bool is_known_context(std::string_view name) {
-  constexpr std::string_view others[] = {"quotas", "recommendations", "scaling_policy", "plugins", "vars", "volumes", "host_volumes"};
+  constexpr std::string_view others[] = {"quotas", "recommendations", "vars"};
   return std::ranges::find(others, name) != std::end(others) || std::ranges::find(prefix_contexts, name, &prefix_context::name) != std::end(prefix_contexts);
 }
 
@@ -105,9 +131,36 @@ class fuzzy_finder {
       if (in_namespace(ns_, alloc->namespace_)) offer("allocs", alloc->name, {alloc->namespace_, alloc->id});
       return true;
     });
+    state::visit<table::csi_plugins>(r_.state, state::starting(""), [&](const auto& p) { return offer("plugins", p->id, {}), true; });
+    find_by_id();
+    take_best();
   }
 
  private:
+  // What has no name is found by the beginning of its id.
+  void find_by_id() {
+    r_.state.visit_evals(text_, [&](const auto& eval) { return offer_id("evals", eval->namespace_, eval->id); });
+    r_.state.visit_deployments(text_, [&](const auto& d) { return offer_id("deployment", d->namespace_, d->id); });
+  }
+  bool offer_id(const std::string& context, const std::string& ns, const std::string& id) {
+    if (in_namespace(ns_, ns)) offer(context, id, {ns});
+    return !out_.truncations.contains(context) || !out_.truncations[context];
+  }
+
+  // Those that have the text nearest to their beginning.
+  void take_best() {
+    for (auto& [context, matches] : found_) {
+      std::ranges::sort(matches, [](const auto& a, const auto& b) {
+        return std::tie(a.first, a.second.id, a.second.scope) < std::tie(b.first, b.second.id, b.second.scope);
+      });
+      if (matches.size() > fuzzy_matches_max) {
+        matches.resize(fuzzy_matches_max);
+        out_.truncations[context] = true;
+      }
+      for (auto& [at, match] : matches) out_.matches[context].push_back(std::move(match));
+    }
+  }
+
   void offer_task(const schema::job& job, const schema::task_group& group, const schema::task& task) {
     std::vector<std::string> scope = {job.namespace_, job.id, group.name};
     offer("tasks", task.name, scope);
@@ -119,15 +172,17 @@ class fuzzy_finder {
     };
     if (auto* image = text_of("image")) offer("images", *image, scope);
     if (auto* command = text_of("command")) offer("commands", *command, scope);
+    if (auto* name = text_of("class")) offer("classes", *name, scope);
   }
 
   void offer(const std::string& context, const std::string& name, std::vector<std::string> scope) {
     if (!context_.empty() && context_ != "all" && context_ != context) return;
-    if (to_lower(name).find(text_) == std::string::npos) return;
-    auto& matches = out_.matches[context];
+    auto at = to_lower(name).find(text_);
+    if (at == std::string::npos) return;
+    auto& matches = found_[context];
     out_.truncations.try_emplace(context, false);
-    if (matches.size() == fuzzy_matches_max) out_.truncations[context] = true;
-    else matches.push_back({.id = name, .scope = std::move(scope)});
+    if (matches.size() == fuzzy_found_max) out_.truncations[context] = true;
+    else matches.emplace_back(at, schema::fuzzy_match{.id = name, .scope = std::move(scope)});
   }
 
   const read& r_;
@@ -135,13 +190,16 @@ class fuzzy_finder {
   std::string context_;
   std::string_view ns_;
   schema::fuzzy_search_response& out_;
+  // With the place of the text in the name.
+  std::map<std::string, std::vector<std::pair<size_t, schema::fuzzy_match>>> found_;
 };
 
 result<> fuzzy_search(const read& r, const schema::fuzzy_search_request& request, schema::fuzzy_search_response& out) {
   if (request.text.size() < fuzzy_term_min) return fail(errc::invalid, "fuzzy search query must be at least {} characters, got {}", fuzzy_term_min, request.text.size());
-  r.watch(state::watch_table(table::jobs));
+  constexpr table looked_at[] = {table::jobs, table::nodes, table::allocs, table::namespaces, table::node_pools, table::evals, table::deployments, table::csi_plugins};
+  for (auto each : looked_at) r.watch(state::watch_table(each));
   fuzzy_finder(r, request, out).find();
-  out.index = r.state.index({table::jobs, table::nodes, table::allocs, table::namespaces, table::node_pools});
+  for (auto each : looked_at) out.index = std::max(out.index, r.state.index(each));
   return {};
 }
 

@@ -1,13 +1,13 @@
-#include "client/streams.h"
+#include "rpc/caller.h"
 
 #include <boost/asio/experimental/awaitable_operators.hpp>
 
 #include <variant>
 
-namespace drover::client {
+namespace drover::rpc {
 namespace {
 
-rpc::awaitable<result<>> until_gone(rpc::message_stream* stream) {
+awaitable<result<>> until_gone(message_stream* stream) {
   for (;;) {
     auto message = co_await stream->read();
     if (!message || !*message) co_return result<>{};
@@ -16,10 +16,10 @@ rpc::awaitable<result<>> until_gone(rpc::message_stream* stream) {
 
 }  // namespace
 
-rpc::awaitable<result<>> while_caller_stays(rpc::message_stream* stream, rpc::awaitable<result<>> work) {
+awaitable<result<>> while_caller_stays(message_stream* stream, awaitable<result<>> work) {
   using namespace boost::asio::experimental::awaitable_operators;
   auto ended = co_await (std::move(work) || until_gone(stream));
   co_return std::visit([](auto& r) { return r; }, ended);
 }
 
-}  // namespace drover::client
+}  // namespace drover::rpc

@@ -1,0 +1,110 @@
+#!/usr/bin/env python3
+"""Benchmarks of the HTTP API: what an answer costs the server. bench/api.py [NAME ...] runs some; each prints one line of JSON.
+
+Figures are CPU of the agent (agent.py says why), divided by the requests; rates stand beside them for what they are worth on a busy machine.
+"""
+import http.client
+import json
+import os
+import resource
+import selectors
+import socket
+import sys
+import time
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from agent import Site, cpu_ns, job, pss_kib, report, settle  # noqa: E402
+
+ALLOCS = int(os.environ.get("BENCH_ALLOCS", "5000"))
+SUBSCRIBERS = int(os.environ.get("BENCH_SUBSCRIBERS", "1000"))
+
+
+def measure(agent, path, count, method="GET", body=None):
+    """CPU microseconds and rate of one request, over one connection."""
+    connection = http.client.HTTPConnection("127.0.0.1", agent.port, timeout=120)
+
+    def once():
+        connection.request(method, path, body=body)
+        answer = connection.getresponse()
+        data = answer.read()
+        assert answer.status == 200, (path, answer.status, data[:200])
+        return len(data)
+
+    once()
+    settle(agent)
+    before, began = cpu_ns(agent.process.pid), time.monotonic()
+    size = 0
+    for _ in range(count):
+        size = once()
+    took = time.monotonic() - began
+    connection.close()
+    return {"cpu_us": (cpu_ns(agent.process.pid) - before) / 1000 / count, "per_second": count / took, "bytes": size}
+
+
+def fill(agent, allocs):
+    """Allocations that have ended."""
+    done = 0
+    while done < allocs:
+        count = min(500, allocs - done)
+        name = f"many-{done}"
+        agent.register(job(name, count=count, command="/bin/true", args=[], Type="batch"))
+        agent.wait_allocs(name, lambda a, n=count: sum(x["ClientStatus"] == "complete" for x in a) >= n, f"{name} has ended", timeout=600)
+        done += count
+
+
+def bench_lists():
+    with Site("lists") as agent:
+        fill(agent, ALLOCS)
+        for label, path, count in (("allocations", "/v1/allocations", 10), ("allocations_page", "/v1/allocations?per_page=100", 30),
+                                   ("allocations_page_reverse", "/v1/allocations?per_page=100&reverse=true", 30),
+                                   ("allocations_filter", "/v1/allocations?filter=ClientStatus+%3D%3D+%22failed%22", 20),
+                                   ("evaluations", "/v1/evaluations", 50), ("jobs", "/v1/jobs", 200), ("statuses_page", "/v1/jobs/statuses?per_page=10", 20),
+                                   ("job", "/v1/job/many-0", 500), ("fuzzy", None, 100), ("metrics", "/v1/metrics", 50)):
+            if path is None:
+                figures = measure(agent, "/v1/search/fuzzy", count, "POST", json.dumps({"Text": "many", "Context": "all"}))
+            else:
+                figures = measure(agent, path, count)
+            report("api_" + label, allocations=ALLOCS, **figures)
+
+
+def bench_events():
+    """One change, told to many subscribers: CPU of the server for each of them."""
+    resource.setrlimit(resource.RLIMIT_NOFILE, (65536, 65536))
+    with Site("events") as agent:
+        memory = pss_kib(agent.process.pid)
+        readers = selectors.DefaultSelector()
+        for _ in range(SUBSCRIBERS):
+            reader = socket.create_connection(("127.0.0.1", agent.port))
+            reader.sendall(b"GET /v1/event/stream?topic=Job HTTP/1.1\r\nHost: x\r\n\r\n")
+            reader.setblocking(False)
+            readers.register(reader, selectors.EVENT_READ, bytearray())
+
+        def read_until(mark):
+            waiting = SUBSCRIBERS
+            while waiting:
+                for key, _ in readers.select():
+                    had = key.data.count(mark)
+                    key.data.extend(key.fileobj.recv(1 << 20))
+                    if not had and key.data.count(mark):
+                        waiting -= 1
+
+        read_until(b"{}")
+        settle(agent)
+        held = (pss_kib(agent.process.pid) - memory) / SUBSCRIBERS
+        before, began, rounds = cpu_ns(agent.process.pid), time.monotonic(), 20
+        for number in range(rounds):
+            agent.register({**job(f"told-{number}"), "Datacenters": ["nowhere"]})
+            read_until(f"told-{number}".encode())
+            for key in readers.get_map().values():
+                key.data.clear()
+        cpu, took = cpu_ns(agent.process.pid) - before, time.monotonic() - began
+        report("api_events", subscribers=SUBSCRIBERS, cpu_us_per_delivery=cpu / 1000 / rounds / SUBSCRIBERS, deliveries_per_second=rounds * SUBSCRIBERS / took,
+               kb_per_subscriber=held)
+        for key in list(readers.get_map().values()):
+            key.fileobj.close()
+
+
+if __name__ == "__main__":
+    every = {name.removeprefix("bench_"): f for name, f in list(globals().items()) if name.startswith("bench_") and callable(f)}
+    for wanted in sys.argv[1:] or every:
+        every[wanted]()

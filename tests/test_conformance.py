@@ -1,0 +1,111 @@
+"""Clients that others wrote, against one of our agents: Nomad's Go module (tests/conformance/go) and python-nomad from PyPI, with and without TLS.
+
+They are fetched when the tests run, by Go's and Python's own tools; without those tools the tests fail and say so.
+"""
+import functools
+import http.client
+import json
+import os
+import platform
+import re
+import shutil
+import ssl
+import subprocess
+import sys
+
+import pytest
+
+import harness
+
+HERE = os.path.join(harness.ROOT, "tests", "conformance")
+PYTHON_NOMAD = "python-nomad==2.1.0"
+# What runs where the installed Go is too old to fetch a newer one by itself: a module like any other.
+TOOLCHAIN = f"golang.org/toolchain@v0.0.1-go1.26.0.linux-{'arm64' if platform.machine() == 'aarch64' else 'amd64'}"
+
+GO_CHECKS = ["agent", "allocations", "blocking", "deployments", "dispatch", "drain", "evaluations", "events", "exec", "files", "jobs", "logs", "monitor",
+             "namespaces", "nodes", "operator", "pages", "periodic", "plan", "pools", "scaling", "search", "statuses", "system", "versions"]
+PYTHON_CHECKS = ["jobs", "nodes_and_allocations", "cluster", "events"]
+
+
+def tool(words, **options):
+    done = subprocess.run(words, capture_output=True, text=True, **options)
+    assert done.returncode == 0, f"{' '.join(words)}\n{done.stdout}{done.stderr}"
+    return done.stdout
+
+
+def find_go():
+    go = shutil.which("go")
+    assert go, "Go is missing: scripts/test installs it (package golang-go)"
+    version = re.search(r"go(\d+)\.(\d+)", tool([go, "version"]))
+    if (int(version[1]), int(version[2])) >= (1, 21):
+        return go
+    folder = json.loads(tool([go, "mod", "download", "-json", TOOLCHAIN]))["Dir"]
+    for base in (os.path.join(folder, "bin"), os.path.join(folder, "pkg", "tool")):
+        for where, _, files in os.walk(base):
+            os.chmod(where, 0o755)
+            for name in files:
+                os.chmod(os.path.join(where, name), 0o755)
+    return os.path.join(folder, "bin", "go")
+
+
+@pytest.fixture(scope="module")
+def go_program(tmp_path_factory):
+    program = str(tmp_path_factory.mktemp("conformance") / "conformance")
+    tool([find_go(), "build", "-o", program, "."], cwd=os.path.join(HERE, "go"), env={**os.environ, "GOFLAGS": "-mod=readonly -buildvcs=false"})
+    return program
+
+
+@pytest.fixture(scope="module")
+def python_program(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("python-nomad")
+    tool([sys.executable, "-m", "venv", str(folder)])
+    tool([str(folder / "bin" / "pip"), "install", "--quiet", "--disable-pip-version-check", PYTHON_NOMAD])
+    return [str(folder / "bin" / "python"), os.path.join(HERE, "python_checks.py")]
+
+
+def secure(agent, folder):
+    """The agent will speak HTTPS and wants certificates; so does everybody who asks it through the harness."""
+    for words in (["ca", "create"], ["cert", "create", "-server"], ["cert", "create", "-cli"]):
+        tool([harness.BINARY, "tls", *words], cwd=folder)
+    files = {key: os.path.join(folder, name) for key, name in (("ca_file", "nomad-agent-ca.pem"), ("cert_file", "global-server-nomad.pem"),
+                                                               ("key_file", "global-server-nomad-key.pem"))}
+    with open(agent.config_path, "a") as file:
+        file.write("\ntls {\n  http = true\n  rpc = true\n  verify_https_client = true\n" + "".join(f'  {k} = "{v}"\n' for k, v in files.items()) + "}\n")
+    cli = os.path.join(folder, "global-cli-nomad.pem"), os.path.join(folder, "global-cli-nomad-key.pem")
+    context = ssl.create_default_context(cafile=files["ca_file"])
+    context.load_cert_chain(*cli)
+    agent.connect = functools.partial(lambda timeout: http.client.HTTPSConnection("127.0.0.1", agent.port, timeout=timeout, context=context))
+    agent.cli_environment = lambda: {"NOMAD_ADDR": f"https://127.0.0.1:{agent.port}", "NOMAD_CACERT": files["ca_file"], "NOMAD_CLIENT_CERT": cli[0],
+                                     "NOMAD_CLIENT_KEY": cli[1]}
+
+
+@pytest.fixture(scope="module", params=["plain", "tls"])
+def site(request, tmp_path_factory):
+    agent = harness.Agent(tmp_path_factory.mktemp(f"agent-{request.param}"))
+    request.module.agents_of_module = [agent]
+    if request.param == "tls":
+        secure(agent, agent.folder)
+    try:
+        yield agent.start()
+    finally:
+        agent.close()
+
+
+def run_check(agent, words):
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("NOMAD_")}
+    done = subprocess.run(words, capture_output=True, text=True, timeout=4 * harness.DEADLINE, env={**environment, **agent.cli_environment()})
+    assert done.returncode == 0, f"{done.stdout}{done.stderr}\n--- agent log, end\n{agent.log()[-3000:]}"
+
+
+def test_every_check_is_run(go_program):
+    assert tool([go_program, "-list"]).split() == GO_CHECKS
+
+
+@pytest.mark.parametrize("name", GO_CHECKS)
+def test_go(site, go_program, name):
+    run_check(site, [go_program, "-run", name])
+
+
+@pytest.mark.parametrize("name", PYTHON_CHECKS)
+def test_python(site, python_program, name):
+    run_check(site, [*python_program, name])
