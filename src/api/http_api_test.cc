@@ -264,7 +264,7 @@ TEST_F(api_fixture, the_agent_speaks_of_itself) {
   EXPECT_EQ(*parsed(now_get("/v1/agent/health")).find("server")->find("ok")->as_bool(), true);
   EXPECT_EQ(parsed(now_get("/v1/agent/members")).find("Members")->as_list()->size(), 1u);
   EXPECT_NE(now_get("/v1/metrics").body.find("nomad.raft.appliedIndex"), std::string::npos);
-  EXPECT_NE(now_get("/v1/metrics?format=prometheus").body.find("nomad_raft_appliedIndex{"), std::string::npos);
+  EXPECT_NE(now_get("/v1/metrics?format=prometheus").body.find("\nnomad_raft_appliedIndex "), std::string::npos);
   EXPECT_EQ(now("PUT", "/v1/system/gc").status, 200);
   EXPECT_EQ(now_get("/v1/operator/raft/configuration").status, 200);
 }
@@ -304,7 +304,7 @@ TEST_F(api_fixture, the_monitor_sends_log_lines) {
 // Every path of the table gives an answer of this API, never a broken one, whatever is asked for.
 TEST_F(api_fixture, every_route_answers) {
   for (const auto& row : routes()) {
-    if (row.path == "/v1/agent/monitor") continue;  // never ends
+    if (row.path == "/v1/agent/monitor" || row.path == "/v1/event/stream") continue;  // never ends
     std::string target;
     for (auto part : path_parts(row.path)) target += "/" + std::string(part.starts_with(':') ? "x" : part);
     for (const auto& method : split(row.methods, ' ')) {

@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <memory>
 
+#include "api/diagnosis.h"
 #include "api/http_api.h"
 #include "api/monitor.h"
 #include "codec/json.h"
@@ -28,6 +29,7 @@ class api_fixture : public ::testing::Test {
     options.name = "test";
     options.own_methods = &own_methods;
     add_monitor(own_methods, loop);
+    add_diagnosis(own_methods, {.enable_debug = true});
     options.default_scheduler_config.scheduler_algorithm = "binpack";
     cluster = std::make_unique<server::cluster_server>(loop, options);
     net::must(cluster->start());
