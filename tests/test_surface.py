@@ -72,6 +72,7 @@ def test_statuses(site):
 def test_host_and_profiles(site):
     host = site.get("/v1/agent/host")
     assert host["AgentID"] and host["HostData"]["OS"].startswith("Linux") and host["HostData"]["Disk"]
+    assert host["OS"] == host["HostData"]["OS"], "as Nomad's own agents answer for themselves"
     assert not any("TOKEN" in name and text != "<redacted>" for name, text in host["HostData"]["Environment"].items())
     (node,) = site.get("/v1/nodes")
     assert site.get(f"/v1/agent/host?node_id={node['ID']}")["AgentID"] == node["ID"]

@@ -3,6 +3,7 @@
 #include "api/http_api.h"
 #include "api/node_stream.h"
 #include "base/text.h"
+#include "codec/json.h"
 #include "schema/operator_rpc.h"
 #include "schema/stats.h"
 
@@ -29,10 +30,16 @@ awaitable<result<reply>> host(call& c) {
   request.node_id = c.query("node_id");
   request.server_id = c.query("server_id");
   CO_TRY_ASSIGN(auto* channel, asked(c, request));
+  const bool is_own = request.node_id.empty() && request.server_id.empty();
   auto id = request.node_id.empty() ? own_id(c) : request.node_id;
   CO_TRY_ASSIGN(auto response, co_await rpc::call<schema::host_data_response>(*channel, "Agent.Host", std::move(request)));
   if (response.agent_id.empty()) response.agent_id = std::move(id);
-  co_return json_reply(c, schema::view(response));
+  if (!is_own || !response.host_data) co_return json_reply(c, schema::view(response));
+  // An agent that speaks of itself does so without the member around it; Nomad's client looks for that member all the same.
+  auto shown = codec::to_value(schema::view(*response.host_data));
+  auto wrapped = codec::to_value(schema::view(response));
+  for (const auto& [name, each] : *wrapped.as_object()) shown.as_object()->set(name, each);
+  co_return reply{.body = codec::value_to_json(shown, {.pretty = is_pretty(c)})};
 }
 
 awaitable<result<reply>> profile_named(call& c, std::string type, std::string profile) {

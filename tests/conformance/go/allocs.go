@@ -51,7 +51,10 @@ func allocations(t *test) {
 		}
 		return ended && runs, meta, err
 	})
-	t.must(t.client.Allocations().GC(alloc, nil), "GC")
+	// Nomad answers this one without a body, which its own client takes for an early end.
+	if err := t.client.Allocations().GC(alloc, nil); err != nil && err.Error() != "EOF" {
+		t.must(err, "GC")
+	}
 }
 
 func files(t *test) {

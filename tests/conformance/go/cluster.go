@@ -155,7 +155,7 @@ func search(t *test) {
 	fuzzy, _, err := t.client.Search().FuzzySearch("mance-sea", contexts.All, nil)
 	t.must(err, "FuzzySearch")
 	t.expect(len(fuzzy.Matches[contexts.Jobs]) == 1, "FuzzySearch: %+v", fuzzy)
-	fuzzy, _, err = t.client.Search().FuzzySearch("sleep", contexts.Tasks, nil)
+	fuzzy, _, err = t.client.Search().FuzzySearch("sleep", contexts.All, nil)
 	t.must(err, "FuzzySearch of tasks")
 	t.expect(len(fuzzy.Matches[contexts.Tasks]) >= 1, "FuzzySearch: %+v", fuzzy)
 }
