@@ -198,6 +198,33 @@ TEST(placed_allocs, are_applied_as_single_ones_are) {
   EXPECT_EQ(state_after(true), state_after(false));
 }
 
+TEST(placed_allocs, share_their_records_after_a_restore_too) {
+  cluster c;
+  c.apply<job_register>(registration(make_job("web", 9)));
+  std::vector<schema::allocation> made;
+  for (int i = 0; i < 9; ++i) {
+    made.push_back(new_alloc(i));
+    schema::allocated_resources given;
+    given.tasks["t"].cpu.cpu_shares = i < 6 ? 100 : 200;
+    made.back().allocated_resources = schema::share(std::move(given));
+    made.back().metrics = schema::share(schema::alloc_metric());
+  }
+  apply_plan_results_request request = placement("web", 0, {});
+  request.placed = pack_placed(shared(made), request.allocs_updated);
+  c.apply<apply_plan_results>(request);
+  cluster restored;
+  ASSERT_TRUE(restored.machine.restore(c.index, *c.machine.freeze()()).has_value());
+  std::map<const schema::allocated_resources*, int> resources;
+  std::map<const schema::alloc_metric*, int> metrics;
+  for (const auto& alloc : restored.now().allocs_by_job("default", "web")) {
+    ++resources[alloc->allocated_resources.get()];
+    ++metrics[alloc->metrics.get()];
+    EXPECT_TRUE(codec::equal(*alloc, *c.now().alloc(alloc->id)));
+  }
+  EXPECT_EQ(resources.size(), 2u);
+  EXPECT_EQ(metrics.size(), 1u);
+}
+
 TEST(placed_allocs, a_large_plan_is_several_entries_and_one_that_is_all_or_nothing_is_one) {
   schema::plan plan;
   plan.eval_id = "e1";

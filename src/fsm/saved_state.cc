@@ -2,6 +2,7 @@
 
 #include <unordered_map>
 
+#include "codec/compare.h"
 #include "codec/msgpack.h"
 #include "fsm/limits.h"
 #include "schema/describe_macros.h"
@@ -84,6 +85,27 @@ class job_numbers {
   std::vector<const schema::job*> extra_;
 };
 
+// Allocations that were given the same, or are explained in the same words, share one record again, as the plan gave it to them.
+class shared_parts {
+ public:
+  void share(schema::allocation& alloc) {
+    share(alloc.allocated_resources, resources_);
+    share(alloc.metrics, metrics_);
+  }
+
+ private:
+  template <class T>
+  static void share(ref<T>& part, std::unordered_map<uint64_t, ref<T>>& known) {
+    constexpr size_t known_max = 1 << 14;
+    if (!part) return;
+    if (known.size() >= known_max) known.clear();
+    auto [it, fresh] = known.try_emplace(codec::hash(schema::view(*part)), part);
+    if (!fresh && codec::equal(*it->second, *part)) part = it->second;
+  }
+  std::unordered_map<uint64_t, ref<schema::allocated_resources>> resources_;
+  std::unordered_map<uint64_t, ref<schema::alloc_metric>> metrics_;
+};
+
 class reader {
  public:
   explicit reader(std::string_view data) : data_(data) {}
@@ -134,6 +156,7 @@ result<table> table_named(std::string_view name) {
 result<> load_table(reader& in, const saved_table& t, std::vector<ref<schema::job>>& jobs, size_t versions, state::write_transaction& into) {
   TRY_ASSIGN(const auto id, table_named(t.name));
   const auto& d = state::definition(id);
+  shared_parts shared;
   for (uint64_t i = 0; i < t.records; i++) {
     uint64_t job_number = 0;
     if (id == table::allocs) {
@@ -142,6 +165,7 @@ result<> load_table(reader& in, const saved_table& t, std::vector<ref<schema::jo
     }
     auto record = d.make();
     TRY(in.record({&d.type(), record.get()}, t.name));
+    if (id == table::allocs) shared.share(*static_cast<schema::allocation*>(record.get()));
     if (job_number > 0) static_cast<schema::allocation*>(record.get())->job = jobs[job_number - 1];
     if (id == table::job_versions) {
       if (i >= versions) return fail(errc::corrupt, "more job versions in the saved state than its header says");
@@ -176,6 +200,8 @@ result<std::string> save_state(const state::snapshot& snapshot) {
     header.tables.push_back({std::string(state::name(t)), snapshot.index(t), state::count(snapshot, t)});
   }
   std::string out(magic);
+  // Room that is not used costs nothing, and growing would hold the text twice.
+  out.reserve(state::count(snapshot, table::allocs) * 768 + state::count(snapshot, table::nodes) * 4096 + state::count(snapshot, table::job_versions) * 4096);
   put_number(out, version, 4);
   put_record(out, schema::view(header));
   for (const auto* job : jobs.extra()) put_record(out, schema::view(*job));

@@ -2,6 +2,9 @@
 
 #include <algorithm>
 
+#include "base/ensure.h"
+#include "server/limits.h"
+
 namespace drover::server {
 namespace {
 
@@ -18,10 +21,17 @@ std::string blocked_evals::key(const schema::evaluation& eval) {
   return eval.namespace_ + '\0' + eval.job_id + '\0' + (eval.type == "system" || eval.type == "sysbatch" ? eval.node_id : "");
 }
 
+bool blocked_evals::on_one_node(const schema::evaluation& eval) { return !eval.node_id.empty() && (eval.type == "system" || eval.type == "sysbatch"); }
+
+blocked_evals::urgency blocked_evals::urgency_of(const schema::evaluation& eval) { return {-eval.priority, eval.create_index, key(eval)}; }
+
 void blocked_evals::set_enabled(bool enabled) {
   enabled_ = enabled;
   if (enabled) return;
   by_job_.clear();
+  on_nodes_ = 0;
+  waking_.clear();
+  awake_.clear();
   unblocked_at_.clear();
   duplicates_.clear();
 }
@@ -34,34 +44,65 @@ bool blocked_evals::missed_unblock(const schema::evaluation& eval) const {
 
 void blocked_evals::block(ref<schema::evaluation> eval) {
   if (!enabled_) return;
-  if (missed_unblock(*eval)) return wake_(std::move(eval));
-  auto [it, fresh] = by_job_.try_emplace(key(*eval), eval);
-  if (fresh || it->second->id == eval->id) {
-    it->second = std::move(eval);
-    return;
+  const auto id = eval->id;
+  const auto place = key(*eval);
+  auto [it, fresh] = by_job_.try_emplace(place, entry{eval});
+  if (fresh) {
+    on_nodes_ += on_one_node(*eval);
+  } else if (it->second.eval->id == eval->id) {
+    it->second.eval = eval;
+  } else {
+    // The newer one wins: it knows the newer job.
+    if (it->second.eval->create_index < eval->create_index) {
+      if (std::exchange(it->second.wakes, false)) waking_.erase(urgency_of(*it->second.eval));
+      std::swap(it->second.eval, eval);
+    }
+    duplicates_.push_back(std::move(eval));
   }
-  // The newer one wins: it knows the newer job.
-  if (it->second->create_index < eval->create_index) std::swap(it->second, eval);
-  duplicates_.push_back(std::move(eval));
+  if (!it->second.wakes && missed_unblock(*it->second.eval)) {
+    it->second.wakes = true;
+    waking_.insert(urgency_of(*it->second.eval));
+  }
+  awake_.erase(id);
+  wake_some();
+}
+
+void blocked_evals::settled(const std::string& eval_id) {
+  if (awake_.erase(eval_id) > 0) wake_some();
 }
 
 void blocked_evals::untrack(const std::string& ns, const std::string& job_id) {
-  auto prefix = ns + '\0' + job_id + '\0';
-  std::erase_if(by_job_, [&](const auto& entry) { return entry.first.starts_with(prefix); });
+  auto forget = [&](decltype(by_job_)::iterator it) {
+    if (it->second.wakes) waking_.erase(urgency_of(*it->second.eval));
+    on_nodes_ -= on_one_node(*it->second.eval);
+    return by_job_.erase(it);
+  };
+  const auto prefix = ns + '\0' + job_id + '\0';
+  if (auto it = by_job_.find(prefix); it != by_job_.end()) forget(it);
+  if (on_nodes_ == 0) return;
+  for (auto it = by_job_.begin(); it != by_job_.end();) it = it->first.starts_with(prefix) ? forget(it) : std::next(it);
 }
 
 void blocked_evals::wake_all(const std::function<bool(const schema::evaluation&)>& which) {
-  std::vector<ref<schema::evaluation>> woken;
-  std::erase_if(by_job_, [&](const auto& entry) {
-    if (!which(*entry.second)) return false;
-    woken.push_back(entry.second);
-    return true;
-  });
-  // Most urgent first; the broker keeps the rest of the order.
-  std::ranges::sort(woken, [](const auto& a, const auto& b) {
-    return a->priority != b->priority ? a->priority > b->priority : a->create_index < b->create_index;
-  });
-  for (auto& eval : woken) wake_(std::move(eval));
+  for (auto& [place, each] : by_job_) {
+    if (each.wakes || !which(*each.eval)) continue;
+    each.wakes = true;
+    waking_.insert(urgency_of(*each.eval));
+  }
+  wake_some();
+}
+
+void blocked_evals::wake_some() {
+  while (!waking_.empty() && awake_.size() < blocked_awake_max) {
+    const auto next = waking_.extract(waking_.begin()).value();
+    auto it = by_job_.find(std::get<std::string>(next));
+    ENSURE(it != by_job_.end(), "what wakes is blocked");
+    auto eval = std::move(it->second.eval);
+    on_nodes_ -= on_one_node(*eval);
+    by_job_.erase(it);
+    awake_.insert(eval->id);
+    wake_(std::move(eval));
+  }
 }
 
 void blocked_evals::unblock(const std::string& computed_class, uint64_t index) {
@@ -73,8 +114,8 @@ void blocked_evals::unblock(const std::string& computed_class, uint64_t index) {
 }
 
 void blocked_evals::unblock_node(const std::string& node_id, uint64_t) {
-  if (!enabled_) return;
-  wake_all([&](const schema::evaluation& eval) { return eval.node_id == node_id && (eval.type == "system" || eval.type == "sysbatch"); });
+  if (!enabled_ || on_nodes_ == 0) return;
+  wake_all([&](const schema::evaluation& eval) { return eval.node_id == node_id && on_one_node(eval); });
 }
 
 void blocked_evals::unblock_failed() {
@@ -82,7 +123,7 @@ void blocked_evals::unblock_failed() {
 }
 
 size_t blocked_evals::escaped() const {
-  return static_cast<size_t>(std::ranges::count_if(by_job_, [](const auto& entry) { return entry.second->escaped_computed_class; }));
+  return static_cast<size_t>(std::ranges::count_if(by_job_, [](const auto& entry) { return entry.second.eval->escaped_computed_class; }));
 }
 
 }  // namespace drover::server

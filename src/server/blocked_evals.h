@@ -2,12 +2,17 @@
 //
 // One a job: a newer one replaces the older, which the leader writes as canceled. An evaluation knows which computed classes cannot help
 // (class_eligibility false); any other class that frees capacity wakes it. One that depends on more than classes ("escaped") wakes on
-// every class. Loop thread only; memory only, rebuilt from the state by a new leader.
+// every class. Those that wake do so a few at a time, most urgent first: the next when one of them is settled (stored as something else, or
+// blocked again), so that thousands of waiting jobs never stand between a new job and its scheduler.
+// Loop thread only; memory only, rebuilt from the state by a new leader.
 #pragma once
 
 #include <functional>
+#include <set>
 #include <string>
+#include <tuple>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "schema/eval.h"
@@ -26,6 +31,8 @@ class blocked_evals {
   void block(ref<schema::evaluation> eval);
   // The job was stopped, or planned without anything missing: nothing of it is blocked any more.
   void untrack(const std::string& ns, const std::string& job_id);
+  // This evaluation was stored, whatever it is now: if it was awake, the next may wake.
+  void settled(const std::string& eval_id);
   // Capacity of this class was freed or added by the command at `index`.
   void unblock(const std::string& computed_class, uint64_t index);
   // A node changed: system jobs that are blocked on this node, and those on no particular node.
@@ -36,7 +43,9 @@ class blocked_evals {
   // Replaced by newer ones; empties the list.
   std::vector<ref<schema::evaluation>> take_duplicates() { return std::exchange(duplicates_, {}); }
   bool has_duplicates() const { return !duplicates_.empty(); }
+  // Also those that are about to wake.
   size_t size() const { return by_job_.size(); }
+  size_t awake() const { return awake_.size(); }
   size_t escaped() const;
 
  private:
@@ -44,10 +53,23 @@ class blocked_evals {
   // Was something freed after the evaluation looked at the state, which it therefore missed?
   bool missed_unblock(const schema::evaluation& eval) const;
   void wake_all(const std::function<bool(const schema::evaluation&)>& which);
+  void wake_some();
+  static bool on_one_node(const schema::evaluation& eval);
 
   std::function<void(ref<schema::evaluation>)> wake_;
   bool enabled_ = false;
-  std::unordered_map<std::string, ref<schema::evaluation>> by_job_;
+  struct entry {
+    ref<schema::evaluation> eval;
+    bool wakes = false;  // it stands in waking_
+  };
+  // Most urgent first; the key of the entry last.
+  using urgency = std::tuple<int64_t, uint64_t, std::string>;
+  static urgency urgency_of(const schema::evaluation& eval);
+
+  std::unordered_map<std::string, entry> by_job_;
+  size_t on_nodes_ = 0;  // entries that depend on one node
+  std::set<urgency> waking_;
+  std::unordered_set<std::string> awake_;  // ids
   // Newest index at which each class freed something.
   std::unordered_map<std::string, uint64_t> unblocked_at_;
   std::vector<ref<schema::evaluation>> duplicates_;

@@ -1,6 +1,8 @@
 #include "server/leader.h"
 
 #include <algorithm>
+#include <map>
+#include <set>
 
 #include "schema/node_rpc.h"
 #include "schema/operator_rpc.h"
@@ -87,16 +89,18 @@ void leader_duties::restore_evals(const state::snapshot& state) {
 }
 
 void leader_duties::note(const fsm::commit_event& event) {
+  freed_nodes freed;
   for (const auto& change : event.changes) {
     switch (change.table) {
       case state::table::evals:
         if (auto eval = change.after_as<state::table::evals>()) note_eval(eval);
+        else if (auto gone = change.before_as<state::table::evals>()) context_.blocked->settled(gone->id);
         break;
       case state::table::nodes:
-        note_node(change.before_as<state::table::nodes>().get(), change.after_as<state::table::nodes>().get(), event.index);
+        note_node(change.before_as<state::table::nodes>(), change.after_as<state::table::nodes>(), freed);
         break;
       case state::table::allocs:
-        note_alloc(change.before_as<state::table::allocs>().get(), change.after_as<state::table::allocs>().get(), event.index);
+        note_alloc(change.before_as<state::table::allocs>().get(), change.after_as<state::table::allocs>().get(), freed);
         break;
       case state::table::deployments:
         if (auto deployment = change.after_as<state::table::deployments>()) context_.deployments->changed(deployment->id);
@@ -116,6 +120,16 @@ void leader_duties::note(const fsm::commit_event& event) {
       default: break;
     }
   }
+  unblock(freed, event.index);
+}
+
+// Once for each class: a commit may end thousands of allocations.
+void leader_duties::unblock(const freed_nodes& freed, uint64_t index) {
+  std::set<std::string_view> classes;
+  for (const auto& [id, node] : freed) {
+    if (classes.insert(node->computed_class).second) context_.blocked->unblock(node->computed_class, index);
+    context_.blocked->unblock_node(id, index);
+  }
 }
 
 void leader_duties::note_eval(const ref<schema::evaluation>& eval) {
@@ -125,6 +139,7 @@ void leader_duties::note_eval(const ref<schema::evaluation>& eval) {
     if (context_.blocked->has_duplicates()) context_.broker->superseded_event().set();
     return;
   }
+  context_.blocked->settled(eval->id);
   // The job was planned with nothing missing: what was blocked of it has nothing left to do.
   if (eval->status == "complete" && eval->failed_tg_allocs.empty() && eval->blocked_eval.empty())
     context_.blocked->untrack(eval->namespace_, eval->job_id);
@@ -139,26 +154,21 @@ void leader_duties::note_job(const schema::job* before, const schema::job* after
   if (periodic && !same) context_.periodic->changed(job->namespace_, job->id);
 }
 
-void leader_duties::note_node(const schema::node* before, const schema::node* after, uint64_t index) {
+void leader_duties::note_node(const schema::ref<schema::node>& before, const schema::ref<schema::node>& after, freed_nodes& freed) {
   if ((before != nullptr && before->drain_strategy) || (after != nullptr && after->drain_strategy))
     context_.drainer->node_changed(after != nullptr ? after->id : before->id);
-  if (after == nullptr || !takes_work(after)) return;
-  bool came = !takes_work(before);
+  if (after == nullptr || !takes_work(after.get())) return;
+  bool came = !takes_work(before.get());
   bool changed = before != nullptr && before->computed_class != after->computed_class;
-  if (!came && !changed) return;
-  context_.blocked->unblock(after->computed_class, index);
-  context_.blocked->unblock_node(after->id, index);
+  if (came || changed) freed[after->id] = after;
 }
 
-void leader_duties::note_alloc(const schema::allocation* before, const schema::allocation* after, uint64_t index) {
+void leader_duties::note_alloc(const schema::allocation* before, const schema::allocation* after, freed_nodes& freed) {
   context_.drainer->alloc_changed();
   if (after != nullptr && !after->deployment_id.empty()) context_.deployments->changed(after->deployment_id);
-  bool freed = before != nullptr && occupies(*before) && (after == nullptr || !occupies(*after));
-  if (!freed) return;
-  auto node = context_.followed.node(before->node_id);
-  if (!node) return;
-  context_.blocked->unblock(node->computed_class, index);
-  context_.blocked->unblock_node(node->id, index);
+  bool ended = before != nullptr && occupies(*before) && (after == nullptr || !occupies(*after));
+  if (!ended || freed.contains(before->node_id)) return;
+  if (auto node = context_.followed.node(before->node_id)) freed[node->id] = std::move(node);
 }
 
 // What a new cluster has from its first leader: an id and a scheduler configuration.

@@ -25,6 +25,8 @@ inline constexpr size_t plans_in_flight_max = 64;
 inline constexpr size_t worker_evals_max = 8;
 // How often an evaluation is planned whose plans are accepted in part each time.
 inline constexpr uint32_t plan_attempts_max = 100;
+// Blocked evaluations that have been woken and are not settled yet.
+inline constexpr size_t blocked_awake_max = 64;
 // Changed allocations that wait for a view which nobody asks for any more; beyond, it is cheaper to start over.
 inline constexpr size_t view_changes_max = 1 << 18;
 inline constexpr size_t view_changes_idle_max = 1 << 11;

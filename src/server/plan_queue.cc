@@ -84,6 +84,7 @@ void plan_queue::check(const std::shared_ptr<entry>& mine) {
     return mine->done.set();
   }
   auto accepted = sched::check_plan(current_view(), std::move(mine->plan));
+  mine->answer.accepted = started_;
   mine->answer.rejected_nodes = accepted.rejected_nodes;
   // All or nothing: also what would have fitted.
   const bool all_void = mine->plan.all_at_once && !mine->answer.full();

@@ -27,6 +27,8 @@ struct committed_plan {
   // The plan's allocations on these.
   std::vector<schema::ref<schema::allocation>> refused;
   bool full() const { return rejected_nodes.empty(); }
+  // plan_queue::accepted() when it was checked.
+  uint64_t accepted = 0;
   // The evaluations that were given with the plan are stored with it.
   bool concluded = false;
 };
@@ -41,6 +43,8 @@ class plan_queue {
   // conflict: the evaluation's lease was lost meanwhile, the plan is void.
   net::awaitable<result<committed_plan>> submit(schema::plan plan, std::vector<schema::ref<schema::evaluation>> conclusion, worker* from);
   size_t size() const { return waiting_.size(); }
+  // Plans of which something was accepted so far.
+  uint64_t accepted() const { return started_; }
   // The nodes as of context.followed, for a scheduler that only wants to know. Valid until the next await.
   const sched::node_view& current_view();
   net::awaitable<void> stop() { co_await scope_.stop(); }

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <functional>
 
 #include "net/test_loop.h"
 #include "server/blocked_evals.h"
@@ -9,6 +10,7 @@
 #include "server/eval_broker.h"
 #include "server/gc.h"
 #include "server/heartbeats.h"
+#include "server/limits.h"
 
 namespace drover::server {
 namespace {
@@ -139,6 +141,48 @@ TEST(Blocked, WhatWasFreedMeanwhileIsNotMissed) {
   f.block("stale", "a", {{"v1:1", true}}, false, 15);
   f.block("fresh", "b", {{"v1:1", true}}, false, 25);
   EXPECT_EQ(f.woken, std::vector<std::string>{"stale"});
+}
+
+TEST(Blocked, ThousandsWakeAFewAtATimeMostUrgentFirst) {
+  blocked_fixture f;
+  constexpr int count = 1000;
+  for (int i = 0; i < count; ++i) {
+    auto eval = std::make_shared<schema::evaluation>(*make_eval("e" + std::to_string(i), "j" + std::to_string(i), i % 100, 1));
+    eval->status = "blocked";
+    eval->snapshot_index = 10;
+    f.blocked.block(eval);
+  }
+  f.blocked.unblock("v1:1", 11);
+  EXPECT_EQ(f.woken.size(), blocked_awake_max);
+  EXPECT_EQ(f.blocked.awake(), blocked_awake_max);
+  f.blocked.unblock("v1:1", 12);  // they are awake, or about to be
+  EXPECT_EQ(f.woken.size(), blocked_awake_max);
+  f.blocked.settled("unknown");
+  EXPECT_EQ(f.woken.size(), blocked_awake_max);
+  // Each that is settled makes room for one more; one that is blocked again stays so.
+  for (size_t i = 0; i < f.woken.size(); ++i) {
+    const auto id = f.woken[i];
+    if (i % 2 == 0) f.blocked.settled(id);
+    else f.block(id, "j" + id.substr(1), {}, false, 12);
+  }
+  EXPECT_EQ(f.woken.size(), static_cast<size_t>(count));
+  EXPECT_EQ(f.blocked.awake(), 0u);
+  EXPECT_EQ(f.blocked.size(), static_cast<size_t>(count / 2));
+  auto priority = [](const std::string& id) { return std::stoi(id.substr(1)) % 100; };
+  EXPECT_TRUE(std::ranges::is_sorted(f.woken, std::greater{}, priority));
+  // Nothing was freed since they looked.
+  f.blocked.unblock_failed();
+  EXPECT_EQ(f.blocked.awake(), 0u);
+}
+
+TEST(Blocked, AStoppedJobDoesNotWake) {
+  blocked_fixture f;
+  for (int i = 0; i < 70; ++i) f.block("e" + std::to_string(i), "j" + std::to_string(i), {}, false, 10, static_cast<uint64_t>(i + 1));
+  f.blocked.unblock("v1:1", 11);
+  f.blocked.untrack("default", "j69");
+  for (int i = 0; i < 64; ++i) f.blocked.settled("e" + std::to_string(i));
+  EXPECT_EQ(f.woken.size(), 69u);
+  EXPECT_EQ(std::ranges::count(f.woken, "e69"), 0);
 }
 
 TEST(Blocked, OneOfAJobTheNewest) {

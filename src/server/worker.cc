@@ -67,9 +67,10 @@ net::awaitable<result<>> worker::process(const eval_lease& lease) {
   uint64_t seed = context_.random.number();
   const int attempts = sched::max_attempts(eval.type);
   std::optional<sched::outcome> outcome;
-  // A plan of which something was accepted is progress: only attempts in vain are counted.
+  // A plan of which something was accepted is progress, and so is one that lost the race against another: only attempts in vain are counted.
   int in_vain = 0;
   for (uint32_t attempt = 0; in_vain < attempts && attempt < plan_attempts_max; ++attempt) {
+    const auto accepted_before = context_.plans->accepted();
     outcome = co_await schedule(eval, seed, attempt);
     if (!outcome->has_plan()) co_return co_await store(*outcome);
     outcome->plan.eval_token = lease.token;
@@ -82,7 +83,7 @@ net::awaitable<result<>> worker::process(const eval_lease& lease) {
     if (submitted->concluded) co_return result<>{};
     if (submitted->full()) co_return co_await store(*outcome);
     follower_.refuse(submitted->refused, context_.followed);
-    in_vain = submitted->index > 0 ? 0 : in_vain + 1;
+    in_vain = submitted->index > 0 || submitted->accepted > accepted_before ? 0 : in_vain + 1;
     logger_.debug("plan was committed in part", {{"eval_id", eval.id}, {"rejected_nodes", submitted->rejected_nodes.size()}});
   }
   co_return co_await store(sched::give_up(*outcome, context_.clock.now(), seed));
