@@ -82,6 +82,7 @@ void deployments::set_enabled(bool enabled) {
   dirty_.clear();
   evaluated_health_.clear();
   deadlines_.clear();
+  by_deadline_.clear();
   if (!enabled) return;
   context_.state().visit_deployments("", [&](const schema::ref<schema::deployment>& deployment) {
     if (is_active(*deployment)) changed(deployment->id);
@@ -97,29 +98,35 @@ void deployments::changed(const std::string& deployment_id) {
 
 net::awaitable<void> deployments::run() {
   for (;;) {
-    timestamp next;
-    for (const auto& [id, when] : deadlines_)
-      if (next.is_zero() || when < next) next = when;
-    auto until = next.is_zero() ? net::never : net::after(std::max(duration(0), next - context_.clock.now()));
+    auto until = by_deadline_.empty() ? net::never : net::after(std::max(duration(0), by_deadline_.begin()->first - context_.clock.now()));
     co_await changed_.wait(until);
     changed_.reset();
     auto now = context_.clock.now();
-    for (const auto& [id, when] : deadlines_)
-      if (when <= now) dirty_.insert(id);
+    for (auto it = by_deadline_.begin(); it != by_deadline_.end() && it->first <= now; ++it) dirty_.insert(it->second);
     for (const auto& id : std::exchange(dirty_, {})) co_await look_at(id);
   }
+}
+
+void deployments::set_deadline(const std::string& id, timestamp when) {
+  if (auto known = deadlines_.find(id); known != deadlines_.end()) {
+    by_deadline_.erase({known->second, id});
+    deadlines_.erase(known);
+  }
+  if (when.is_zero()) return;
+  deadlines_[id] = when;
+  by_deadline_.emplace(when, id);
 }
 
 net::awaitable<void> deployments::look_at(std::string id) {
   auto state = context_.state();
   auto deployment = state.deployment(id);
-  deadlines_.erase(id);
+  set_deadline(id, {});
   if (!deployment || !is_active(*deployment)) {
     evaluated_health_.erase(id);
     co_return;
   }
   auto verdict = judge(*deployment, state.allocs_by_deployment(id), context_.clock.now(), evaluated_health_[id]);
-  if (!verdict.look_again.is_zero()) deadlines_[id] = verdict.look_again;
+  set_deadline(id, verdict.look_again);
   result<> done;
   switch (verdict.what) {
     case deployment_judgement::nothing: co_return;

@@ -60,13 +60,17 @@ class deployments {
   schema::ref<schema::evaluation> make_eval(const schema::deployment& deployment);
   net::awaitable<result<schema::deployment_update_response>> fail_with(schema::deployment deployment, std::string description, bool go_back);
   net::awaitable<void> look_at(std::string id);
+  // Zero: none.
+  void set_deadline(const std::string& id, timestamp when);
   net::awaitable<void> run();
 
   server_context& context_;
   bool enabled_ = false;
   std::set<std::string> dirty_;
   std::map<std::string, uint64_t> evaluated_health_;
+  // When each is looked at again, and the same in the order of time.
   std::map<std::string, timestamp> deadlines_;
+  std::set<std::pair<timestamp, std::string>> by_deadline_;
   net::event changed_;
   net::task_scope scope_;
 };
