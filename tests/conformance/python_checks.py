@@ -34,7 +34,7 @@ def check_jobs(api):
     assert api.job.get_versions("python")["Versions"][0]["Version"] == 0
     assert api.job.plan_job("python", {**JOB, "Diff": True})["Annotations"] is not None
     assert api.validate.validate_job(JOB).status_code == 200
-    assert api.jobs.parse('job "x" { group "g" { task "t" { driver = "raw_exec" } } }')["ID"] == "x"
+    assert api.jobs.parse('job "x" {\n  group "g" {\n    task "t" {\n      driver = "raw_exec"\n    }\n  }\n}\n')["ID"] == "x"
     api.job.deregister_job("python", purge=True)
     try:
         api.job.get_job("python")
