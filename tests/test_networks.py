@@ -170,9 +170,9 @@ def test_bridge_maps_ports_and_leaves_nothing(make):
     assert len(addresses) == 2
     found = agent.wait("/v1/service/direct", lambda all_: len(all_) == 2, "both are registered")
     assert {(s["Address"], s["Port"]) for s in found} == {(a, 8080) for a in addresses}
-    # From one to the other, and to itself by the host's address.
+    # From one to the other, directly and by the host's address.
     first, other = allocs
-    for target in (f"{other['NetworkStatus']['Address']}:8080", f"10.77.0.5:{port_of(other)['Value']}", f"10.77.0.5:{port_of(first)['Value']}"):
+    for target in (f"{other['NetworkStatus']['Address']}:8080", f"10.77.0.5:{port_of(other)['Value']}"):
         assert fetch_inside(agent, first, target) == "hello\n", target
     agent.ok("job", "stop", "-purge", "web")
     agent.wait("/v1/allocations", lambda all_: all(a["ClientStatus"] == "complete" for a in all_), "all has ended")
@@ -182,6 +182,14 @@ def test_bridge_maps_ports_and_leaves_nothing(make):
         harness.ask_again_soon()
     assert agent.links() == set() and "drover" not in agent.rules()
     assert not namespaces() & {a["ID"] for a in allocs}
+
+
+def test_hairpin_mode_lets_a_task_reach_itself_by_its_mapped_port(make):
+    agent = make(client="  bridge_network_hairpin_mode = true\n")
+    agent.register(job("web", group=bridged(), work=web("me")))
+    (alloc,) = [details(agent, a) for a in agent.wait_running("web")]
+    agent.wait_fetch("10.77.0.5", port_of(alloc)["Value"])
+    assert fetch_inside(agent, alloc, f"10.77.0.5:{port_of(alloc)['Value']}") == "me\n"
 
 
 def test_an_agent_that_is_killed_finds_its_networks_and_removes_what_is_left(make):

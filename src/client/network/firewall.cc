@@ -79,9 +79,10 @@ std::string family_rules(const firewall_bridge& b, bool v6) {
         "chain {0} {{ type nat hook {0} priority {1};\ndnat to {2} daddr . meta l4proto . th dport map @at\n"
         "fib daddr type local dnat to meta l4proto . th dport map @any\n}}\n",
         chain, priority, family);
-  // What goes back to the bridge by a mapped port must come back this way; a loopback source has no way back at all.
+  // What goes back to the bridge by a mapped port must come back this way (by addresses: the kernel may carry it inside the bridge, where
+  // there is no other interface); a loopback source has no way back at all.
   out += fmt::format(
-      "chain postrouting {{ type nat hook postrouting priority 100;\niifname \"{0}\" oifname \"{0}\" ct status dnat masquerade\n"
+      "chain postrouting {{ type nat hook postrouting priority 100;\n{1} saddr {2} {1} daddr {2} ct status dnat masquerade\n"
       "{1} saddr {2} oifname != \"{0}\" masquerade\noifname \"{0}\" {1} saddr {3} masquerade\n}}\n}}\n",
       b.name, family, v6 ? b.subnet_ipv6 : b.subnet, v6 ? "::1" : "127.0.0.0/8");
   return out;
