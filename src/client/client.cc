@@ -271,6 +271,7 @@ void client::start() {
   s.scope.spawn(&registrar::run, s.services.get());
   s.scope.spawn(&state::collect_garbage_regularly, &s);
   s.scope.spawn(&state::stop_when_disconnected, &s);
+  s.drivers->begin([&s] { s.drivers_changed(); });
   s.scope.spawn(&state::wake_restored, &s);
   s.scope.spawn(&host_volumes::restore, s.volumes.get());
   if (!s.remote) return;
@@ -292,6 +293,22 @@ net::awaitable<void> client::stop() {
   if (s.remote) s.remote->close();
   for (auto& [id, runner] : s.runners) co_await runner->stop();
   for (auto& [id, runner] : s.leaving) co_await runner->stop();
+  co_await s.drivers->end();
+}
+
+// A driver's daemon came, went or changed: the servers place by it.
+void client::state::drivers_changed() {
+  auto node = std::make_shared<schema::node>(*link->node());
+  for (auto& name : fingerprint::refresh_drivers(*drivers, wall_now(), *node)) {
+    auto& info = node->drivers[name];
+    schema::node_event e;
+    e.subsystem = "Driver";
+    e.message = info.health_description;
+    e.timestamp = wall_now();
+    e.details["driver"] = name;
+    link->emit(std::move(e));
+  }
+  link->set_node(std::move(node));
 }
 
 // What an agent that was killed left of networks goes before anything new is made.

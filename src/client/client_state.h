@@ -43,6 +43,7 @@ struct client::state {
   net::awaitable<void> remove_runner(std::string id);
   std::map<std::string, uint64_t> known() const;
   void push_all();
+  void drivers_changed();
   // Lets restored allocations run whose tasks were lost: the servers have said what shall run here.
   net::awaitable<void> wake_restored();
   net::awaitable<void> begin_networks();

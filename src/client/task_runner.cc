@@ -422,7 +422,7 @@ task_env task_runner::build_env() const {
   in.cgroup_parent = node_.cgroup_parent;
   if (driver_ && driver_->has_own_root()) in.paths = {"/alloc", "/local", "/secrets"};
   else in.paths = {owner_.dir().shared(), dir.local, dir.secrets};
-  in.host = node_.host_env;
+  if (!driver_ || !driver_->has_image()) in.host = node_.host_env;
   in.hooks = hook_env_;
   in.templates = template_env_;
   return task_env::build(in);
@@ -454,6 +454,7 @@ task_spec task_runner::make_spec() {
   spec.alloc_id = alloc->id;
   spec.task_name = name_;
   spec.job_id = alloc->job_id;
+  describe(spec);
   value::object config;
   for (auto& [key, v] : task().config) config.set(key, env.replace_value(v));
   spec.config = value(std::move(config));
@@ -473,10 +474,32 @@ task_spec task_runner::make_spec() {
   return spec;
 }
 
+// What drivers put into labels, and the ports of the group.
+void task_runner::describe(task_spec& spec) {
+  auto alloc = owner_.alloc();
+  auto node = node_.node();
+  spec.job_name = alloc->job->name;
+  spec.parent_job_id = alloc->job->parent_id;
+  spec.group_name = alloc->task_group;
+  spec.namespace_ = alloc->namespace_;
+  spec.node_id = node->id;
+  spec.node_name = node->name;
+  if (node->node_resources) {
+    spec.node_cpu_mhz = node->node_resources->cpu.cpu_shares;
+    spec.node_cpu_cores = node->node_resources->cpu.total_cpu_cores;
+  }
+  if (alloc->allocated_resources) spec.network.ports = alloc->allocated_resources->shared.ports;
+  spec.tell = [this](std::string message, std::map<std::string, std::string> details) {
+    auto e = events::driver_message(wall_now(), std::move(message));
+    for (auto& [key, text] : details) e.details[key] = text;
+    add_event(std::move(e));
+  };
+}
+
 int task_runner::kill_signal() const {
   if (!task().kill_signal.empty())
     if (auto number = exec::parse_signal(task().kill_signal)) return *number;
-  return SIGINT;
+  return handle_ ? handle_->stop_signal() : SIGINT;
 }
 
 duration task_runner::kill_timeout() const { return std::min(task().kill_timeout, node_.options.max_kill_timeout); }

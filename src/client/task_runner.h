@@ -97,6 +97,7 @@ class task_runner {
   task_hook_context hook_context();
   awaitable<void> stop_hooks();
   task_spec make_spec();
+  void describe(task_spec& spec);
   int kill_signal() const;
   duration kill_timeout() const;
 

@@ -3,11 +3,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
+#include <signal.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "shim/docker_logs.h"
 #include "shim/launch.h"
 #include "shim/supervisor.h"
 #include "shim/util.h"
@@ -25,9 +27,18 @@ using namespace drover::shim;
 
 supervisor self;
 
+// Process 1 of a container that only holds a network namespace.
+int hold() {
+  signal(SIGTERM, [](int) { _exit(0); });
+  signal(SIGINT, [](int) { _exit(0); });
+  for (;;) pause();
+}
+
 }  // namespace
 
-int main() {
+int main(int argc, char** argv) {
+  if (argc > 1 && equal(argv[1], "--docker-logs")) return collect_docker_logs(argc, argv);
+  if (argc > 1 && equal(argv[1], "--hold")) return hold();
   self.connection = start_connection_fd;
   if (fcntl(start_connection_fd, F_SETFD, FD_CLOEXEC) < 0) {
     static const char usage[] =

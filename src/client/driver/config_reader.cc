@@ -77,14 +77,48 @@ bool config_reader::boolean(std::string_view key, bool otherwise) {
   return otherwise;
 }
 
-duration config_reader::time(std::string_view key) {
+duration config_reader::time(std::string_view key, duration otherwise) {
   auto* v = take(key);
-  if (!v) return {};
+  if (!v) return otherwise;
   if (auto* n = v->as_int()) return nanoseconds(*n);
   if (auto* t = v->as_string())
     if (auto d = parse_duration(*t)) return *d;
   complain(key, "a duration such as \"10s\"", *v);
-  return {};
+  return otherwise;
+}
+
+std::vector<const value*> config_reader::blocks(std::string_view key) {
+  std::vector<const value*> out;
+  auto* v = take(key);
+  if (!v) return out;
+  if (v->as_object()) return {v};
+  auto* list = v->as_list();
+  if (!list) complain(key, "a block", *v);
+  else
+    for (auto& element : *list) {
+      if (element.as_object()) out.push_back(&element);
+      else if (!element.is_null()) complain(key, "a block", element);
+    }
+  return out;
+}
+
+const value* config_reader::block(std::string_view key) {
+  auto all = blocks(key);
+  if (all.size() > 1 && !wrong_) wrong_ = error(errc::invalid, fmt::format("the {} driver's configuration has \"{}\" {} times; once is possible", driver_, key, all.size()));
+  return all.empty() ? nullptr : all[0];
+}
+
+std::map<std::string, std::string> config_reader::map(std::string_view key) {
+  std::map<std::string, std::string> out;
+  for (auto* one : blocks(key))
+    for (auto& [name, v] : *one->as_object()) {
+      if (auto* t = v.as_string()) out[name] = *t;
+      else if (auto* n = v.as_int()) out[name] = std::to_string(*n);
+      else if (auto* b = v.as_bool()) out[name] = *b ? "true" : "false";
+      else if (auto* d = v.as_double()) out[name] = fmt::format("{}", *d);
+      else complain(fmt::format("{}.{}", key, name), "a text", v);
+    }
+  return out;
 }
 
 result<> config_reader::finish() {

@@ -5,6 +5,7 @@
 //   TRY(r.finish());   // also refuses keys that nobody asked for
 #pragma once
 
+#include <map>
 #include <optional>
 #include <set>
 #include <string>
@@ -26,7 +27,14 @@ class config_reader {
   int64_t integer(std::string_view key, int64_t otherwise);
   bool boolean(std::string_view key, bool otherwise);
   // "1.5s".
-  duration time(std::string_view key);
+  duration time(std::string_view key, duration otherwise = {});
+  // { a = "b" }, also as a list of such maps.
+  std::map<std::string, std::string> map(std::string_view key);
+  // A nested block; null: not there. Job files hand it over as a list of one.
+  const value* block(std::string_view key);
+  // All blocks of that name.
+  std::vector<const value*> blocks(std::string_view key);
+  bool has(std::string_view key) { return take(key) != nullptr; }
   // Read by nobody here, but allowed.
   void ignore(std::string_view key) { take(key); }
   result<> finish();

@@ -1,6 +1,14 @@
 #include "client/driver/driver.h"
 
+#include <csignal>
+
 namespace drover::client {
+
+int task_handle::stop_signal() const { return SIGINT; }
+
+void task_driver::begin(std::function<void()>) {}
+
+awaitable<void> task_driver::end() { co_return; }
 
 awaitable<result<driver_network>> task_driver::make_network(std::string, std::string) {
   co_return fail(errc::unsupported, "the {} driver makes no networks", name());

@@ -80,6 +80,11 @@ struct task_spec {
   std::vector<task_mount> mounts;
   // Private to the agent, one per task, survives restarts.
   std::string control_dir;
+  // For labels and calculations of drivers.
+  std::string job_name, parent_job_id, group_name, namespace_, node_id, node_name;
+  int64_t node_cpu_mhz = 0, node_cpu_cores = 0;
+  // Something about the task that people should read ("Downloading image"). May be called until start() has returned.
+  std::function<void(std::string message, std::map<std::string, std::string> details)> tell;
 };
 
 // A process inside the task, for `alloc exec`.
@@ -121,6 +126,8 @@ class task_handle {
   virtual awaitable<result<std::unique_ptr<exec_process>>> exec(exec_options options) = 0;
   // New limits for a running task (in-place update).
   virtual awaitable<result<>> resize(schema::allocated_task_resources resources) = 0;
+  // What ends the task in the ordinary way if its job does not say.
+  virtual int stop_signal() const;
 };
 
 // errc::unavailable from start() is worth another try; everything else is final ("Error was unrecoverable").
@@ -128,12 +135,17 @@ class task_driver {
  public:
   virtual ~task_driver() = default;
   virtual std::string name() const = 0;
+  // Work in the background, such as looking after a daemon; `changed` is called when fingerprint() says something else than before.
+  virtual void begin(std::function<void()> changed);
+  virtual awaitable<void> end();
   // What the node says about this driver. Fast: no commands are run.
   virtual schema::driver_info fingerprint() const = 0;
   // Does the task see its directory as "/"?
   virtual bool has_own_root() const = 0;
   // Can it show a task the mounts of its spec?
   virtual bool can_mount() const { return has_own_root(); }
+  // Does the task's environment come from an image, not from this host?
+  virtual bool has_image() const { return false; }
   // A driver that cannot join a namespace which the agent made (docker) makes the one of the allocation itself, with nothing but loopback in
   // it; the agent then wires it. Both are repeatable: making what exists gives the same, destroying what is gone is fine.
   virtual bool makes_network() const { return false; }

@@ -2,6 +2,7 @@
 
 #include "base/text.h"
 #include "client/driver/config_reader.h"
+#include "client/driver/user_rules.h"
 
 namespace drover::client {
 
@@ -56,9 +57,12 @@ awaitable<result<std::unique_ptr<task_handle>>> raw_exec_driver::start(task_spec
   spec.args = config.args;
   spec.work_dir = config.work_dir.empty() ? task.dir.root : config.work_dir;
   spec.search_dirs = {task.dir.local, task.dir.root};
+  config_reader agent("raw_exec", plugin_);
+  for (auto& pattern : agent.texts("denied_envvars")) config.denied_env.push_back(pattern);
   for (auto& pattern : config.denied_env)
     std::erase_if(spec.env, [&](auto& entry) { return matches_glob(pattern, entry.first); });
   if (config.oom_score_adj != 0) spec.oom_score_adj = static_cast<int>(config.oom_score_adj);
+  CO_TRY(check_user_allowed("raw_exec", spec.user, plugin_));
   // In a control group for accounting and for ending all of it, but without limits: that is what raw means.
   co_return co_await start_shim_task(services_, std::move(spec), {}, cgroup_name(task));
 }

@@ -7,7 +7,8 @@ namespace drover::client {
 
 class raw_exec_driver : public task_driver {
  public:
-  raw_exec_driver(shim_services& services, bool enabled) : services_(services), enabled_(enabled) {}
+  // `plugin` is the agent's plugin block for this driver.
+  raw_exec_driver(shim_services& services, bool enabled, value plugin) : services_(services), enabled_(enabled), plugin_(std::move(plugin)) {}
   std::string name() const override { return "raw_exec"; }
   schema::driver_info fingerprint() const override;
   bool has_own_root() const override { return false; }
@@ -18,6 +19,7 @@ class raw_exec_driver : public task_driver {
  private:
   shim_services& services_;
   bool enabled_;
+  value plugin_;
 };
 
 }  // namespace drover::client

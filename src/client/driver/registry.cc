@@ -3,8 +3,11 @@
 #include <algorithm>
 
 #include "base/text.h"
+#include "client/driver/docker/docker.h"
 #include "client/driver/exec.h"
+#include "client/driver/java.h"
 #include "client/driver/mock_driver.h"
+#include "client/driver/qemu.h"
 #include "client/driver/raw_exec.h"
 
 namespace drover::client {
@@ -43,9 +46,20 @@ bool allowed(const client_options& o, const std::string& driver) {
 
 driver_registry::driver_registry(const client_options& o, shim_services& services) {
   bool raw = o.dev_mode || plugin_enabled(o, "raw_exec") || option_true(o, "driver.raw_exec.enable");
-  if (allowed(o, "raw_exec")) add(std::make_unique<raw_exec_driver>(services, raw));
+  if (allowed(o, "raw_exec")) add(std::make_unique<raw_exec_driver>(services, raw, plugin_block(o, "raw_exec")));
   if (allowed(o, "exec")) add(std::make_unique<exec_driver>(services, o.chroot_env, plugin_block(o, "exec")));
+  if (allowed(o, "java")) add(std::make_unique<java_driver>(services, o.chroot_env, plugin_block(o, "java")));
+  if (allowed(o, "qemu")) add(std::make_unique<qemu_driver>(services, plugin_block(o, "qemu")));
+  if (allowed(o, "docker")) add(std::make_unique<docker_driver>(services, o.data_dir, plugin_block(o, "docker")));
   if (plugin_enabled(o, "mock_driver")) add(std::make_unique<mock_driver>(true));
+}
+
+void driver_registry::begin(const std::function<void()>& changed) {
+  for (auto& [name, driver] : drivers_) driver->begin(changed);
+}
+
+net::awaitable<void> driver_registry::end() {
+  for (auto& [name, driver] : drivers_) co_await driver->end();
 }
 
 void driver_registry::add(std::unique_ptr<task_driver> driver) {

@@ -1,6 +1,7 @@
 // The drivers of this node by name, chosen by the agent's configuration. Loop thread; immutable after create().
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -17,6 +18,9 @@ class driver_registry {
   task_driver* find(const std::string& name) const;
   // One entry a driver, also for those that this release knows and does not find here.
   std::map<std::string, schema::driver_info> fingerprint(timestamp now) const;
+  // Their work in the background; `changed` is called when fingerprint() says something else.
+  void begin(const std::function<void()>& changed);
+  net::awaitable<void> end();
   // For tests and plugins.
   void add(std::unique_ptr<task_driver> driver);
 

@@ -4,6 +4,7 @@
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
+#include "client/driver/isolated.h"
 #include "client/driver/shim_process.h"
 #include "client/limits.h"
 
@@ -77,10 +78,7 @@ class shim_task : public task_handle {
   }
   awaitable<result<>> resize(schema::allocated_task_resources resources) override {
     if (!limited_) co_return result<>{};
-    exec::cgroup_limits limits{.cpu_shares = resources.cpu.cpu_shares,
-                               .memory_mb = resources.memory.memory_mb,
-                               .memory_max_mb = resources.memory.memory_max_mb,
-                               .cores = {}};
+    auto limits = limits_of(resources);
     co_return co_await services_.pool.run([this, &limits] { return handle_->resize(limits); });
   }
 
@@ -134,6 +132,10 @@ class shim_task : public task_handle {
 
 std::string cgroup_name(const task_spec& task) { return task.alloc_id + "." + task.task_name; }
 
+std::unique_ptr<task_handle> wrap_shim_task(shim_services& services, std::unique_ptr<exec::shim_handle> handle) {
+  return std::make_unique<shim_task>(services, std::move(handle), false);
+}
+
 exec::launch_spec base_launch_spec(const shim_services& services, const task_spec& task) {
   exec::launch_spec spec;
   spec.id = task.alloc_id + "/" + task.task_name;
@@ -164,6 +166,12 @@ awaitable<result<std::unique_ptr<task_handle>>> start_shim_task(shim_services& s
   });
   if (!started) co_return fail(started.error());
   co_return std::make_unique<shim_task>(services, std::move(*started), limited);
+}
+
+awaitable<result<std::unique_ptr<task_handle>>> start_without_group(shim_services& services, exec::launch_spec spec) {
+  auto started = co_await services.pool.run([&] { return exec::shim_handle::start(spec); });
+  if (!started) co_return fail(started.error());
+  co_return wrap_shim_task(services, std::move(*started));
 }
 
 awaitable<result<std::unique_ptr<task_handle>>> recover_shim_task(shim_services& services, std::string stored, bool limited) {

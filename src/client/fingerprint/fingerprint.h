@@ -31,6 +31,10 @@ void reserved(const context&, schema::node&);
 void signal(const context&, schema::node&);
 void storage(const context&, schema::node&);
 
+// The drivers again, when one of them says something else than `node` does. What is the same keeps its time. Gives the names of those whose
+// health is another.
+std::vector<std::string> refresh_drivers(const driver_registry& drivers, timestamp now, schema::node& node);
+
 // All of the above, in the order that their results need; honours fingerprint.allowlist and fingerprint.denylist.
 void run_all(const context&, schema::node&);
 
