@@ -263,6 +263,8 @@ result<config> parse_config(const value& task) {
   TRY(r.finish());
   if (out.image.starts_with("https://")) out.image.erase(0, 8);
   TRY(parse_image(out.image));
+  if (out.load.starts_with('/') || ("/" + out.load + "/").find("/../") != std::string::npos)
+    return fail(errc::invalid, "load of the docker driver must be a file below the task's local directory, not \"{}\"", out.load);
   if (!task.find("isolation")) return out;
   return fail(errc::unsupported, "isolation of the docker driver is for Windows: leave it out");
 }

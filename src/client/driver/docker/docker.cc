@@ -59,7 +59,7 @@ awaitable<result<>> remove_container(std::shared_ptr<api> engine, std::string id
   co_return fail(removed.error());
 }
 
-// A start that fails or is cancelled leaves nothing behind. (An agent that stops leaves it to the next one, which finds the container by name.)
+// A start that is cancelled leaves nothing behind. (An agent that stops leaves it to the next one, which finds the container by name.)
 class start_guard {
  public:
   start_guard(docker_driver::state& s, std::string name, std::string image_id, std::string user)
@@ -136,12 +136,14 @@ awaitable<result<std::unique_ptr<task_handle>>> run_container(docker_driver::sta
   s.logger.info("container started", {{"container_id", id}, {"alloc_id", spec.alloc_id}, {"task", spec.task_name}, {"image", c.image}});
   co_return make_handle(s, std::move(stored), std::move(spec), std::move(c), std::move(logs), text_at(facts, "Config.StopSignal"));
 }
-}  // namespace
 
-awaitable<result<std::unique_ptr<task_handle>>> docker_driver::start(task_spec spec) {
-  auto& s = *state_;
-  CO_TRY(s.ready());
-  CO_TRY_ASSIGN(auto c, parse_config(spec.config));
+awaitable<result<std::unique_ptr<task_handle>>> make_and_run(docker_driver::state& s, std::string name, value body, task_spec spec, config c, std::string image_id) {
+  auto attempts = c.container_exists_attempts >= 0 ? c.container_exists_attempts : s.options.container_exists_attempts;
+  CO_TRY_ASSIGN(auto id, co_await create_container(s, name, std::move(body), attempts));
+  co_return co_await run_container(s, std::move(spec), std::move(c), std::move(id), std::move(image_id));
+}
+
+awaitable<result<std::unique_ptr<task_handle>>> start_task(docker_driver::state& s, task_spec spec, config c) {
   auto user = spec.alloc_id + "/" + spec.task_name;
   CO_TRY_ASSIGN(auto body, make_container(spec, c, s.options, s.agent));
   image_request request{.image = c.image,
@@ -155,11 +157,31 @@ awaitable<result<std::unique_ptr<task_handle>>> docker_driver::start(task_spec s
   CO_TRY_ASSIGN(auto image_id, co_await s.images->ensure(std::move(request)));
   auto name = container_name(spec);
   start_guard guard(s, name, image_id, user);
-  auto attempts = c.container_exists_attempts >= 0 ? c.container_exists_attempts : s.options.container_exists_attempts;
-  CO_TRY_ASSIGN(auto id, co_await create_container(s, name, std::move(body), attempts));
-  CO_TRY_ASSIGN(auto handle, co_await run_container(s, std::move(spec), std::move(c), std::move(id), image_id));
+  auto handle = co_await make_and_run(s, name, std::move(body), std::move(spec), std::move(c), image_id);
+  if (handle) {
+    guard.done();
+    co_return handle;
+  }
+  // Before the next try, which uses the same name.
+  if (auto gone = co_await remove_container(s.engine, net::percent_encode(name)); !gone)
+    s.logger.warn("cannot remove a container that did not start", {{"container", name}, {"error", gone.error().text()}});
   guard.done();
+  s.images->release(image_id, user);
   co_return handle;
+}
+}  // namespace
+
+awaitable<result<std::unique_ptr<task_handle>>> docker_driver::start(task_spec spec) {
+  auto& s = *state_;
+  CO_TRY(s.ready());
+  CO_TRY_ASSIGN(auto c, parse_config(spec.config));
+  auto started = co_await start_task(s, std::move(spec), std::move(c));
+  if (started) co_return started;
+  // An image that is not there yet, a dockerd that is busy or away, a port in use: the restart policy decides.
+  auto code = started.error().code();
+  if (code == errc::timeout || code == errc::closed || code == errc::io || code == errc::not_found || code == errc::conflict)
+    co_return fail(errc::unavailable, "{}", started.error().text());
+  co_return started;
 }
 
 awaitable<result<std::unique_ptr<task_handle>>> docker_driver::recover(task_spec spec, std::string text) {

@@ -11,18 +11,10 @@ namespace drover::client::docker {
 
 namespace {
 double mebibytes(int64_t bytes) { return static_cast<double>(bytes) / (1024 * 1024); }
-
-// Registries say "no such image" in many words; another try does not help against any of them.
-bool is_refusal(std::string_view sentence) {
-  auto lower = to_lower(sentence);
-  for (std::string_view word : {"not found", "manifest unknown", "access denied", "unauthorized", "no basic auth", "invalid reference"})
-    if (lower.find(word) != std::string::npos) return true;
-  return false;
-}
 }  // namespace
 
 result<> pull_progress::add(const value& line) {
-  if (auto wrong = text_at(line, "error"); !wrong.empty()) return fail(is_refusal(wrong) ? errc::invalid : errc::unavailable, "{}", wrong);
+  if (auto wrong = text_at(line, "error"); !wrong.empty()) return fail(errc::unavailable, "{}", wrong);
   auto id = text_at(line, "id");
   auto status = text_at(line, "status");
   if (id.empty() || status.starts_with("Pulling from")) return {};

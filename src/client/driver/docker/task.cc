@@ -67,8 +67,10 @@ class docker_task : public task_handle {
         logs_(std::move(logs)),
         stop_signal_(SIGTERM),
         place_(driver.containers.insert(stored_.container)) {
-    // Its functions belong to whoever waited for the start.
+    // Its functions belong to whoever waited for the start, and a task's environment is not needed while it runs.
     spec_.tell = {};
+    spec_.env.clear();
+    spec_.config = value();
     if (auto number = exec::parse_signal(stop_signal); number && !stop_signal.empty()) stop_signal_ = *number;
   }
   ~docker_task() override { driver_.containers.erase(place_); }
