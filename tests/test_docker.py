@@ -1,8 +1,6 @@
 """The docker driver against a dockerd of its own: images, ports, logs, exec, signals, limits; agents and dockerd that die under running tasks."""
-import json
 import os
 import re
-import time
 
 import pytest
 
@@ -232,6 +230,45 @@ def test_wrong_configurations_say_what_is_wrong(agent, docker, config, sentence)
     assert sentence in said, said
     agent.ok("job", "stop", "-detach", "-purge", ident)
     docker.wait_gone(lambda c: alloc["ID"] in c["Names"][0])
+
+
+def test_one_pull_for_all_and_who_may_pull(agent, docker):
+    registry = dockerd.Registry(docker, {"team/busy:1": docker.busybox_archive()}, password="secret")
+    try:
+        image = {"image": f"{registry.name}/team/busy:1", "command": "sleep", "args": ["3600"], "auth": [{"username": "user", "password": "secret"}]}
+        agent.register(job("pulls", task(image, "one"), task(image, "two")))
+        (alloc,) = agent.wait_allocs("pulls", lambda allocs: allocs and all(any(e["DisplayMessage"] == "Downloading image" for e in (s["Events"] or [])) for s in
+                                     (allocs[0]["TaskStates"] or {"": {"Events": []}}).values()) and len(allocs[0]["TaskStates"]) == 2, "both wait for the image")
+        registry.ready.set()
+        agent.wait_running("pulls")
+        assert registry.asked == {"manifest": 1, "layer": 1}
+        details = [e for e in agent.get(f"/v1/allocation/{alloc['ID']}")["TaskStates"]["one"]["Events"] if e["Type"] == "Driver"]
+        assert details[0]["Details"]["image"] == image["image"]
+        stop(agent, docker, "pulls")
+        agent.register(job("stranger", task({"image": f"{registry.name}/team/busy:1", "force_pull": True}), kind="batch"))
+        assert f"Failed to pull `{registry.name}/team/busy:1`" in " ".join(e["DisplayMessage"] for e in events(wait_dead(agent, "stranger")))
+        agent.register(job("nothing", task({**image, "image": f"{registry.name}/team/other:1"}), kind="batch"))
+        assert "manifest unknown" in " ".join(e["DisplayMessage"] for e in events(wait_dead(agent, "nothing")))
+    finally:
+        registry.close()
+
+
+def test_an_image_is_loaded_from_a_file(agent, docker):
+    agent.register(job("loads", task({"image": "saved:1", "load": "saved.tar", "command": "echo", "args": ["loaded"]},
+                                     Artifacts=[{"GetterSource": save(agent, docker), "RelativeDest": "local/", "GetterOptions": {"archive": "false"}}]), kind="batch"))
+    alloc = wait_dead(agent, "loads")
+    assert alloc["ClientStatus"] == "complete" and logs(agent, alloc) == "loaded\n", events(alloc)
+
+
+def save(agent, docker):
+    """busybox as `saved:1` in a tarball; afterwards dockerd does not know it any more."""
+    assert docker.call("POST", "/images/busybox:1/tag?repo=saved&tag=1")[0] == 201
+    status, body = docker.call("GET", "/images/saved:1/get")
+    assert status == 200 and docker.call("DELETE", "/images/saved:1")[0] == 200
+    path = os.path.join(agent.folder, "saved.tar")
+    with open(path, "wb") as file:
+        file.write(body)
+    return path
 
 
 def test_output_is_complete_over_the_death_of_the_agent(agent, docker):

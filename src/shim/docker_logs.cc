@@ -189,6 +189,11 @@ bool body_exactly(collector* c, char* into, size_t size) {
   return true;
 }
 
+// Nothing but the end of a chunk is left of what was read: the next message may be long in coming.
+bool is_drained(const collector* c) {
+  return c->filled - c->at <= 2;
+}
+
 // ---- messages ----
 
 // False: this message was written before.
@@ -231,7 +236,7 @@ bool move_frames(collector* c) {
     uint32_t size = byte(4) << 24 | byte(5) << 16 | byte(6) << 8 | byte(7);
     if (byte(0) > 2) return false;
     if (!move_frame(c, byte(0) == 2 ? 1 : 0, size)) return false;
-    if (c->at == c->filled) save_position(c);
+    if (is_drained(c)) save_position(c);
   }
   return c->complete;
 }
@@ -246,7 +251,7 @@ bool move_terminal(collector* c) {
     while (size < sizeof one && body_part(c, 1, &data) == 1 && (one[size++] = *data) != '\n') {
     }
     if (wanted && !write_fully(1, one, size)) _exit(1);
-    if (c->at == c->filled) save_position(c);
+    if (is_drained(c)) save_position(c);
   }
   return c->complete;
 }

@@ -29,6 +29,8 @@ class agent_fixture : public ::testing::Test {
 
   client_options options() const {
     client_options o;
+    // Those that look for programs and daemons of this machine would register the node again whenever they find them.
+    o.options["driver.denylist"] = "docker,java,qemu";
     o.data_dir = data_dir;
     o.dev_mode = true;
     o.drivers["mock_driver"] = [] {
