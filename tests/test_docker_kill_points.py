@@ -9,7 +9,7 @@ import pytest
 
 import dockerd
 import harness
-from test_docker import job, logs, shell, wait_driver, wait_line
+from test_docker import KEEP, job, logs, shell, wait_driver, wait_line
 
 pytestmark = pytest.mark.skipif(not dockerd.usable(), reason="needs root, dockerd and busybox")
 
@@ -109,7 +109,7 @@ def proxy(docker):
 
 @pytest.fixture(scope="module")
 def agent(request, tmp_path_factory, proxy):
-    made = harness.Agent(tmp_path_factory.mktemp("points"), config=dockerd.agent_config(proxy.path, 'gc { image = false }'))
+    made = harness.Agent(tmp_path_factory.mktemp("points"), client=KEEP, config=dockerd.agent_config(proxy.path, 'gc { image = false }'))
     request.module.agents_of_module = [made]
     try:
         made.start()
