@@ -42,6 +42,12 @@ struct event_fixture : testing::Test {
     }(from, out));
     return out;
   }
+  // The same without looking.
+  void drain(event_subscription& from) {
+    net::run_test(loop, [](event_subscription& s) -> awaitable<void> {
+      while (net::must(co_await s.next(net::now())) != "{}") continue;
+    }(from));
+  }
   // "Job/JobRegistered/web" of every event.
   std::vector<std::string> names(event_subscription& from) {
     std::vector<std::string> out;
@@ -134,7 +140,7 @@ TEST_F(event_fixture, who_is_too_slow_is_cut_off_and_told) {
   auto slow = subscribe({{"*", {"*"}}}), fast = subscribe({{"*", {"*"}}});
   for (uint64_t i = 0; i < event_lag_max + 2 * event_lag_check_interval; ++i) {
     apply<command_type::eval_update>({.evals = {fsm::test::make_eval("e1", "web")}});
-    if (i % 4096 == 0) lines(*fast);
+    if (i % 4096 == 0) drain(*fast);
   }
   auto refused = next(*slow);
   ASSERT_FALSE(refused);
