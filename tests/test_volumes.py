@@ -292,4 +292,6 @@ def test_init_writes_what_create_takes(dynamic, tmp_path):
     assert dynamic.ok("volume", "init", cwd=tmp_path).out == "Example volume specification written to volume.hcl\n"
     assert dynamic.run("volume", "init", cwd=tmp_path).code == 1
     assert dynamic.ok("volume", "create", str(tmp_path / "volume.hcl")).code == 0
-    dynamic.ok("volume", "delete", "-type=host", "data")
+    answer = dynamic.http("DELETE", f"/v1/volume/host/{volume_named(dynamic, 'data')['ID']}")
+    assert answer.status == 200
+    assert dynamic.http("DELETE", "/v1/volume/host/nothing").status == 404

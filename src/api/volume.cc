@@ -58,6 +58,18 @@ awaitable<result<reply>> register_volume(call& c) {
   co_return co_await shown<schema::host_volume_register_response>(c, "HostVolume.Register", std::move(request));
 }
 
+awaitable<result<reply>> delete_volume(call& c) {
+  schema::host_volume_delete_request request;
+  CO_TRY(fill_options(c, static_cast<schema::write_request&>(request)));
+  request.volume_id = c.path_value("id");
+  CO_TRY_ASSIGN(request.force, bool_param(c, "force"));
+  CO_TRY_ASSIGN(auto* servers, servers_of(c));
+  CO_TRY_ASSIGN(auto response, co_await rpc::call<schema::host_volume_delete_response>(*servers, "HostVolume.Delete", std::move(request)));
+  auto out = empty_reply();
+  out.meta = meta_of(static_cast<const schema::write_meta&>(response));
+  co_return out;
+}
+
 }  // namespace
 
 void add_volume_routes(std::vector<route>& t) {
@@ -68,10 +80,8 @@ void add_volume_routes(std::vector<route>& t) {
     {.methods = "POST PUT", .path = "/v1/volume/host/register", .acl = "ns:host-volume-register", .flags = body_required, .handle = &register_volume},
     {.methods = "GET", .path = "/v1/volume/host/:id", .acl = "ns:host-volume-read", .flags = blocking, .handle = &call_rpc,
      .rpc = rpc_of<host_volume_get_request, host_volume_get_response>("HostVolume.Get"), .answer = "volume", .absent = "volume not found"},
-    {.methods = "DELETE", .path = "/v1/volume/host/:volume_id", .acl = "ns:host-volume-delete", .handle = &call_rpc,
-     .rpc = rpc_of<host_volume_delete_request, host_volume_delete_response>("HostVolume.Delete"), .answer = "-", .params = "force"},
-    {.methods = "DELETE", .path = "/v1/volume/host/:volume_id/delete", .acl = "ns:host-volume-delete", .handle = &call_rpc,
-     .rpc = rpc_of<host_volume_delete_request, host_volume_delete_response>("HostVolume.Delete"), .answer = "-", .params = "force"},
+    {.methods = "DELETE", .path = "/v1/volume/host/:id", .acl = "ns:host-volume-delete", .handle = &delete_volume},
+    {.methods = "DELETE", .path = "/v1/volume/host/:id/delete", .acl = "ns:host-volume-delete", .handle = &delete_volume},
   });
 }
 

@@ -233,7 +233,8 @@ TEST_F(endpoint_test, garbage_collection_on_request) {
     co_await t.servers->reported_status(alloc.id, "complete");
     schema::alloc_specific_request request;
     request.alloc_id = alloc.id;
-    EXPECT_TRUE(co_await rpc::call<schema::generic_response>(*t.channel, "Allocations.GarbageCollect", request));
+    auto collected = co_await rpc::call<schema::generic_response>(*t.channel, "Allocations.GarbageCollect", request);
+    EXPECT_TRUE(collected) << collected.error().text();
     EXPECT_FALSE(t.agent->find(alloc.id));
     EXPECT_FALSE(std::filesystem::exists(t.data_dir + "/alloc/" + alloc.id));
     EXPECT_FALSE(co_await rpc::call<schema::generic_response>(*t.channel, "Allocations.GarbageCollect", request));
