@@ -153,6 +153,9 @@ client {{
   network_interface = "lo"
   min_dynamic_port  = {low}
   max_dynamic_port  = {high}
+  # How full this machine's disk is must not end anything.
+  gc_disk_usage_threshold  = 100
+  gc_inode_usage_threshold = 100
 {client}
 }}
 

@@ -9,8 +9,6 @@ import harness
 
 pytestmark = pytest.mark.skipif(not dockerd.usable(), reason="needs root, dockerd and busybox")
 
-# Ended allocations stay, however full this machine's disk is.
-KEEP = "gc_disk_usage_threshold = 100\ngc_inode_usage_threshold = 100"
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +25,7 @@ def docker(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def agent(request, tmp_path_factory, docker):
-    made = harness.Agent(tmp_path_factory.mktemp("docker-agent"), client=KEEP, config=dockerd.agent_config(docker, 'gc { image = false }'))
+    made = harness.Agent(tmp_path_factory.mktemp("docker-agent"), config=dockerd.agent_config(docker, 'gc { image = false }'))
     request.module.agents_of_module = [made]
     try:
         made.start()

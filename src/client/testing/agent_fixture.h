@@ -33,6 +33,8 @@ class agent_fixture : public ::testing::Test {
     o.options["driver.denylist"] = "docker,java,qemu";
     o.data_dir = data_dir;
     o.dev_mode = true;
+    // How full this machine's disk is must not end anything.
+    o.gc.disk_usage_threshold = o.gc.inode_usage_threshold = 100;
     o.drivers["mock_driver"] = [] {
       value::object enabled;
       enabled.set("enabled", true);
