@@ -4,9 +4,9 @@
 
 namespace drover::cli {
 
-result<std::string> run_template(std::string source, const value& data) {
+result<std::string> run_template(std::string_view source, const value& data) {
   using namespace templating;
-  TRY_ASSIGN(auto compiled, compiled_template::compile(std::move(source), {.name = "format", .missing = missing_key::refuse, .plain = true}));
+  TRY_ASSIGN(auto compiled, compiled_template::compile(std::string(source), {.name = "format", .missing = missing_key::refuse, .plain = true}));
   TRY_ASSIGN(auto made, compiled.run({}, from_value(data)));
   return std::move(made.text);
 }

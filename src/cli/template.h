@@ -2,12 +2,13 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 
 #include "base/result.h"
 #include "base/value.h"
 
 namespace drover::cli {
 
-result<std::string> run_template(std::string source, const value& data);
+result<std::string> run_template(std::string_view source, const value& data);
 
 }  // namespace drover::cli
