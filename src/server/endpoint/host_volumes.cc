@@ -111,8 +111,8 @@ awaitable<result<Response>> ask_node(server_context& context, std::string what, 
 }
 
 template <class Request, class Response>
-void pass_to_node(rpc::method_table& table, server_context& context, std::string what) {
-  table.add<Request, Response>("ClientHostVolume." + what, [&context, what](rpc::call_context, Request request) {
+void pass_to_node(rpc::method_table& table, server_context& context, std::string method, std::string what) {
+  table.add<Request, Response>(std::move(method), [&context, what](rpc::call_context, Request request) {
     return ask_node<Request, Response>(context, what, std::move(request), true);
   });
 }
@@ -322,9 +322,9 @@ void add_host_volume_methods(rpc::method_table& table, server_context& context) 
   add_write(table, context, "HostVolume.Create", &create_volume);
   add_write(table, context, "HostVolume.Register", &register_volume);
   add_write(table, context, "HostVolume.Delete", &delete_volume);
-  pass_to_node<client_host_volume_create_request, client_host_volume_create_response>(table, context, "Create");
-  pass_to_node<client_host_volume_register_request, client_host_volume_register_response>(table, context, "Register");
-  pass_to_node<client_host_volume_delete_request, client_host_volume_delete_response>(table, context, "Delete");
+  pass_to_node<client_host_volume_create_request, client_host_volume_create_response>(table, context, "ClientHostVolume.Create", "Create");
+  pass_to_node<client_host_volume_register_request, client_host_volume_register_response>(table, context, "ClientHostVolume.Register", "Register");
+  pass_to_node<client_host_volume_delete_request, client_host_volume_delete_response>(table, context, "ClientHostVolume.Delete", "Delete");
 }
 
 }  // namespace drover::server
