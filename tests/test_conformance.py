@@ -81,7 +81,7 @@ def secure(agent, folder):
 
 @pytest.fixture(scope="module", params=["plain", "tls"])
 def site(request, tmp_path_factory):
-    agent = harness.Agent(tmp_path_factory.mktemp(f"agent-{request.param}"))
+    agent = harness.Agent(tmp_path_factory.mktemp(f"agent-{request.param}"), config="enable_debug = true\n")
     request.module.agents_of_module = [agent]
     if request.param == "tls":
         secure(agent, agent.folder)

@@ -121,8 +121,10 @@ def test_the_command_line_and_a_restart(make_agent):
     with Events(agent, "topic=Job"):
         pass
     agent.stop()
-    with open(agent.config_path, "a") as file:
-        file.write("\nserver { enable_event_broker = false }\n")
+    with open(agent.config_path) as file:
+        text = file.read()
+    with open(agent.config_path, "w") as file:
+        file.write(text.replace("bootstrap_expect = 1", "bootstrap_expect    = 1\n  enable_event_broker = false"))
     agent.start()
     answer = agent.http("GET", "/v1/event/stream")
     assert answer.status == 501 and "event broker not enabled" in answer.text, repr(answer)

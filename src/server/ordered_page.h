@@ -26,7 +26,8 @@ struct page_place {
 };
 
 inline result<page_place> parse_page_token(std::string_view token, bool with_index) {
-  if (!with_index) return page_place{0, std::string(token)};
+  // No token: from the beginning.
+  if (!with_index || token.empty()) return page_place{0, std::string(token)};
   auto dot = token.find('.');
   auto index = parse_uint(token.substr(0, dot));
   if (!index) return fail(errc::invalid, "next_token \"{}\" is none of this list: give the X-Nomad-NextToken of the page before", token);

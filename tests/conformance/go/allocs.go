@@ -51,8 +51,8 @@ func allocations(t *test) {
 		}
 		return ended && runs, meta, err
 	})
-	// Nomad answers this one without a body, which its own client takes for an early end.
-	if err := t.client.Allocations().GC(alloc, nil); err != nil && err.Error() != "EOF" {
+	// Nomad answers this one without a body, and so do we, which its own client does not expect.
+	if err := t.client.Allocations().GC(alloc, nil); err != nil && err.Error() != "EOF" && !strings.Contains(err.Error(), "0 byte response") {
 		t.must(err, "GC")
 	}
 }
