@@ -178,7 +178,9 @@ void eval_broker::run_due(timestamp now) {
   }
   for (auto it = leased_.begin(); it != leased_.end();) {
     auto expired = it++;
-    if (expired->second.expires <= now) return_lease(expired);
+    if (expired->second.expires > now) continue;
+    if (still_held && still_held(expired->first, expired->second.token)) expired->second.expires = now + options_.nack_timeout;
+    else return_lease(expired);
   }
 }
 

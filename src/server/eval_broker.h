@@ -32,7 +32,7 @@ using net::awaitable;
 using schema::ref;
 
 struct eval_broker_options {
-  // A lease ends by itself after this without renew().
+  // A lease ends by itself after this without renew(), unless still_held() says otherwise.
   duration nack_timeout = seconds(60);
   // Deliveries before an evaluation is given to on_failed instead.
   int delivery_limit = 3;
@@ -77,6 +77,8 @@ class eval_broker {
   std::vector<ref<schema::evaluation>> take_superseded();
   // Wakes whoever waits for superseded evaluations.
   net::event& superseded_event() { return superseded_event_; }
+  // Asked before a lease ends: whoever has it and still works on it keeps it. A timer of the holder's would come too late on a loop that is held up.
+  std::function<bool(const std::string& eval_id, const std::string& token)> still_held;
   // Called with an evaluation whose deliveries all failed.
   std::function<void(ref<schema::evaluation>)> on_failed;
 

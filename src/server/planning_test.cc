@@ -184,7 +184,7 @@ TEST(Planning, MoreThanFitsFillsTheNodesAndTheRestWaits) {
 // Planning, checking and writing it takes many times as long as its lease lasts.
 TEST(Planning, ALargeJobOutlivesItsLease) {
   crowded_server c([](server_options& o) {
-    o.eval_nack_timeout = milliseconds(30);
+    o.eval_nack_timeout = milliseconds(5);
     o.eval_delivery_limit = 1;
   });
   constexpr int64_t count = 9'000;

@@ -82,6 +82,27 @@ TEST(Broker, LeasesEndAndDeliveriesAreCounted) {
   }(f.broker));
 }
 
+TEST(Broker, ALeaseLastsWhileItsHolderHasIt) {
+  broker_fixture f({.nack_timeout = milliseconds(2), .delivery_limit = 1});
+  f.run([](eval_broker& b) -> net::awaitable<void> {
+    int asked = 0;
+    net::event enough, failed;
+    b.on_failed = [&](ref<schema::evaluation>) { failed.set(); };
+    std::string token;
+    b.still_held = [&](const std::string& eval, const std::string& with) {
+      EXPECT_EQ(eval, "e");
+      EXPECT_EQ(with, token);
+      if (++asked == 5) enough.set();
+      return asked <= 5;
+    };
+    b.enqueue(make_eval("e", "a"));
+    token = (co_await b.dequeue({"service"})).token;
+    EXPECT_TRUE(co_await enough.wait(net::after(seconds(10))));
+    EXPECT_TRUE(b.holds("e", token));
+    EXPECT_TRUE(co_await failed.wait(net::after(seconds(10))));
+  }(f.broker));
+}
+
 TEST(Broker, WaitsUntilTheTimeIsThere) {
   broker_fixture f;
   f.run([](eval_broker& b) -> net::awaitable<void> {

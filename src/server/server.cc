@@ -251,6 +251,9 @@ void cluster_server::parts::make_parts() {
     workers.push_back(std::make_unique<worker>(context, context.random.uuid(), options.enabled_schedulers));
     context.workers.push_back(workers.back().get());
   }
+  broker.still_held = [this](const std::string& eval_id, const std::string& token) {
+    return std::ranges::any_of(workers, [&](const auto& each) { return each->holds(eval_id, token); });
+  };
   for (auto add : {&add_job_reads, &add_job_writes, &add_job_launches, &add_job_plan, &add_job_explain, &add_alloc_methods, &add_eval_methods, &add_deployment_methods,
                    &add_node_reads, &add_node_writes, &add_namespace_methods, &add_host_volume_methods, &add_service_methods, &add_status_methods,
                    &add_raft_methods, &add_snapshot_methods, &add_operator_methods, &add_scaling_methods, &add_search_methods, &add_client_methods,

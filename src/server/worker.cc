@@ -17,15 +17,6 @@ worker::worker(server_context& context, std::string id, std::vector<std::string>
 
 void worker::start() {
   for (size_t i = 0; i < worker_evals_max; ++i) scope_.spawn(run());
-  scope_.spawn(keep_leases());
-}
-
-// Work that makes progress is never thrown away for being large: its lease lasts as long as it does.
-net::awaitable<void> worker::keep_leases() {
-  for (;;) {
-    co_await net::sleep_for(context_.options.eval_nack_timeout / 3);
-    for (const auto& [eval, token] : leases_) context_.broker->renew(eval, token);
-  }
 }
 
 net::awaitable<void> worker::run() {

@@ -27,13 +27,17 @@ class worker {
   void distrust() { follower_.distrust(); }
   const std::string& id() const { return id_; }
   const std::vector<std::string>& types() const { return types_; }
+  // Work that makes progress is never thrown away for being large: its lease lasts as long as it does.
+  bool holds(const std::string& eval_id, const std::string& token) const {
+    auto it = leases_.find(eval_id);
+    return it != leases_.end() && it->second == token;
+  }
   bool busy() const { return !leases_.empty(); }
   timestamp started() const { return started_; }
   net::awaitable<void> stop() { co_await scope_.stop(); }
 
  private:
   net::awaitable<void> run();
-  net::awaitable<void> keep_leases();
   net::awaitable<void> catch_up();
   net::awaitable<result<>> process(const eval_lease& lease);
   net::awaitable<sched::outcome> schedule(const schema::evaluation& eval, uint64_t seed, uint32_t attempt);
