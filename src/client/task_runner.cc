@@ -470,11 +470,12 @@ task_spec task_runner::make_spec() {
   spec.mounts = mounts_;
   spec.network = owner_.network();
   if (!driver_ || !driver_->makes_network()) spec.network.labels.clear();
+  if (alloc->allocated_resources) spec.network.ports = alloc->allocated_resources->shared.ports;
   spec.control_dir = node_.control_root + "/" + alloc->id + "/" + name_;
   return spec;
 }
 
-// What drivers put into labels, and the ports of the group.
+// What drivers put into labels.
 void task_runner::describe(task_spec& spec) {
   auto alloc = owner_.alloc();
   auto node = node_.node();
@@ -488,7 +489,6 @@ void task_runner::describe(task_spec& spec) {
     spec.node_cpu_mhz = node->node_resources->cpu.cpu_shares;
     spec.node_cpu_cores = node->node_resources->cpu.total_cpu_cores;
   }
-  if (alloc->allocated_resources) spec.network.ports = alloc->allocated_resources->shared.ports;
   spec.tell = [this](std::string message, std::map<std::string, std::string> details) {
     auto e = events::driver_message(wall_now(), std::move(message));
     for (auto& [key, text] : details) e.details[key] = text;
