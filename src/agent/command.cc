@@ -12,6 +12,7 @@
 #include "agent/options.h"
 #include "agent/process.h"
 #include "agent/start_memory.h"
+#include "client/artifact/child.h"
 #include "net/blocking.h"
 #include "net/signals.h"
 #include "net/task_scope.h"
@@ -138,6 +139,11 @@ int run_agent_command(int argc, char** argv) {
     return 0;
   }
   return run_agent(*given);
+}
+
+std::optional<int> run_helper(int argc, char** argv) {
+  if (argc == 2 && std::string_view(argv[1]) == client::artifact_child_word) return client::run_artifact_child();
+  return std::nullopt;
 }
 
 }  // namespace drover::agent

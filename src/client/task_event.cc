@@ -52,6 +52,7 @@ task_event hook_failed(timestamp now, std::string message) {
 task_event hook_message(timestamp now, std::string message) {
   return with_message("Task hook message", now, std::move(message));
 }
+task_event template_message(timestamp now, std::string message) { return with_message("Template", now, std::move(message)); }
 task_event driver_failure(timestamp now, std::string error) {
   auto e = make("Driver Failure", now, or_else(error, "Failed to start task"));
   e.details["driver_error"] = error;

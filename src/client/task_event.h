@@ -18,6 +18,8 @@ task_event downloading_artifacts(timestamp now);
 task_event failed_artifact_download(timestamp now, std::string error);
 task_event hook_failed(timestamp now, std::string message);
 task_event hook_message(timestamp now, std::string message);
+// Of the templates of a task: what it waits for, what went wrong.
+task_event template_message(timestamp now, std::string message);
 task_event driver_failure(timestamp now, std::string error);
 task_event driver_message(timestamp now, std::string message);
 task_event started(timestamp now);

@@ -1,0 +1,16 @@
+// The limits of templates on a node, beside template_bytes_max. Each is enforced where it is named.
+#pragma once
+
+#include <cstddef>
+
+#include "base/time.h"
+
+namespace drover::client::limits {
+
+inline constexpr duration template_look_again = seconds(2);          // at a file that a template reads
+inline constexpr duration template_query_pause = milliseconds(100);  // between answers of a query that did not wait
+inline constexpr duration template_event_pause = seconds(3);         // before people are told what a task waits for
+inline constexpr size_t template_missing_shown = 3;                  // of the names in that message
+inline constexpr size_t template_script_output_max = 64 * 1024;      // of a change script: more ends it
+
+}  // namespace drover::client::limits
