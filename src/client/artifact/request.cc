@@ -65,7 +65,8 @@ void detect(std::string& source, std::string& forced) {
     auto repository = fmt::format("https://{}/{}/{}", parts[0], parts[1], parts[2]);
     if (!repository.ends_with(".git")) repository += ".git";
     std::string sub;
-    for (size_t i = 3; i < parts.size(); i++) sub += (sub.empty() ? "//" : "/") + std::string(parts[i]);
+    for (size_t i = 3; i < parts.size(); i++)
+      if (!parts[i].empty()) sub += (sub.empty() ? "//" : "/") + std::string(parts[i]);
     source = repository + sub + source.substr(question);
     forced = "git";
     return;
