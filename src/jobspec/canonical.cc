@@ -260,6 +260,15 @@ void canonicalize(schema::scaling_policy& scaling, const schema::job& job, const
   scaling.namespace_ = job.namespace_;
 }
 
+void canonicalize(std::vector<schema::job_dependency>& dependencies, const schema::job& job) {
+  for (auto& each : dependencies) {
+    fill(each.namespace_, job.namespace_);
+    // A group of the same job.
+    if (each.job.empty() && !each.group.empty() && each.namespace_ == job.namespace_) each.job = job.id;
+    fill(each.condition, "healthy");
+  }
+}
+
 void canonicalize_policies(schema::task_group& group, const schema::job& job,
                            const std::optional<schema::update_strategy>& job_update) {
   if (group.update.has_value() || job_update.has_value()) {
@@ -296,6 +305,7 @@ void canonicalize(schema::task_group& group, const schema::job& job,
     fill(volume.type, "host");
   }
   for (auto& network : group.networks) canonicalize(network);
+  canonicalize(group.depends_on, job);
   for (auto& spread : group.spreads)
     if (spread.weight == 0) spread.weight = 50;
   for (auto& affinity : group.affinities) fill(affinity.operand, "=");
@@ -365,6 +375,7 @@ void canonicalize(schema::job& job) {
   if (!is_absent(job.update)) update = job.update;
   if (update.has_value() && update->health_check == "") update = stored_part(*update);
   if (!update.has_value() && job.type == "service") update.emplace();
+  canonicalize(job.depends_on, job);
   for (auto& spread : job.spreads)
     if (spread.weight == 0) spread.weight = 50;
   for (auto& affinity : job.affinities) fill(affinity.operand, "=");

@@ -22,4 +22,7 @@ inline constexpr size_t diff_depth_max = 64;
 // How far ahead a cron expression without a year is looked at.
 inline constexpr int cron_years_max = 30;
 
+// What a job, or one group of it, may depend on.
+inline constexpr size_t dependencies_max = 64;
+
 }  // namespace drover::jobspec

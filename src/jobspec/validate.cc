@@ -154,6 +154,8 @@ validation validate(const schema::job& job, const validation_limits& limits) {
   check_placement_of_job(out, job);
   check_groups(out, job, limits);
   check_batch_kinds(out, job);
+  auto dependencies = check_dependencies(job.depends_on, job, nullptr);
+  for (auto& error : dependencies.errors()) out.add("{}", error);
   if (job.multiregion.has_value()) check_multiregion(out, *job.multiregion);
   return {std::move(out.errors()), std::move(out.warnings())};
 }

@@ -85,6 +85,8 @@ void check_policies(problem_list& out, const schema::task_group& group, const sc
       out.add("max_run_duration may only be used in batch and sysbatch jobs");
     if (group.max_run_duration->ns <= 0) out.add("max_run_duration must be greater than zero");
   }
+  auto dependencies = check_dependencies(group.depends_on, job, &group);
+  for (auto& error : dependencies.errors()) out.add("{}", error);
   if (group.shutdown_delay.has_value() && group.shutdown_delay->ns < 0)
     out.add("ShutdownDelay must be a positive value");
   if (group.stop_after_client_disconnect.has_value())

@@ -21,6 +21,9 @@ problem_list check_scaling(const schema::scaling_policy& scaling, int64_t count)
 problem_list check_periodic(const schema::periodic_config& periodic);
 problem_list check_parameterized(const schema::parameterized_job_config& parameterized);
 
+// validate_dependency.cc. `group` is null for those of the job.
+problem_list check_dependencies(const std::vector<schema::job_dependency>& all, const schema::job& job, const schema::task_group* group);
+
 // validate_group.cc
 problem_list check_group(const schema::task_group& group, const schema::job& job);
 problem_list check_network(const schema::network_resource& network);

@@ -278,6 +278,7 @@ problem_list check_periodic(const schema::periodic_config& periodic) {
 problem_list check_parameterized(const schema::parameterized_job_config& parameterized) {
   problem_list out;
   out.one_of("Payload", parameterized.payload, {"optional", "required", "forbidden"});
+  out.not_negative("max_parallel", parameterized.max_parallel);
   for (const auto& key : parameterized.meta_required)
     for (const auto& other : parameterized.meta_optional)
       if (key == other) out.add("Meta key \"{}\" is both required and optional", key);

@@ -84,6 +84,7 @@ class counted_scheduler {
   }
 
   void place(const placement& what, const std::string& deployment_id) {
+    if (const auto* why = s_.waits(*what.group)) return s_.hold_back(*what.group, *why);
     auto& ranks = s_.ranker_of(what);
     if (s_.failed(*what.group)) return s_.fail(*what.group, ranks);
     bool stops = !what.stop_previous.empty();
@@ -94,10 +95,22 @@ class counted_scheduler {
     auto made = ranks.select(wanted, s_.random());
     if (!made) {
       if (stops) s_.restore(*what.previous);
+      if (what.rescheduled) note_no_place(*what.previous);
       return s_.fail(*what.group, ranks);
     }
     if (stops) s_.record_stop_for(*what.previous, what.stop_previous);
     s_.place(what, std::move(*made), deployment_id);
+  }
+
+  // Said once of an allocation that should be replaced and is not.
+  void note_no_place(const schema::allocation& alloc) {
+    constexpr std::string_view no_place = "no placement";
+    if (alloc.reschedule_tracker && alloc.reschedule_tracker->last_reschedule == no_place) return;
+    schema::reschedule_tracker tracker = alloc.reschedule_tracker ? *alloc.reschedule_tracker : schema::reschedule_tracker{};
+    tracker.last_reschedule = no_place;
+    schema::allocation changed = alloc;
+    changed.reschedule_tracker = schema::share(std::move(tracker));
+    s_.annotate(std::move(changed));
   }
 
   std::vector<node_view::row> failed_nodes(const schema::allocation& alloc) const {

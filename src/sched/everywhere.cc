@@ -48,6 +48,7 @@ class everywhere_scheduler {
     allocs updating;
     for (const auto& alloc : by_group_[group.name]) settle(alloc, group, updates, updating);
     roll(group, updates, updating);
+    if (const auto* why = s_.waits(group)) return s_.hold_back(group, *why);
     auto& ranks = s_.ranker_of(group);
     for (node_view::row row = 0; row < s_.view().rows(); ++row)
       if (covered_[row] == 0 && s_.scope().contains(s_.view(), row)) place(group, ranks, row, updates);

@@ -37,6 +37,7 @@ std::string about_unsuited(const failed_check& check) {
   if (check.check.starts_with("missing ")) return fmt::format("{} {} {}", nodes(check.nodes), is(check.nodes), check.check);
   if (check.check == "distinct_hosts") return fmt::format("{} already {} an allocation of it (distinct_hosts)", nodes(check.nodes), has(check.nodes));
   if (check.check.starts_with("distinct_property")) return fmt::format("{} {} ruled out by {}", nodes(check.nodes), is(check.nodes), check.check);
+  if (check.check.starts_with("CSI ") || check.check.starts_with("did not")) return fmt::format("{} {} ruled out: {}", nodes(check.nodes), is(check.nodes), check.check);
   std::string text = fmt::format("{} {} not satisfy the constraint \"{}\"", nodes(check.nodes), check.nodes == 1 ? "does" : "do", check.check);
   return check.found.empty() ? text : fmt::format("{}; found: {}", text, listed(check.found));
 }
@@ -101,8 +102,13 @@ std::string remedy(const group_explanation& why) {
 
 std::vector<std::string> sentences(const group_explanation& why) {
   std::vector<std::string> out;
-  out.push_back(fmt::format("{} of group \"{}\" {} for a node.", why.waiting == 1 ? "1 allocation" : fmt::format("{} allocations", why.waiting),
-                            why.group, why.waiting == 1 ? "waits" : "wait"));
+  out.push_back(fmt::format("{} of group \"{}\" {} {}.", why.waiting == 1 ? "1 allocation" : fmt::format("{} allocations", why.waiting),
+                            why.group, why.waiting == 1 ? "waits" : "wait", why.waits_for.empty() ? "for a node" : "before looking for a node"));
+  if (!why.waits_for.empty()) {
+    for (const auto& each : why.waits_for) out.push_back(fmt::format("It waits because {}.", each));
+    out.push_back("It looks for a node as soon as that has changed.");
+    return out;
+  }
   if (why.nodes == 0) {
     out.push_back("The cluster has no nodes.");
   } else {

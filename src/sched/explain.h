@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <map>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "sched/fit.h"
@@ -34,6 +35,8 @@ struct near_miss {
 struct group_explanation {
   std::string group;
   int64_t waiting = 0;  // allocations without a node
+  // Not empty: no node was asked, because this has to happen first.
+  std::vector<std::string> waits_for;
   amounts wanted;       // by one of them
   int64_t cores_wanted = 0;
   std::string node_pool;
@@ -50,6 +53,9 @@ struct group_explanation {
   amounts largest;   // the most that one suited node has of each when empty
   bool too_large = false;  // suited nodes exist, and none has room enough even when empty
 };
+
+// Before the texts of what a group waits for, where AllocMetric.ConstraintFiltered has them.
+inline constexpr std::string_view waiting_mark = "waiting: ";
 
 // One sentence a fact, the most useful first; the last says what would help.
 std::vector<std::string> sentences(const group_explanation& why);

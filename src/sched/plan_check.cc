@@ -1,7 +1,13 @@
 #include "sched/plan_check.h"
 
 #include <algorithm>
+#include <map>
+#include <set>
 #include <utility>
+
+#include "sched/feasible/volumes.h"
+#include "sched/reconcile/names.h"
+#include "sched/reconcile/reconciler.h"
 
 namespace drover::sched {
 namespace {
@@ -20,6 +26,39 @@ void leave_out(const node_view& view, node_usage& usage, const schema::allocatio
   if (counted != nullptr && counted->node_id == node) usage.remove(*counted);
 }
 
+bool asks_for_one_writer(const schema::allocation& alloc, const schema::job* job) {
+  const auto* group = job == nullptr ? nullptr : find_group(*job, alloc.task_group);
+  return group != nullptr && std::ranges::any_of(group->volumes, [](const auto& each) { return is_single_writer(each.second) && !each.second.read_only; });
+}
+
+// Two plans may each have seen a volume without its one writer: counted anew, with whoever is on the node by then.
+bool writers_agree(const node_view& view, const schema::plan& plan, const std::string& node, node_view::row row) {
+  auto job_of = [&](const schema::allocation& alloc) { return alloc.job ? alloc.job.get() : plan.job.get(); };
+  const auto& planned = at(plan.node_allocation, node);
+  if (std::ranges::none_of(planned, [&](const auto& alloc) { return asks_for_one_writer(*alloc, job_of(*alloc)); })) return true;
+  struct use {
+    int writers = 0;
+    bool only_one = false;
+  };
+  std::map<std::string, use> uses;
+  auto add = [&](const schema::allocation& alloc, const schema::job* job) {
+    if (job == nullptr || !occupies(alloc)) return;
+    bool one = asks_for_one_writer(alloc, job);
+    for (auto& source : written_host_volumes(alloc, *job)) {
+      auto& of = uses[source];
+      ++of.writers;
+      of.only_one = of.only_one || one;
+    }
+  };
+  std::set<std::string_view> changed;
+  for (const auto* part : {&at(plan.node_update, node), &at(plan.node_preemptions, node), &planned})
+    for (const auto& alloc : *part) changed.insert(alloc->id);
+  for (const auto& alloc : planned) add(*alloc, job_of(*alloc));
+  for (const auto& alloc : view.allocs_of(row))
+    if (!changed.contains(alloc->id)) add(*alloc, alloc->job.get());
+  return std::ranges::all_of(uses, [](const auto& each) { return !each.second.only_one || each.second.writers <= 1; });
+}
+
 bool node_fits(const node_view& view, const schema::plan& plan, const std::string& node) {
   const auto& proposed = at(plan.node_allocation, node);
   bool adds = std::ranges::any_of(proposed, [](const auto& alloc) { return occupies(*alloc); });
@@ -33,6 +72,7 @@ bool node_fits(const node_view& view, const schema::plan& plan, const std::strin
   for (const auto* part : {&at(plan.node_update, node), &at(plan.node_preemptions, node), &proposed})
     for (const auto& alloc : *part) leave_out(view, usage, *alloc, node);
   for (const auto& alloc : proposed) usage.add(*alloc);
+  if (brings_new && !writers_agree(view, plan, node, row)) return false;
   if (usage.fits().ok) return true;
   // On a node that has shrunk below its load nothing may be added, but what is there may still change.
   const amounts& before = view.used(row);

@@ -15,12 +15,16 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
+#include <string>
 #include <string_view>
 #include <vector>
 
 #include "schema/eval.h"
 #include "schema/job.h"
+#include "sched/dependencies.h"
 #include "sched/explain.h"
+#include "sched/feasible/volumes.h"
 #include "sched/node_view.h"
 
 namespace drover::sched {
@@ -40,6 +44,8 @@ struct job_facts {
   ref<schema::deployment> deployment;         // the latest, or null
   ref<schema::scheduler_configuration> config;  // null: defaults
   ref<schema::node_pool> pool;                // the job's node pool, or null
+  volume_facts volumes;                       // that the job asks for
+  std::map<std::string, std::vector<wait_reason>> waits;  // groups that must not start yet, and why
 };
 job_facts gather(const state::snapshot& snapshot, const schema::evaluation& eval);
 

@@ -56,6 +56,7 @@ session::session(const job_facts& facts, const node_view& view, const schema::ev
   out_.eval.failed_tg_allocs.clear();
   out_.eval.queued_allocations.clear();
   out_.eval.class_eligibility.clear();
+  out_.eval.missing_non_node_resources.clear();
   out_.eval.snapshot_index = facts.index;
   out_.eval.modify_time = now.ns;
   out_.plan.eval_id = eval.id;
@@ -76,7 +77,7 @@ ranker& session::ranker_of(const schema::job& job, const schema::task_group& gro
   auto known = std::ranges::find(rankers_, &group, &group_ranker::group);
   if (known != rankers_.end()) return *known->ranks;
   ranker::settings how{.algorithm = algorithm_, .seed = random_stream::mix(seed_, group.name), .preempts = preempts_};
-  rankers_.push_back({&group, std::make_unique<ranker>(cluster_, scope(), job, group, operators_, how)});
+  rankers_.push_back({&group, std::make_unique<ranker>(cluster_, scope(), job, group, operators_, facts_, how)});
   return *rankers_.back().ranks;
 }
 
@@ -220,6 +221,7 @@ void session::fail(const schema::task_group& group, ranker& ranks) {
     return;
   }
   metrics = ranks.metrics();
+  missing_.insert(ranks.volumes().missing().begin(), ranks.volumes().missing().end());
   if (explain_) out_.explanations.push_back(ranks.explain());
   bool no_cpu = metrics.dimension_exhausted.contains("cpu");
   bool no_memory = metrics.dimension_exhausted.contains("memory");
@@ -230,6 +232,32 @@ void session::fail(const schema::task_group& group, ranker& ranks) {
     if (no_cpu) wanted.cpu = task.resources->cpu;
     if (no_memory) wanted.memory_mb = task.resources->memory_mb;
   }
+}
+
+const std::vector<wait_reason>* session::waits(const schema::task_group& group) const {
+  auto it = facts_.waits.find(group.name);
+  return it == facts_.waits.end() ? nullptr : &it->second;
+}
+
+void session::hold_back(const schema::task_group& group, const std::vector<wait_reason>& why) {
+  ++out_.eval.queued_allocations[group.name];
+  auto [it, first] = out_.eval.failed_tg_allocs.try_emplace(group.name);
+  auto& metrics = it->second;
+  if (!first) {
+    ++metrics.coalesced_failures;
+    return;
+  }
+  // No node was asked: all of them are ruled out alike.
+  metrics.node_pool = scope().pool_name;
+  metrics.nodes_evaluated = metrics.nodes_filtered = static_cast<int64_t>(view_.node_count());
+  group_explanation said;
+  said.group = group.name;
+  for (const auto& each : why) {
+    metrics.constraint_filtered[fmt::format("{}{}", waiting_mark, each.text)] = metrics.nodes_filtered;
+    missing_.insert(each.resource);
+    said.waits_for.push_back(each.text);
+  }
+  if (explain_) out_.explanations.push_back(std::move(said));
 }
 
 schema::evaluation session::next_eval(std::string trigger, std::string why) {
@@ -254,24 +282,42 @@ void session::fill_eligibility(schema::evaluation& blocked) {
   blocked.class_eligibility.clear();
   for (const auto& [group, ranks, granted] : rankers_) {
     if (!out_.eval.failed_tg_allocs.contains(group->name)) continue;
-    blocked.escaped_computed_class = blocked.escaped_computed_class || ranks->checks().escaped();
+    blocked.escaped_computed_class = blocked.escaped_computed_class || ranks->checks().escaped() || !ranks->volumes().empty();
     for (auto answer : ranks->checks().class_answers())
       blocked.class_eligibility[view_.classes().text(answer.class_id)] |= answer.eligible;
   }
   if (blocked.escaped_computed_class) blocked.class_eligibility.clear();
 }
 
+// What is no matter of nodes wakes the evaluation by name. If that is all it waits for, capacity does not wake it: it names no class.
+void session::fill_missing(schema::evaluation& blocked) {
+  blocked.missing_non_node_resources.assign(missing_.begin(), missing_.end());
+  if (missing_.empty()) return;
+  bool any_for_capacity = std::ranges::any_of(out_.eval.failed_tg_allocs, [&](const auto& failed) { return !facts_.waits.contains(failed.first); });
+  if (any_for_capacity && blocked.class_eligibility.empty()) blocked.escaped_computed_class = true;
+}
+
+std::string session::why_blocked() const {
+  for (const auto& [group, failed] : out_.eval.failed_tg_allocs)
+    if (auto it = facts_.waits.find(group); it != facts_.waits.end()) return fmt::format("waiting: {}", it->second.front().text);
+  return {};
+}
+
 void session::block() {
   if (eval_.status == "blocked") {
     out_.eval.status = "blocked";
+    out_.eval.status_description = why_blocked();
     fill_eligibility(out_.eval);
+    fill_missing(out_.eval);
     return;
   }
-  auto blocked = next_eval("queued-allocs", "created to place remaining allocations");
+  auto why = why_blocked();
+  auto blocked = next_eval("queued-allocs", why.empty() ? "created to place remaining allocations" : why);
   blocked.status = "blocked";
   blocked.snapshot_index = facts_.index;
   blocked.failed_tg_allocs = out_.eval.failed_tg_allocs;
   fill_eligibility(blocked);
+  fill_missing(blocked);
   out_.eval.blocked_eval = blocked.id;
   add_eval(std::move(blocked));
 }

@@ -54,6 +54,9 @@ class session {
   void release(const schema::allocation& alloc) { cluster_.stop(alloc); }
   void restore(const schema::allocation& alloc) { cluster_.unstop(alloc); }
   void fail(const schema::task_group& group, ranker& ranks);
+  // The group must not start yet; null: it may.
+  const std::vector<wait_reason>* waits(const schema::task_group& group) const;
+  void hold_back(const schema::task_group& group, const std::vector<wait_reason>& why);
   // All or nothing: takes back every placement of this plan and what was stopped or evicted for it.
   void withdraw();
   bool failed(const schema::task_group& group) const { return out_.eval.failed_tg_allocs.contains(group.name); }
@@ -71,6 +74,8 @@ class session {
   void preempt(const ref<schema::allocation>& victim, schema::allocation& by);
   void block();
   void fill_eligibility(schema::evaluation& blocked);
+  void fill_missing(schema::evaluation& blocked);
+  std::string why_blocked() const;
 
   const job_facts& facts_;
   const node_view& view_;
@@ -92,6 +97,7 @@ class session {
   };
   ref<schema::allocated_resources> granted(const placement& what, node_view::row row, chosen_parts parts);
   std::vector<group_ranker> rankers_;
+  std::set<std::string> missing_;  // what groups that must not start yet wait for
   std::vector<const schema::task_group*> placed_;      // of every placement
   std::set<std::string, std::less<>> replaced_;        // ids of those that stop only because a placement replaces them
   std::vector<schema::alloc_list_stub> preempted_;

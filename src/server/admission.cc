@@ -4,6 +4,7 @@
 
 #include "jobspec/canonical.h"
 #include "jobspec/validate.h"
+#include "server/dependency_graph.h"
 #include "server/implied_constraints.h"
 
 namespace drover::server {
@@ -39,6 +40,7 @@ result<admitted_job> admit(const schema::job& submitted, std::string_view reques
   if (!checked.ok()) return fail(errc::invalid, "{}", jobspec::multi_error(checked.errors));
   if (!state.namespace_named(job.namespace_)) return fail(errc::invalid, "job \"{}\" is in nonexistent namespace \"{}\"", job.id, job.namespace_);
   if (!state.node_pool(job.node_pool)) return fail(errc::invalid, "job \"{}\" is in nonexistent node pool \"{}\"", job.id, job.node_pool);
+  TRY(check_dependency_cycles(job, state));
   job.region = options.region;
   add_implied_constraints(job, checked.warnings);
   out.warnings = jobspec::multi_warning(checked.warnings);

@@ -33,6 +33,7 @@ class blocked_evals;
 class heartbeats;
 class lost_nodes;
 class plan_queue;
+class wakeups;
 class node_connections;
 class alloc_updates;
 class deployments;
@@ -67,6 +68,7 @@ struct server_context {
   server::heartbeats* heartbeats = nullptr;
   server::lost_nodes* lost = nullptr;
   plan_queue* plans = nullptr;
+  server::wakeups* wakeups = nullptr;
   node_connections* nodes = nullptr;
   server::alloc_updates* alloc_updates = nullptr;
   server::deployments* deployments = nullptr;

@@ -10,8 +10,12 @@ namespace drover::server {
 using schema::ref;
 
 schema::evaluation new_eval(server_context& context, const schema::job& job, std::string_view triggered_by) {
+  return new_eval(context.random.uuid(), job, triggered_by, context.now_ns());
+}
+
+schema::evaluation new_eval(std::string id, const schema::job& job, std::string_view triggered_by, int64_t now_ns) {
   schema::evaluation eval;
-  eval.id = context.random.uuid();
+  eval.id = std::move(id);
   eval.namespace_ = job.namespace_;
   eval.priority = job.priority;
   eval.type = job.type;
@@ -19,7 +23,7 @@ schema::evaluation new_eval(server_context& context, const schema::job& job, std
   eval.job_id = job.id;
   eval.job_modify_index = job.modify_index;
   eval.status = "pending";
-  eval.create_time = eval.modify_time = context.now_ns();
+  eval.create_time = eval.modify_time = now_ns;
   return eval;
 }
 
@@ -36,11 +40,15 @@ bool runs_everywhere(const schema::job& job) { return job.type == "system" || jo
 
 std::vector<schema::evaluation> node_evals(server_context& context, const state::snapshot& state, const schema::node& node,
                                            std::string_view triggered_by) {
+  return node_evals([&](const schema::job& job, std::string_view why) { return new_eval(context, job, why); }, state, node, triggered_by);
+}
+
+std::vector<schema::evaluation> node_evals(const eval_maker& make, const state::snapshot& state, const schema::node& node, std::string_view triggered_by) {
   std::vector<schema::evaluation> evals;
   std::set<std::pair<std::string, std::string>> seen;
   auto add = [&](const schema::job& job) {
     if (!seen.emplace(job.namespace_, job.id).second) return;
-    auto eval = new_eval(context, job, triggered_by);
+    auto eval = make(job, triggered_by);
     eval.node_id = node.id;
     eval.node_modify_index = node.modify_index;
     evals.push_back(std::move(eval));
@@ -55,6 +63,28 @@ std::vector<schema::evaluation> node_evals(server_context& context, const state:
     return true;
   });
   return evals;
+}
+
+schema::alloc_update_request client_update(const eval_maker& make, const state::snapshot& state, const std::vector<ref<schema::allocation>>& allocs,
+                                           int64_t now_ns) {
+  schema::alloc_update_request command;
+  std::set<std::pair<std::string, std::string>> evaluated;
+  for (const auto& update : allocs) {
+    auto stored = state.alloc(update->id);
+    if (!stored || !stored->job) continue;
+    bool ended = stored->client_status == "failed" || stored->client_status == "complete" || stored->client_status == "lost";
+    bool failed = update->client_status == "failed" && !ended && stored->desired_status == "run";
+    bool returned = stored->client_status == "unknown" && update->client_status != "unknown";
+    auto job = state.job(stored->namespace_, stored->job_id);
+    if ((!failed && !returned) || !job || !evaluated.emplace(job->namespace_, job->id).second) continue;
+    command.evals.push_back(std::make_shared<const schema::evaluation>(make(*job, failed ? "alloc-failure" : "reconnect")));
+  }
+  for (const auto& update : allocs) {
+    auto stamped = std::make_shared<schema::allocation>(*update);
+    stamped->modify_time = now_ns;
+    command.alloc.push_back(std::move(stamped));
+  }
+  return command;
 }
 
 }  // namespace drover::server

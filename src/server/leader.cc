@@ -17,22 +17,11 @@
 #include "server/plan_queue.h"
 #include "server/replicator.h"
 #include "server/variable_locks.h"
+#include "server/wakeups.h"
 
 namespace drover::server {
 
 using schema::ref;
-
-namespace {
-
-bool occupies(const schema::allocation& alloc) {
-  return alloc.client_status != "complete" && alloc.client_status != "failed" && alloc.client_status != "lost";
-}
-
-bool takes_work(const schema::node* node) {
-  return node != nullptr && node->status == "ready" && node->scheduling_eligibility == "eligible" && !node->drain_strategy;
-}
-
-}  // namespace
 
 leader_duties::leader_duties(server_context& context) : context_(context), scope_(context.loop, context.logger) {
   context_.broker->on_failed = [this](ref<schema::evaluation> eval) { scope_.spawn(&leader_duties::fail_eval, this, std::move(eval)); };
@@ -48,6 +37,7 @@ void leader_duties::establish() {
   context_.followed = state;
   context_.plans->set_enabled(true);
   context_.blocked->set_enabled(true);
+  context_.wakeups->start_over();
   apply_scheduler_config(state);
   restore_evals(state);
   context_.lost->establish();
@@ -86,21 +76,21 @@ void leader_duties::restore_evals(const state::snapshot& state) {
     else if (eval->status == "blocked") context_.blocked->block(eval);
     return true;
   });
+  // What was freed under an earlier leader, and whom that one had woken for it, nobody knows any more: all of them try again.
+  context_.blocked->retry_all();
 }
 
 void leader_duties::note(const fsm::commit_event& event) {
-  freed_nodes freed;
   for (const auto& change : event.changes) {
     switch (change.table) {
       case state::table::evals:
-        if (auto eval = change.after_as<state::table::evals>()) note_eval(eval);
-        else if (auto gone = change.before_as<state::table::evals>()) context_.blocked->settled(gone->id);
+        if (auto eval = change.after_as<state::table::evals>(); eval && eval->status == "pending") context_.broker->enqueue(eval);
         break;
       case state::table::nodes:
-        note_node(change.before_as<state::table::nodes>(), change.after_as<state::table::nodes>(), freed);
+        note_node(change.before_as<state::table::nodes>().get(), change.after_as<state::table::nodes>().get());
         break;
       case state::table::allocs:
-        note_alloc(change.before_as<state::table::allocs>().get(), change.after_as<state::table::allocs>().get(), freed);
+        note_alloc(change.after_as<state::table::allocs>().get());
         break;
       case state::table::deployments:
         if (auto deployment = change.after_as<state::table::deployments>()) context_.deployments->changed(deployment->id);
@@ -120,33 +110,11 @@ void leader_duties::note(const fsm::commit_event& event) {
       default: break;
     }
   }
-  unblock(freed, event.index);
-}
-
-// Once for each class: a commit may end thousands of allocations.
-void leader_duties::unblock(const freed_nodes& freed, uint64_t index) {
-  std::set<std::string_view> classes;
-  for (const auto& [id, node] : freed) {
-    if (classes.insert(node->computed_class).second) context_.blocked->unblock(node->computed_class, index);
-    context_.blocked->unblock_node(id, index);
-  }
-}
-
-void leader_duties::note_eval(const ref<schema::evaluation>& eval) {
-  if (eval->status == "pending") return context_.broker->enqueue(eval);
-  if (eval->status == "blocked") {
-    context_.blocked->block(eval);
-    if (context_.blocked->has_duplicates()) context_.broker->superseded_event().set();
-    return;
-  }
-  context_.blocked->settled(eval->id);
-  // The job was planned with nothing missing: what was blocked of it has nothing left to do.
-  if (eval->status == "complete" && eval->failed_tg_allocs.empty() && eval->blocked_eval.empty())
-    context_.blocked->untrack(eval->namespace_, eval->job_id);
+  context_.wakeups->note(event);
+  if (context_.blocked->has_duplicates()) context_.broker->superseded_event().set();
 }
 
 void leader_duties::note_job(const schema::job* before, const schema::job* after) {
-  if (after != nullptr && after->stop) context_.blocked->untrack(after->namespace_, after->id);
   const auto* job = after != nullptr ? after : before;
   // Only a new specification changes the schedule; the status changes with every launch.
   bool same = before != nullptr && after != nullptr && before->job_modify_index == after->job_modify_index;
@@ -154,21 +122,14 @@ void leader_duties::note_job(const schema::job* before, const schema::job* after
   if (periodic && !same) context_.periodic->changed(job->namespace_, job->id);
 }
 
-void leader_duties::note_node(const schema::ref<schema::node>& before, const schema::ref<schema::node>& after, freed_nodes& freed) {
+void leader_duties::note_node(const schema::node* before, const schema::node* after) {
   if ((before != nullptr && before->drain_strategy) || (after != nullptr && after->drain_strategy))
     context_.drainer->node_changed(after != nullptr ? after->id : before->id);
-  if (after == nullptr || !takes_work(after.get())) return;
-  bool came = !takes_work(before.get());
-  bool changed = before != nullptr && before->computed_class != after->computed_class;
-  if (came || changed) freed[after->id] = after;
 }
 
-void leader_duties::note_alloc(const schema::allocation* before, const schema::allocation* after, freed_nodes& freed) {
+void leader_duties::note_alloc(const schema::allocation* after) {
   context_.drainer->alloc_changed();
   if (after != nullptr && !after->deployment_id.empty()) context_.deployments->changed(after->deployment_id);
-  bool ended = before != nullptr && occupies(*before) && (after == nullptr || !occupies(*after));
-  if (!ended || freed.contains(before->node_id)) return;
-  if (auto node = context_.followed.node(before->node_id)) freed[node->id] = std::move(node);
 }
 
 // What a new cluster has from its first leader: an id and a scheduler configuration.

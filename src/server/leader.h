@@ -28,13 +28,9 @@ class leader_duties {
  private:
   void restore_evals(const state::snapshot& state);
   void apply_scheduler_config(const state::snapshot& state);
-  void note_eval(const schema::ref<schema::evaluation>& eval);
   void note_job(const schema::job* before, const schema::job* after);
-  // Nodes on which one commit freed or added something.
-  using freed_nodes = std::map<std::string, schema::ref<schema::node>>;
-  void note_node(const schema::ref<schema::node>& before, const schema::ref<schema::node>& after, freed_nodes& freed);
-  void note_alloc(const schema::allocation* before, const schema::allocation* after, freed_nodes& freed);
-  void unblock(const freed_nodes& freed, uint64_t index);
+  void note_node(const schema::node* before, const schema::node* after);
+  void note_alloc(const schema::allocation* after);
   net::awaitable<void> write_defaults();
   net::awaitable<void> fail_eval(schema::ref<schema::evaluation> eval);
   net::awaitable<void> cancel_superseded();

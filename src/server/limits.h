@@ -34,6 +34,11 @@ inline constexpr size_t view_changes_idle_max = 1 << 11;
 // Allocations that an explanation of a job speaks of one by one.
 inline constexpr size_t explained_allocs_max = 5;
 
+// Things that evaluations wait for, beside nodes, whose last change is remembered (blocked_evals.h); the groups that a job's
+// dependencies may lead to (dependency_graph.h).
+inline constexpr size_t changed_resources_max = 10'000;
+inline constexpr size_t dependency_groups_max = 10'000;
+
 // The file of known servers (peer_file.h).
 inline constexpr size_t peer_file_bytes_max = 1 << 20;
 inline constexpr size_t peer_file_servers_max = 64;

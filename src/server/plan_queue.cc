@@ -8,6 +8,7 @@
 #include "server/evals.h"
 #include "server/limits.h"
 #include "server/replicator.h"
+#include "server/wakeups.h"
 #include "server/worker.h"
 
 namespace drover::server {
@@ -82,6 +83,14 @@ void plan_queue::check(const std::shared_ptr<entry>& mine) {
   if (!context_.broker->holds(mine->plan.eval_id, mine->plan.eval_token)) {
     mine->outcome = fail(errc::conflict, "evaluation token does not match");
     return mine->done.set();
+  }
+  if (!context_.wakeups->may_start(mine->plan, context_.followed)) {
+    for (const auto& [node, list] : mine->plan.node_allocation) mine->answer.rejected_nodes.push_back(node);
+    for (const auto& [node, list] : mine->plan.node_update)
+      if (!mine->plan.node_allocation.contains(node)) mine->answer.rejected_nodes.push_back(node);
+    mine->answer.refused = allocs_on(mine->plan, mine->answer.rejected_nodes);
+    scope_.spawn(&plan_queue::answer_when_landed, this, mine, started_);
+    return;
   }
   auto accepted = sched::check_plan(current_view(), std::move(mine->plan));
   mine->answer.accepted = started_;

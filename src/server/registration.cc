@@ -31,6 +31,13 @@ schema::job child_of(const schema::job& parent, std::string id) {
   child.id = std::move(id);
   child.name = child.id;
   child.periodic.reset();
+  // Where groups depend on each other, it is those of the same instance.
+  auto follow = [&](std::vector<schema::job_dependency>& all) {
+    for (auto& each : all)
+      if (each.job == parent.id && (each.namespace_.empty() || each.namespace_ == parent.namespace_)) each.job = child.id;
+  };
+  follow(child.depends_on);
+  for (auto& group : child.task_groups) follow(group.depends_on);
   return child;
 }
 

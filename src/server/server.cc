@@ -37,6 +37,7 @@
 #include "server/recovery.h"
 #include "server/replicator.h"
 #include "server/variable_locks.h"
+#include "server/wakeups.h"
 #include "server/worker.h"
 
 namespace drover::server {
@@ -123,6 +124,7 @@ struct cluster_server::parts {
   std::unique_ptr<server_links> links;
   std::unique_ptr<forwarder> forward;
   std::unique_ptr<plan_queue> plans;
+  std::unique_ptr<server::wakeups> wakes;
   std::unique_ptr<server::alloc_updates> updates;
   std::unique_ptr<server::deployments> watcher;
   std::unique_ptr<periodic_launcher> periodic;
@@ -229,6 +231,8 @@ void cluster_server::parts::make_parts() {
   context.blocked = &blocked;
   context.heartbeats = &beats;
   context.nodes = &nodes;
+  wakes = std::make_unique<server::wakeups>(blocked);
+  context.wakeups = wakes.get();
   plans = std::make_unique<plan_queue>(context);
   context.plans = plans.get();
   updates = std::make_unique<server::alloc_updates>(context);

@@ -1,8 +1,11 @@
 // job status: the list of jobs, or one of them.
+#include <algorithm>
+
 #include "cli/format/job.h"
 #include "cli/command/all.h"
 #include "cli/next_launch.h"
 #include "cli/resolve.h"
+#include "schema/explain.h"
 
 namespace drover::cli::commands {
 namespace {
@@ -15,6 +18,21 @@ constexpr flag_spec flags[] = {
     template_flag,
     verbose_flag,
 };
+
+bool has_queued(const format::job_view& view) {
+  if (!view.summary) return false;
+  return std::any_of(view.summary->summary.begin(), view.summary->summary.end(), [](const auto& group) { return group.second.queued > 0; });
+}
+
+// One line of what `job explain` says. A server that cannot explain is no reason to fail.
+std::string why_it_waits(context& c, const job_name& name) {
+  auto said = c.api.get<schema::job_explanation>({.path = "/v1/job/" + path_word(name.id) + "/explain", .namespace_ = name.namespace_});
+  if (!said) return {};
+  for (const auto& group : said->groups)
+    if (group.sentences.size() > 1)
+      return fmt::format("{} {} (\"drover job explain {}\" says more.)", group.sentences[0], group.sentences[1], name.id);
+  return {};
+}
 
 result<int> list(context& c) {
   auto answer = c.api.send({.path = "/v1/jobs"});
@@ -52,6 +70,7 @@ result<int> run(context& c) {
     if (answers[4] && answers[4]->body != "null") {
       TRY_ASSIGN(view.latest_deployment, api_client::decode<schema::deployment>(answers[4]->body));
     }
+    if (!job.stop && has_queued(view)) view.hint = why_it_waits(c, name);
     if (job.periodic && job.periodic->enabled && !job.stop) view.next_launch = next_launch_of(c, std::make_shared<const schema::job>(job));
     if (job.periodic || (job.parameterized_job && !job.dispatched)) {
       auto children = c.api.get<std::vector<schema::job_list_stub>>(

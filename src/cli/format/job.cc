@@ -166,6 +166,7 @@ std::string job(const job_view& view, const style& how) {
     p.add("Optional Metadata", join(j.parameterized_job->meta_optional, ", "));
     return out + section("Parameterized Job", p.text()) + children_of(view, "Dispatched Jobs", "No dispatched instances of parameterized job found");
   }
+  if (!view.hint.empty()) out += "\n\n" + view.hint;
   if (view.summary) out += section("Summary", groups_of(*view.summary));
   if ((how.verbose || view.with_evals) && !view.evals.empty()) {
     auto evals = view.evals;

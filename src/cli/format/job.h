@@ -24,6 +24,8 @@ struct job_view {
   // Where given (periodic jobs): the next launch.
   std::string next_launch{};
   std::vector<schema::job_list_stub> children{};
+  // Ours, where something waits: why, and who says more.
+  std::string hint{};
 };
 std::string job(const job_view& view, const style& how);
 std::string evaluation_table(const std::vector<schema::evaluation>& list, const style& how);

@@ -2,20 +2,33 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <set>
 
 #include "cli/format/table.h"
 
 namespace drover::cli::format {
+namespace {
+
+// Ours: what has to happen before any node is asked.
+constexpr std::string_view waiting_mark = "waiting: ";
+
+bool is_waiting(const std::string& text) { return text.starts_with(waiting_mark); }
+
+}  // namespace
 
 std::string placement_failure(const schema::alloc_metric& metric, std::string_view indent) {
   std::string out;
   auto line = [&](const std::string& text) { out += fmt::format("{}* {}\n", indent, text); };
-  if (metric.nodes_evaluated == 0) line("No nodes were eligible for evaluation");
+  bool waits = std::any_of(metric.constraint_filtered.begin(), metric.constraint_filtered.end(), [](const auto& each) { return is_waiting(each.first); });
+  if (metric.nodes_evaluated == 0 && !waits) line("No nodes were eligible for evaluation");
   for (const auto& [datacenter, count] : metric.nodes_available)
     if (count == 0) line(fmt::format("No nodes are available in datacenter \"{}\"", datacenter));
   for (const auto& [name, count] : metric.class_filtered) line(fmt::format("Class \"{}\": {} nodes excluded by filter", name, count));
-  for (const auto& [text, count] : metric.constraint_filtered) line(fmt::format("Constraint \"{}\": {} nodes excluded by filter", text, count));
+  for (const auto& [text, count] : metric.constraint_filtered) {
+    if (is_waiting(text)) line(fmt::format("Waiting: {}", text.substr(waiting_mark.size())));
+    else line(fmt::format("Constraint \"{}\": {} nodes excluded by filter", text, count));
+  }
   if (metric.nodes_exhausted > 0) line(fmt::format("Resources exhausted on {} nodes", metric.nodes_exhausted));
   for (const auto& [name, count] : metric.class_exhausted) line(fmt::format("Class \"{}\" exhausted on {} nodes", name, count));
   for (const auto& [name, count] : metric.dimension_exhausted) line(fmt::format("Dimension \"{}\" exhausted on {} nodes", name, count));

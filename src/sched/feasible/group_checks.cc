@@ -12,7 +12,6 @@ namespace {
 const std::string missing_drivers = "missing drivers";
 const std::string missing_devices = "missing devices";
 const std::string missing_host_volumes = "missing compatible host volumes";
-const std::string missing_csi = "missing CSI volumes";
 const std::string missing_network = "missing network";
 
 bool has_healthy_driver(const schema::node& node, const std::string& name) {
@@ -87,7 +86,6 @@ void group_checks::add_networks(const schema::network_resource& network) {
 
 const std::string* group_checks::refuse_volumes(const schema::node& node) {
   for (const auto& [name, volume] : group_.volumes) {
-    if (volume.type == "csi") return &missing_csi;
     if (volume.type != "host" && !volume.type.empty()) continue;
     if (!volume.per_alloc && !has_volume(node, volume, volume.source)) return &missing_host_volumes;
   }

@@ -6,6 +6,7 @@
 #include "base/text.h"
 #include "sched/granted.h"
 #include "sched/limits.h"
+#include "sched/scheduler.h"
 
 namespace drover::sched {
 namespace {
@@ -42,13 +43,14 @@ amounts group_demand::on(const node_usage& usage) const {
 }
 
 ranker::ranker(proposed& cluster, const job_scope& scope, const schema::job& job, const schema::task_group& group, operator_set& operators,
-               settings how)
+               const job_facts& facts, settings how)
     : cluster_(cluster),
       scope_(scope),
       job_(job),
       group_(group),
       group_number_(cluster.group(group.name)),
       checks_(job, group, operators),
+      volumes_(facts.volumes, job, group, cluster, facts.allocs),
       ports_(group),
       demand_(group),
       how_(how),
@@ -132,6 +134,8 @@ const std::string* ranker::refuse_by_others(row node) {
     int64_t others = checks_.distinct_hosts_of_job() ? cluster_.of_job(node) : cluster_.of_group(group_number_, node);
     if (others > 0) return &distinct_hosts_;
   }
+  if (!volumes_.empty())
+    if (const std::string* reason = volumes_.refuse(node)) return reason;
   for (const auto& property : properties_) {
     uint32_t value = property.value_of[node];
     if (value == interned::none) return &property.missing;
@@ -235,8 +239,10 @@ ranker::row ranker::best(const ask& wanted, seen_nodes& seen) {
   return seen.empty() ? node_view::no_row : seen.front().first;
 }
 
-bool ranker::numbered_ok(row node, const ask& wanted) {
-  return !checks_.numbered_volumes() || checks_.refuse_numbered(cluster_.view().node(node), wanted.number) == nullptr;
+const std::string* ranker::refuse_late(row node, uint64_t number) {
+  if (checks_.numbered_volumes())
+    if (const auto* reason = checks_.refuse_numbered(cluster_.view().node(node), number)) return reason;
+  return volumes_.late() ? volumes_.refuse_late(node, number) : nullptr;
 }
 
 std::optional<ranker::choice> ranker::select(const ask& wanted, random_stream& random) {
@@ -255,7 +261,7 @@ std::optional<ranker::choice> ranker::select(const ask& wanted, random_stream& r
     seen.clear();
     row node = best(wanted, seen);
     if (node == node_view::no_row) {
-      if (checks_.numbered_volumes()) unsuited_number_ = wanted.number;
+      if (checks_.numbered_volumes() || volumes_.late()) unsuited_number_ = wanted.number;
       return how_.preempts ? select_by_force(wanted, random) : std::nullopt;
     }
     auto made = take(node, cluster_.usage(node), random);
@@ -386,7 +392,7 @@ schema::alloc_metric ranker::metrics() {
   if (unsuited_number_) {
     for (row r = 0; r < status_.size(); ++r) {
       if (status_[r].state != state::candidate) continue;
-      const auto* reason = checks_.refuse_numbered(view.node(r), *unsuited_number_);
+      const auto* reason = refuse_late(r, *unsuited_number_);
       if (reason == nullptr) continue;
       ++all.nodes_filtered;
       ++all.constraint_filtered[*reason];

@@ -17,6 +17,7 @@
 
 #include "sched/explain.h"
 #include "sched/feasible/group_checks.h"
+#include "sched/feasible/volumes.h"
 #include "sched/ports.h"
 #include "sched/granted.h"
 #include "sched/limits.h"
@@ -28,6 +29,8 @@
 #include "sched/rank/spread.h"
 
 namespace drover::sched {
+
+struct job_facts;
 
 // Which nodes a job may use at all.
 struct job_scope {
@@ -59,7 +62,7 @@ class ranker {
   };
   // The references must outlive it.
   ranker(proposed& cluster, const job_scope& scope, const schema::job& job, const schema::task_group& group, operator_set& operators,
-         settings how);
+         const job_facts& facts, settings how);
   ranker(const ranker&) = delete;
   ranker& operator=(const ranker&) = delete;
 
@@ -88,6 +91,7 @@ class ranker {
   group_explanation explain();
 
   const group_checks& checks() const { return checks_; }
+  const volume_checks& volumes() const { return volumes_; }
   const schema::task_group& group() const { return group_; }
   const group_demand& demand() const { return demand_; }
 
@@ -168,7 +172,9 @@ class ranker {
   near_miss miss_of(row node);
   // How many of the best nodes are looked for.
   size_t scores_kept() const { return scored_ < limits::score_meta_allocs_max ? limits::score_meta_max : 1; }
-  bool numbered_ok(row node, const ask& wanted);
+  // What differs by the allocation's number, or by what the plan has placed elsewhere; null: the node will do.
+  const std::string* refuse_late(row node, uint64_t number);
+  bool numbered_ok(row node, const ask& wanted) { return refuse_late(node, wanted.number) == nullptr; }
   row best(const ask& wanted, seen_nodes& seen);
   schema::node_score_meta score_meta(row node, double value, const terms& own, const ask& wanted) const;
   // What an allocation keeps of this: `looked` is the look at the nodes that found it, if it was not the ranking's.
@@ -180,6 +186,7 @@ class ranker {
   const schema::task_group& group_;
   size_t group_number_;
   group_checks checks_;
+  volume_checks volumes_;
   port_plan ports_;
   group_demand demand_;
   settings how_;

@@ -20,7 +20,7 @@ struct ranker::survey {
 
 bool ranker::may_search() {
   if (built_ || searches_ >= limits::searches_max || cluster_.view().loads() == nullptr) return false;
-  return spreads_.empty() && !affinities_.unique() && demand_.cores == 0 && checks_.devices().empty() && checks_.distinct_properties().empty();
+  return spreads_.empty() && !affinities_.unique() && demand_.cores == 0 && checks_.devices().empty() && checks_.distinct_properties().empty() && volumes_.empty();
 }
 
 // Rows that changed since the view was made, and rows where the job's own allocations count.

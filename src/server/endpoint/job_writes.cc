@@ -5,6 +5,7 @@
 #include "jobspec/validate.h"
 #include "schema/job_rpc.h"
 #include "server/admission.h"
+#include "server/dependency_graph.h"
 #include "server/deployments.h"
 #include "server/endpoint/endpoints.h"
 #include "server/evals.h"
@@ -82,6 +83,8 @@ awaitable<result<schema::job_register_response>> revert_job(server_context& cont
   if (!target) co_return fail(errc::not_found, "job \"{}\" in namespace \"{}\" at version {} not found", request.job_id, ns, request.job_version);
   auto job = *target;
   strip_server_fields(job);
+  // What the others depend on may have changed since that version.
+  CO_TRY(check_dependency_cycles(job, state));
   job.submit_time = context.now_ns();
   schema::job_register_request command;
   if (auto submission = state.job_submission(ns, request.job_id, request.job_version)) command.submission = *submission;
