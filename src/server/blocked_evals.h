@@ -46,9 +46,9 @@ class blocked_evals {
   // Does any evaluation wait for it? Cheap: asked for every change of a job.
   bool awaits_anything() const { return !awaited_.empty(); }
   bool awaited(const std::string& resource) const { return awaited_.contains(resource); }
-  // Evaluations whose plans were refused too often are tried again from time to time.
   // Each of them once, a few at a time.
   void retry_all();
+  // Evaluations whose plans were refused too often are tried again from time to time.
   void unblock_failed();
 
   // Replaced by newer ones; empties the list.
