@@ -48,6 +48,12 @@ def _close(made):
         raise problems[0]
 
 
+@pytest.fixture
+def agent(make_agent):
+    """One agent of the test's own."""
+    return make_agent().start()
+
+
 @pytest.fixture(scope="module")
 def shared_agent(request, tmp_path_factory):
     """One agent for all tests of a file; they use jobs of different names."""

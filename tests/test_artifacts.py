@@ -139,12 +139,11 @@ def test_what_is_wrong_is_said_and_nothing_is_placed(agent, tmp_path, web):
     web.files["/garbage.tar.gz"] = b"\x1f\x8bgarbage" * 100
     web.files["/evil.tar.gz"] = tarball({"../../../evil": b"x"})
     rows = [
-        ("sum", artifact(f"{web.url}/plain.txt", 'checksum = "sha256:00"'), "Checksums did not match"),
+        ("sum", artifact(f"{web.url}/plain.txt", 'checksum = "sha256:' + "0" * 64 + '"'), "Checksums did not match"),
         ("missing", artifact(f"{web.url}/nothing"), "bad response code: 404"),
         ("garbage", artifact(f"{web.url}/garbage.tar.gz"), "the archive cannot be read"),
         ("evil", artifact(f"{web.url}/evil.tar.gz"), "leads outside of the destination"),
         ("hg", artifact("hg::https://example.invalid/r"), "hg is not fetched by this release"),
-        ("outside", artifact(f"{web.url}/plain.txt", more='destination = "../../../../outside"'), "leads outside"),
         ("closed", artifact("http://127.0.0.1:1/x"), "127.0.0.1:1"),
     ]
     for name, text, _ in rows:
@@ -160,7 +159,7 @@ def test_a_task_is_stopped_while_its_server_stalls(agent, tmp_path, web):
     web.stalls.add("/slow")
     start(agent, tmp_path, "stall", artifact(f"{web.url}/slow"))
     assert web.stalled.wait(harness.DEADLINE)
-    children = [p for p in harness.all_processes() if "artifact-isolation" in " ".join(harness.command_line(p))
+    children = [p for p in harness.all_processes() if "artifact-isolation" in harness.command_line(p)
                 and harness.parent_of(p) == agent.process.pid]
     assert len(children) == 1
     agent.ok("job", "stop", "-detach", "stall")
