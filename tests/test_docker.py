@@ -128,9 +128,9 @@ def test_the_example_job_serves_redis(agent, docker, tmp_path):
     (alloc,) = agent.wait_running("example")
     full = agent.get(f"/v1/allocation/{alloc['ID']}")
     port = full["AllocatedResources"]["Shared"]["Ports"][0]["Value"]
+    wait_line(agent, alloc, "Ready to accept connections", "redis")
     redis = harness.Redis(port, connect=lambda: docker.connect(port))
     assert redis.command("SET", "colour", "green") == "OK"
-    wait_line(agent, alloc, "Ready to accept connections", "redis")
     facts = docker.inspect(dockerd.container_of(alloc, "redis"))
     assert facts["Config"]["Labels"]["com.hashicorp.nomad.alloc_id"] == alloc["ID"] and facts["Config"]["Labels"]["colour"] == "green"
     assert facts["HostConfig"]["Memory"] == 256 * 1024 * 1024 and facts["HostConfig"]["CpuShares"] == 500
