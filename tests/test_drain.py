@@ -108,7 +108,8 @@ def test_batch_may_finish_and_system_goes_last(nodes):
     register(nodes, "noise", kind="batch", work=task("/bin/sleep", ["600"]))
     assert nodes.where("work") == [node.name] and node.name in nodes.where("daemon")
     with server.follow("node", "drain", "-monitor", node.id) as monitor:
-        server.ok("alloc", "exec", "-task", "t", alloc["ID"], "/bin/touch", "local/go")
+        # The task may have seen it, ended and taken this command with it, before that could say how it went.
+        assert server.run("alloc", "exec", "-task", "t", alloc["ID"], "/bin/touch", "local/go").code in (0, 137)
         monitor.read_until(rf'Alloc "{alloc["ID"]}" status running -> complete')
         monitor.read_until("Drain complete for node")
     (done,) = server.allocs("work")

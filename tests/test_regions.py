@@ -47,7 +47,8 @@ def test_a_job_is_run_in_the_other_region(regions):
     assert near.http("GET", "/v1/job/over-there").status == 404
     assert near.http("GET", "/v1/job/over-there?region=there").status == 200
     assert near.ok("job", "status", "-region", "there", "over-there").field("Status") == "running"
-    assert "from there" in near.ok("alloc", "logs", "-region", "there", alloc["ID"]).out
+    with near.follow("alloc", "logs", "-f", "-region", "there", alloc["ID"]) as logs:
+        logs.read_until("from there")
     assert near.ok("alloc", "exec", "-region", "there", alloc["ID"], "/bin/echo", "hello").out == "hello\n"
     assert [n["Name"] for n in near.get("/v1/nodes?region=there")] == ["c1-there"]
 

@@ -39,6 +39,8 @@ result<pid_t> spawn(const program_call& call, int in, int out) {
   posix_spawn_file_actions_adddup2(&files, in, 0);
   posix_spawn_file_actions_adddup2(&files, out, 1);
   if (call.with_errors) posix_spawn_file_actions_adddup2(&files, out, 2);
+  // Nothing else of the agent: a listening socket that a child holds would keep the next agent from its port.
+  posix_spawn_file_actions_addclosefrom_np(&files, 3);
   std::vector<std::string> words = call.words;
   std::vector<char*> argv;
   for (auto& word : words) argv.push_back(word.data());

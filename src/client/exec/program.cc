@@ -60,6 +60,8 @@ result<pid_t> spawn(const program_request& request, int in, int out, int err) {
   posix_spawn_file_actions_adddup2(&files, in, 0);
   posix_spawn_file_actions_adddup2(&files, out, 1);
   posix_spawn_file_actions_adddup2(&files, err, 2);
+  // Nothing else of the agent: a listening socket that a child holds would keep the next agent from its port.
+  posix_spawn_file_actions_addclosefrom_np(&files, 3);
   if (!request.directory.empty()) posix_spawn_file_actions_addchdir_np(&files, request.directory.c_str());
   sigset_t none, defaults;
   sigemptyset(&none);

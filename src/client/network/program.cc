@@ -38,6 +38,8 @@ result<pid_t> start(const program_run& run, pipe_pair& in, pipe_pair& out, pipe_
   posix_spawn_file_actions_adddup2(&files, in.end(0), 0);
   posix_spawn_file_actions_adddup2(&files, out.end(1), 1);
   posix_spawn_file_actions_adddup2(&files, err.end(1), 2);
+  // Nothing else of the agent: a listening socket that a child holds would keep the next agent from its port.
+  posix_spawn_file_actions_addclosefrom_np(&files, 3);
   posix_spawnattr_t attributes;
   posix_spawnattr_init(&attributes);
   sigset_t none, all;

@@ -5,6 +5,7 @@ import (
 	"context"
 	"io"
 	"strings"
+	"time"
 
 	"github.com/hashicorp/nomad/api"
 )
@@ -70,6 +71,11 @@ func files(t *test) {
 	}
 	t.expect(strings.Contains(strings.Join(names, " "), "alloc"), "List: %v", names)
 	stat, _, err := fs.Stat(alloc, "alloc/logs/sleep.stdout.0", nil)
+	// It runs, but may not have spoken yet.
+	for end := time.Now().Add(20 * time.Second); err == nil && stat.Size < 6 && time.Now().Before(end); {
+		time.Sleep(20 * time.Millisecond)
+		stat, _, err = fs.Stat(alloc, "alloc/logs/sleep.stdout.0", nil)
+	}
 	t.must(err, "Stat")
 	t.expect(stat.Size == 6 && !stat.IsDir, "Stat: %+v", stat)
 	cat, err := fs.Cat(alloc, "alloc/logs/sleep.stdout.0", nil)
