@@ -88,8 +88,10 @@ TEST_F(task_log, output_of_descendants_goes_on_after_the_main_process) {
 }
 
 TEST_F(task_log, a_full_disk_loses_output_with_a_note_and_never_the_task) {
-  auto s = shell("task", "head -c 200000 /dev/zero | tr '\\0' x; read line < fifo; echo again; read line < fifo");
+  // Two pipes: the second read would end at once if it opened the one that the test is still closing.
+  auto s = shell("task", "head -c 200000 /dev/zero | tr '\\0' x; read line < fifo; echo again; read line < never");
   ASSERT_EQ(::mkfifo(path("task/fifo").c_str(), 0600), 0);
+  ASSERT_EQ(::mkfifo(path("task/never").c_str(), 0600), 0);
   ASSERT_EQ(::mount("tmpfs", path("logs").c_str(), "tmpfs", 0, "size=64k"), 0);
   auto handle = start(s);
   ASSERT_TRUE(handle);
