@@ -412,6 +412,7 @@ struct keyring_update_root_key_response;
 struct leadership_transfer_response;
 struct legacy_node_cpu_resources;
 struct log_config;
+struct log_sink;
 struct memory_stats;
 struct metrics_summary;
 struct migrate_strategy;

@@ -88,8 +88,12 @@ DESCRIBE(consul_proxy, "ConsulProxy", BASES(), FIELD(local_service_address), FIE
 DESCRIBE(consul_sidecar_service, "ConsulSidecarService", BASES(), FIELD(tags), FIELD(port), FIELD(proxy), FIELD_AS(disable_default_tcp_check, "DisableDefaultTCPCheck"), FIELD(meta))
 #undef SELF
 
+#define SELF log_sink
+DESCRIBE(log_sink, "LogSink", BASES(), FIELD(name), FIELD(type), FIELD(address), FIELD(facility))
+#undef SELF
+
 #define SELF log_config
-DESCRIBE(log_config, "LogConfig", BASES(), FIELD(max_files), FIELD(max_file_size_mb), FIELD(disabled), FIELD_FLAGS(enabled, json_omit_empty | json_only))
+DESCRIBE(log_config, "LogConfig", BASES(), FIELD(max_files), FIELD(max_file_size_mb), FIELD(disabled), FIELD_FLAGS(enabled, json_omit_empty | json_only), FIELD_FLAGS(sinks, ours))
 #undef SELF
 
 #define SELF volume_mount

@@ -177,11 +177,21 @@ struct consul_sidecar_service {
   DROVER_RECORD(consul_sidecar_service);
 };
 
+// ours: where else the lines of a task go.
+struct log_sink {
+  std::string name;
+  std::string type;      // "file": JSON lines beside the task's other logs; "syslog": RFC 5424
+  std::string address;   // of syslog: "udp://HOST:PORT" or "tcp://HOST:PORT"
+  std::string facility;  // of syslog: "local0" and so on
+  DROVER_RECORD(log_sink);
+};
+
 struct log_config {
   int64_t max_files = 10;
   int64_t max_file_size_mb = 10;
   bool disabled = false;
   std::optional<bool> enabled;
+  std::vector<schema::log_sink> sinks;  // ours
   DROVER_RECORD(log_config);
 };
 
