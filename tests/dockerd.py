@@ -1,6 +1,11 @@
 """A dockerd of a test's own: in a network namespace of its own, with its own folder and socket, and images made from this machine's programs."""
+import base64
+import collections
 import contextlib
+import gzip
+import hashlib
 import http.client
+import http.server
 import io
 import itertools
 import json
@@ -11,6 +16,7 @@ import signal
 import socket
 import subprocess
 import tarfile
+import threading
 import urllib.parse
 
 import harness
@@ -154,12 +160,97 @@ class Dockerd:
         assert status == 200, body
         return name
 
+    @staticmethod
+    def busybox_archive():
+        return root_archive([shutil.which("busybox")], [(f"bin/{n}", "busybox") for n in ("sh", "sleep", "echo")])
+
     def busybox(self, name="busybox:1"):
         names = ["sh", "sleep", "echo", "cat", "true", "false", "seq", "dd", "env", "id", "ls", "stty", "head", "tail", "mkdir", "hostname", "wc", "tr", "kill", "grep"]
         return self.import_image(name, [shutil.which("busybox")], [(f"bin/{n}", "busybox") for n in names], ["ENV PATH=/bin:/usr/bin"])
 
     def redis(self, name="redis:7"):
         return self.import_image(name, [shutil.which("redis-server"), "/bin/sh"], changes=['CMD ["redis-server","--protected-mode","no"]', "ENV PATH=/usr/bin:/bin", "EXPOSE 6379"])
+
+
+class Registry:
+    """An image registry in dockerd's own namespace, which speaks HTTP. Holds back layers until `ready` is set; counts what it is asked for."""
+
+    def __init__(self, docker, layers, password=None):
+        self.ready, self.blobs = threading.Event(), {}
+        self.asked = collections.Counter()
+        self.expected = None if password is None else "Basic " + base64.b64encode(f"user:{password}".encode()).decode()
+        self.manifests = {name: self._add_image(layer) for name, layer in layers.items()}
+        registry = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_GET(self):
+                registry.answer(self)
+
+            do_HEAD = do_GET
+
+            def log_message(self, *_):
+                pass
+
+        with network.inside(docker.namespace):
+            self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server.daemon_threads = True
+        self.name = f"127.0.0.1:{self.server.server_port}"
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def _blob(self, data):
+        digest = "sha256:" + hashlib.sha256(data).hexdigest()
+        self.blobs[digest] = data
+        return digest
+
+    def _add_image(self, layer):
+        packed = gzip.compress(layer, mtime=0)
+        config = json.dumps({"architecture": "amd64", "os": "linux", "config": {"Env": ["PATH=/bin"]},
+                             "rootfs": {"type": "layers", "diff_ids": ["sha256:" + hashlib.sha256(layer).hexdigest()]}}).encode()
+        kind = "application/vnd.docker."
+        self.layer = self._blob(packed)
+        return json.dumps({"schemaVersion": 2, "mediaType": kind + "distribution.manifest.v2+json",
+                           "config": {"mediaType": kind + "container.image.v1+json", "size": len(config), "digest": self._blob(config)},
+                           "layers": [{"mediaType": kind + "image.rootfs.diff.tar.gzip", "size": len(packed), "digest": self.layer}]}).encode()
+
+    def _manifest(self, repository, reference):
+        """By tag, or by the digest that the answer for a tag gave."""
+        for name, body in self.manifests.items():
+            if name == f"{repository}:{reference}" or (name.startswith(repository + ":") and "sha256:" + hashlib.sha256(body).hexdigest() == reference):
+                return body
+        return None
+
+    def answer(self, request):
+        def send(status, body=b"", **headers):
+            request.send_response(status)
+            for key, text in headers.items():
+                request.send_header(key.replace("_", "-"), text)
+            request.send_header("Content-Length", str(len(body)))
+            request.end_headers()
+            if request.command == "GET":
+                request.wfile.write(body)
+
+        if self.expected and request.headers.get("Authorization") != self.expected:
+            return send(401, b"{}", WWW_Authenticate='Basic realm="test"')
+        parts = request.path.strip("/").split("/")
+        if parts == ["v2"]:
+            return send(200, b"{}")
+        kind, name = parts[-2], parts[-1]
+        if kind == "manifests" and (body := self._manifest("/".join(parts[1:-2]), name)):
+            self.asked["manifest"] += request.command == "GET"
+            return send(200, body, Content_Type=json.loads(body)["mediaType"], Docker_Content_Digest="sha256:" + hashlib.sha256(body).hexdigest())
+        if kind == "blobs" and name in self.blobs:
+            if name == self.layer:
+                self.asked["layer"] += 1
+                self.ready.wait(harness.DEADLINE)
+            return send(200, self.blobs[name], Content_Type="application/octet-stream")
+        return send(404, json.dumps({"errors": [{"code": "MANIFEST_UNKNOWN", "message": "manifest unknown"}]}).encode(), Content_Type="application/json")
+
+    def close(self):
+        self.ready.set()
+        self.server.shutdown()
+        self.server.server_close()
 
 
 def root_archive(programs, links=()):

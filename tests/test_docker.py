@@ -10,7 +10,6 @@ import harness
 pytestmark = pytest.mark.skipif(not dockerd.usable(), reason="needs root, dockerd and busybox")
 
 
-
 @pytest.fixture(scope="module")
 def docker(tmp_path_factory):
     made = dockerd.Dockerd(tmp_path_factory.mktemp("dk"), "--live-restore")
@@ -128,9 +127,9 @@ def test_the_example_job_serves_redis(agent, docker, tmp_path):
     (alloc,) = agent.wait_running("example")
     full = agent.get(f"/v1/allocation/{alloc['ID']}")
     port = full["AllocatedResources"]["Shared"]["Ports"][0]["Value"]
-    wait_line(agent, alloc, "Ready to accept connections", "redis")
     redis = harness.Redis(port, connect=lambda: docker.connect(port))
     assert redis.command("SET", "colour", "green") == "OK"
+    wait_line(agent, alloc, "Ready to accept connections", "redis")
     facts = docker.inspect(dockerd.container_of(alloc, "redis"))
     assert facts["Config"]["Labels"]["com.hashicorp.nomad.alloc_id"] == alloc["ID"] and facts["Config"]["Labels"]["colour"] == "green"
     assert facts["HostConfig"]["Memory"] == 256 * 1024 * 1024 and facts["HostConfig"]["CpuShares"] == 500
@@ -209,6 +208,69 @@ def test_what_a_task_asks_for(agent, docker):
     stop(agent, docker, "asks")
 
 
+@pytest.mark.parametrize("config, sentence", [
+    ({"imagee": "x"}, 'has no "imagee"; did you mean "image"?'),
+    ({"privileged": True}, "Docker privileged mode is disabled on this Nomad agent"),
+    ({"volumes": ["/etc:/host"]}, "volumes are not enabled; cannot mount host path"),
+    ({"volumes": ["../../../../etc:/host"]}, "volumes are not enabled; cannot mount host path"),
+    ({"cap_add": ["sys_admin"]}, "sys_admin not allowed"),
+    ({"pid_mode": "host"}, 'cannot apply "pid_mode" configuration'),
+    ({"ports": ["nope"]}, 'Port "nope" not found, check network block'),
+    ({"ulimit": [{"nofile": "many"}]}, 'must be "SOFT" or "SOFT:HARD"'),
+    ({"mount": [{"type": "floppy", "target": "/a"}]}, 'must be "volume", "bind" or "tmpfs"'),
+    ({"image": "no such:thing:"}, "is no image name"),
+    ({"command": "/no/such/program"}, "no such file or directory"),
+])
+def test_wrong_configurations_say_what_is_wrong(agent, docker, config, sentence):
+    ident = "wrong"
+    agent.register(job(ident, task(config), kind="batch"))
+    alloc = wait_dead(agent, ident)
+    assert alloc["ClientStatus"] == "failed"
+    said = " ".join(e["DisplayMessage"] for e in events(alloc))
+    assert sentence in said, said
+    agent.ok("job", "stop", "-detach", "-purge", ident)
+    docker.wait_gone(lambda c: alloc["ID"] in c["Names"][0])
+
+
+def test_one_pull_for_all_and_who_may_pull(agent, docker):
+    registry = dockerd.Registry(docker, {"team/busy:1": docker.busybox_archive()}, password="secret")
+    try:
+        image = {"image": f"{registry.name}/team/busy:1", "command": "sleep", "args": ["3600"], "auth": [{"username": "user", "password": "secret"}]}
+        agent.register(job("pulls", task(image, "one"), task(image, "two")))
+        (alloc,) = agent.wait_allocs("pulls", lambda allocs: allocs and all(any(e["DisplayMessage"] == "Downloading image" for e in (s["Events"] or [])) for s in
+                                     (allocs[0]["TaskStates"] or {"": {"Events": []}}).values()) and len(allocs[0]["TaskStates"]) == 2, "both wait for the image")
+        registry.ready.set()
+        agent.wait_running("pulls")
+        assert registry.asked == {"manifest": 1, "layer": 1}
+        details = [e for e in agent.get(f"/v1/allocation/{alloc['ID']}")["TaskStates"]["one"]["Events"] if e["Type"] == "Driver"]
+        assert details[0]["Details"]["image"] == image["image"]
+        stop(agent, docker, "pulls")
+        agent.register(job("stranger", task({"image": f"{registry.name}/team/busy:1", "force_pull": True}), kind="batch"))
+        assert f"Failed to pull `{registry.name}/team/busy:1`" in " ".join(e["DisplayMessage"] for e in events(wait_dead(agent, "stranger")))
+        agent.register(job("nothing", task({**image, "image": f"{registry.name}/team/other:1"}), kind="batch"))
+        assert "manifest unknown" in " ".join(e["DisplayMessage"] for e in events(wait_dead(agent, "nothing")))
+    finally:
+        registry.close()
+
+
+def test_an_image_is_loaded_from_a_file(agent, docker):
+    agent.register(job("loads", task({"image": "saved:1", "load": "saved.tar", "command": "echo", "args": ["loaded"]},
+                                     Artifacts=[{"GetterSource": save(agent, docker), "RelativeDest": "local/", "GetterOptions": {"archive": "false"}}]), kind="batch"))
+    alloc = wait_dead(agent, "loads")
+    assert alloc["ClientStatus"] == "complete" and logs(agent, alloc) == "loaded\n", events(alloc)
+
+
+def save(agent, docker):
+    """busybox as `saved:1` in a tarball; afterwards dockerd does not know it any more."""
+    assert docker.call("POST", "/images/busybox:1/tag?repo=saved&tag=1")[0] == 201
+    status, body = docker.call("GET", "/images/saved:1/get")
+    assert status == 200 and docker.call("DELETE", "/images/saved:1")[0] == 200
+    path = os.path.join(agent.folder, "saved.tar")
+    with open(path, "wb") as file:
+        file.write(body)
+    return path
+
+
 def test_output_is_complete_over_the_death_of_the_agent(agent, docker):
     """The lines go on while no agent runs, and none is lost or doubled."""
     agent.register(job("talks", shell("i=0; while [ $i -lt 2000 ]; do echo line $i; echo err $i >&2; i=$((i+1)); [ $((i % 40)) = 0 ] && sleep 0.1; done; echo all; sleep 3600")))
@@ -224,3 +286,58 @@ def test_output_is_complete_over_the_death_of_the_agent(agent, docker):
     assert logs(agent, alloc, kind="stderr") == "".join(f"err {i}\n" for i in range(2000))
     stop(agent, docker, "talks")
     docker.wait_gone(lambda c: alloc["ID"] in c["Names"][0])
+
+
+def test_a_task_that_ends_while_no_agent_runs(agent, docker):
+    agent.register(job("ends", shell("while [ ! -e /alloc/end ]; do sleep 0.2; done; echo last words; exit 5"), kind="batch"))
+    (alloc,) = agent.wait_running("ends")
+    agent.kill()
+    open(os.path.join(agent.data_dir, "alloc", alloc["ID"], "alloc", "end"), "w").close()
+    for _ in range(3000):
+        if docker.inspect(dockerd.container_of(alloc, "t"))["State"]["Status"] == "exited":
+            break
+        harness.ask_again_soon()
+    agent.start()
+    alloc = wait_dead(agent, "ends")
+    assert [e for e in events(alloc) if e["Type"] == "Terminated"][-1]["ExitCode"] == 5
+    assert logs(agent, alloc) == "last words\n"
+    docker.wait_gone(lambda c: alloc["ID"] in c["Names"][0])
+
+
+def test_dockerd_dies_and_comes_back_under_a_running_task(agent, docker):
+    wait_driver(agent, lambda info: info["Healthy"])
+    agent.register(job("stays", shell("i=0; while true; do echo line $i; i=$((i+1)); sleep 0.05; done")))
+    (alloc,) = agent.wait_running("stays")
+    wait_line(agent, alloc, "line 20\n")
+    before = docker.inspect(dockerd.container_of(alloc, "t"))
+    docker.kill()
+    node = wait_driver(agent, lambda info: not info["Healthy"])
+    assert node["Drivers"]["docker"]["Detected"] and node["Drivers"]["docker"]["HealthDescription"] == "Failed to connect to docker daemon"
+    docker.start()
+    node = wait_driver(agent, lambda info: info["Healthy"])
+    assert {(e["Subsystem"], e["Message"]) for e in agent.get(f"/v1/node/{node['ID']}")["Events"]} >= {("Driver", "Failed to connect to docker daemon"), ("Driver", "Healthy")}
+    after = docker.inspect(dockerd.container_of(alloc, "t"))
+    assert (after["Id"], after["State"]["Pid"]) == (before["Id"], before["State"]["Pid"])
+    seen = len(logs(agent, alloc).split("\n"))
+    wait_line(agent, alloc, f"line {seen + 20}\n")
+    lines = logs(agent, alloc).split("\n")[:-1]
+    assert lines == [f"line {i}" for i in range(len(lines))]
+    assert agent.get(f"/v1/allocation/{alloc['ID']}")["ClientStatus"] == "running"
+    stop(agent, docker, "stays")
+    docker.wait_gone(lambda c: alloc["ID"] in c["Names"][0])
+
+
+def test_nothing_is_left(agent, docker):
+    """After all of the above: no container, no collector of output, no mount of a task that was collected."""
+    assert [c["Names"] for c in docker.containers()] == []
+    agent.http("PUT", "/v1/system/gc")
+    left = []
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open(f"/proc/{pid}/cmdline") as file:
+                words = file.read().split("\0")
+        except OSError:
+            continue
+        if "--docker-logs" in words and docker.socket in words:
+            left.append(words)
+    assert left == []

@@ -150,7 +150,11 @@ result<std::vector<stored_alloc>> state_db::load() {
     if (!state) return wrap(state.error(), "reading task " + column(query, 1) + " of allocation " + column(query, 0) + " from " + path_);
     stored.state = std::move(*state);
     stored.handle = column(query, 3);
-    TRY(codec::from_json(column(query, 4), schema::slot(stored.hooks)));
+    // "null": none had done its work yet.
+    auto hooks = column(query, 4);
+    if (hooks == "null") continue;
+    if (auto read = codec::from_json(hooks, schema::slot(stored.hooks)); !read)
+      return wrap(read.error(), "reading the hooks of task " + column(query, 1) + " of allocation " + column(query, 0) + " from " + path_);
   }
   if (code != SQLITE_DONE) return failure("read");
   std::vector<stored_alloc> list;

@@ -58,6 +58,20 @@ TEST_F(state_db_test, remembers) {
   EXPECT_FALSE(db->fact("nothing")->has_value());
 }
 
+TEST_F(state_db_test, remembers_a_task_that_no_hook_has_prepared_yet) {
+  {
+    auto db = *state_db::open(path);
+    schema::allocation a;
+    a.id = "one";
+    ASSERT_TRUE(db->put_alloc(a));
+    ASSERT_TRUE(db->put_task("one", "main", {}));
+  }
+  auto db = *state_db::open(path);
+  auto all = db->load();
+  ASSERT_TRUE(all) << all.error().text();
+  EXPECT_TRUE(all->at(0).tasks.at("main").hooks.empty());
+}
+
 TEST_F(state_db_test, says_that_a_file_is_damaged) {
   std::ofstream(path) << std::string(8192, 'x');
   auto db = state_db::open(path);
