@@ -45,12 +45,13 @@ BOOT_SECTOR = bytes.fromhex("ba0206 b80001 ef b8550e cd10 ba0006 ed a90001 74f7 
 
 @pytest.fixture(scope="module")
 def agent(request, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("java-qemu")
+    # Short: the monitor's socket lies in the task's directory, and the path of a socket has 107 bytes.
+    folder = tmp_path_factory.mktemp("jq")
     files = folder / "files"
     files.mkdir()
     (files / "Hello.class").write_bytes(hello_class())
     (files / "disk.img").write_bytes(BOOT_SECTOR.ljust(1 << 20, b"\0"))
-    made = harness.Agent(folder / "agent", config=f'plugin "qemu" {{ config {{ image_paths = ["{files}"] }} }}\n')
+    made = harness.Agent(folder, config=f'plugin "qemu" {{ config {{ image_paths = ["{files}"] }} }}\n')
     made.files = files
     request.module.agents_of_module = [made]
     try:
