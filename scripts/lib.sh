@@ -8,10 +8,10 @@ packages=(
   libboost1.81-dev libssl-dev zlib1g-dev
   libraft-dev libuv1-dev liblz4-dev
   libfmt-dev libspdlog-dev libsimdjson-dev libre2-dev libyaml-dev liblz4-1 libsnappy-dev libhowardhinnant-date-dev
-  libsqlite3-dev libcurl4-openssl-dev libarchive-dev
+  libsqlite3-dev libcurl4-openssl-dev libarchive-dev libnghttp2-dev
   libgtest-dev libgmock-dev libbenchmark-dev
 )
-test_packages=(git libnftables1 nftables containernetworking-plugins busybox-static python3 python3-pytest python3-jwt python3-cryptography redis-server redis-tools iproute2 faketime libclang-rt-19-dev python3-venv golang-go prometheus docker.io openjdk-17-jre-headless qemu-system-x86)
+test_packages=(git libnftables1 nftables containernetworking-plugins busybox-static python3 python3-pytest python3-jwt python3-cryptography redis-server redis-tools iproute2 faketime libclang-rt-19-dev python3-venv golang-go prometheus docker.io openjdk-17-jre-headless qemu-system-x86 python3-grpcio)
 
 say() { printf '==> %s\n' "$*"; }
 

@@ -170,7 +170,13 @@ client::client_options client_options_of(const agent_config& config) {
   o.node_max_allocs = from.node_max_allocs;
   o.disable_remote_exec = from.disable_remote_exec;
   o.service_discovery = from.nomad_service_discovery;
-  for (const auto& [name, each] : config.plugin) o.drivers[name] = each.config;
+  for (const auto& [name, each] : config.plugin) {
+    o.drivers[name] = each.config;
+    if (!each.args.empty()) o.external_drivers.args[name] = each.args;
+  }
+  o.external_drivers.directory = config.plugin_dir;
+  o.external_drivers.min_port = from.client_min_port;
+  o.external_drivers.max_port = from.client_max_port;
   o.gc = client_gc_of(from);
   if (auto templates = template_options_of(from.template_)) o.templates = *templates;
   if (auto artifacts = artifact_options_of(from.artifact)) o.artifacts = *artifacts;

@@ -45,6 +45,16 @@ struct network_options {
   std::string cni_path = "/opt/cni/bin", cni_config_dir = "/opt/cni/config";
 };
 
+// Drivers that are programs of their own (docs/howto/external-drivers.md).
+struct external_driver_options {
+  // Every executable file in it is one. Empty: DATA/plugins.
+  std::string directory;
+  // Their arguments, by file name.
+  std::map<std::string, std::vector<std::string>> args;
+  // Ports that they may listen on, and that their helpers may.
+  int64_t min_port = 14000, max_port = 14512;
+};
+
 struct drain_options {
   duration deadline = hours(1);
   bool ignore_system_jobs = false;
@@ -114,6 +124,7 @@ struct client_options {
   bool service_discovery = true;
   // Plugin blocks by driver name: {"raw_exec": {"enabled": true}}.
   std::map<std::string, value> drivers;
+  external_driver_options external_drivers;
   gc_options gc;
   template_options templates;
   artifact_options artifacts;

@@ -6,6 +6,7 @@
 #include <unordered_map>
 
 #include "codec/json.h"
+#include "codec/msgpack_value.h"
 #include "codec/walk.h"
 
 namespace drover::codec {
@@ -556,6 +557,12 @@ class decoder {
 
 void append_msgpack(std::string& out, schema::record_view record) { put(out, *record.type, record.data, {}); }
 void append_lean_msgpack(std::string& out, schema::record_view record) { put(out, *record.type, record.data, {.lean = true}); }
+
+std::string value_to_msgpack(const value& v) {
+  std::string out;
+  put(out, v);
+  return out;
+}
 
 std::string to_msgpack(schema::record_view record) {
   std::string out;
