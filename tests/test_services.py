@@ -96,6 +96,7 @@ def test_registered_with_its_port_and_removed_with_its_task(agent):
     of_service(agent, "web", 1)
     agent.ok("job", "stop", "-purge", "web")
     of_service(agent, "web", 0)
+    of_service(agent, "inside", 0)
     assert agent.get("/v1/services") == []
     assert agent.ok("service", "list").out.strip() == "No service registrations found"
 

@@ -168,8 +168,11 @@ result<> agent::parts::start_client() {
 
 result<> agent::parts::start_sink() {
   const auto& from = config.telemetry;
-  if (from.statsd_address.empty() && from.statsite_address.empty()) return {};
-  TRY_ASSIGN(sink, api::metrics_sink::create(services(), {.statsd_address = from.statsd_address, .statsite_address = from.statsite_address,
+  if (from.statsd_address.empty() && from.statsite_address.empty() && from.datadog_address.empty()) return {};
+  TRY_ASSIGN(sink, api::metrics_sink::create(services(), {.statsd_address = from.statsd_address,
+                                                          .statsite_address = from.statsite_address,
+                                                          .datadog_address = from.datadog_address,
+                                                          .datadog_tags = from.datadog_tags,
                                                           .interval = std::max(from.collection_interval, seconds(1))}));
   sink->start();
   return {};

@@ -11,6 +11,7 @@
 #include "agent/limits.h"
 #include "agent/options.h"
 #include "agent/process.h"
+#include "agent/syslog.h"
 #include "agent/start_memory.h"
 #include "client/artifact/child.h"
 #include "net/blocking.h"
@@ -113,6 +114,12 @@ int run_agent(const arguments& given) {
   if (config->files.empty() && !given.dev) say("==> No configuration files loaded\n");
   say("==> Starting Drover agent...\n");
   if (auto done = log::configure(*log_options_of(*config)); !done) return complain(done.error());
+  std::unique_ptr<log::subscription> syslog;
+  if (config->enable_syslog) {
+    auto made = log_to_syslog(log_options_of(*config)->level, config->syslog_facility);
+    if (!made) return complain(made.error());
+    syslog = *std::move(made);
+  }
   prepare_process();
   net::loop loop(1);
   auto made = agent::create(loop, *config);

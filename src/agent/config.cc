@@ -2,6 +2,7 @@
 #include "agent/config.h"
 
 #include "schema/describe_macros.h"
+#include "server/options.h"
 
 namespace drover::agent {
 
@@ -124,6 +125,8 @@ schema::scheduler_configuration initial_scheduler_config() {
   out.preemption_config.system_scheduler_enabled = true;
   return out;
 }
+
+schema::autopilot_config initial_autopilot_config() { return server::default_autopilot_configuration(); }
 
 agent_config default_config() { return {}; }
 

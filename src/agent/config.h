@@ -11,6 +11,7 @@
 #include "base/result.h"
 #include "schema/describe.h"
 #include "schema/eval.h"
+#include "schema/operator_rpc.h"
 
 namespace drover::agent {
 
@@ -62,8 +63,9 @@ struct search_config {
   DROVER_RECORD(search_config);
 };
 
-// What a new cluster's scheduler starts with.
+// What a new cluster's scheduler and autopilot start with.
 schema::scheduler_configuration initial_scheduler_config();
+schema::autopilot_config initial_autopilot_config();
 
 struct client_introduction_config {
   std::string enforcement = "warn";
@@ -230,8 +232,9 @@ struct agent_config {
   tls_config tls;
   std::map<std::string, plugin_config> plugin;
   limits_config limits;
+  schema::autopilot_config autopilot = initial_autopilot_config();
   // Read in any shape: what they configure is not part of this release.
-  value rpc, consul, vault, sentinel, autopilot, audit, reporting, keyring, eventlog;
+  value rpc, consul, vault, sentinel, audit, reporting, keyring, eventlog;
   DROVER_RECORD(agent_config);
 
   // Not keys: what the command line says besides.

@@ -7,10 +7,11 @@
 #include "agent/address.h"
 #include "agent/client_blocks.h"
 #include "agent/config.h"
-#include "agent/tls.h"
 #include "agent/options.h"
+#include "agent/syslog.h"
 #include "agent/tls.h"
 #include "base/text.h"
+#include "client/cpu_list.h"
 
 namespace drover::agent {
 namespace {
@@ -149,6 +150,8 @@ result<> check_client(const client_config& client) {
   if (client.min_dynamic_port < 0 || client.max_dynamic_port > 65535 || client.min_dynamic_port > client.max_dynamic_port)
     return fail(errc::invalid, "client.min_dynamic_port and max_dynamic_port are {} and {}; they must be ports in that order", client.min_dynamic_port,
                 client.max_dynamic_port);
+  for (auto [key, text] : {std::pair("reservable_cores", &client.reservable_cores), std::pair("reserved.cores", &client.reserved.cores)})
+    if (auto cores = client::parse_cpu_list(*text); !cores) return fail(errc::invalid, "client.{}: {}", key, cores.error().text());
   for (const auto& [name, volume] : client.host_volume)
     if (volume.path.empty()) return fail(errc::invalid, "client.host_volume \"{}\" has no path", name);
   return {};
@@ -187,6 +190,7 @@ result<> finish(agent_config& config) {
   TRY(check_join(config));
   TRY(check_tls(config.tls));
   TRY(log_options_of(config));
+  TRY(parse_syslog_facility(config.syslog_facility));
   return {};
 }
 
@@ -200,8 +204,14 @@ std::vector<std::string> unused_settings(const agent_config& config) {
        "client.servers is set, but a client uses the server of its own process");
   note(config.server.enabled && config.server.bootstrap_expect > 1 && config.server.bootstrap_expect % 2 == 0,
        fmt::format("server.bootstrap_expect is {}: an even number of servers survives no more losses than one server less", config.server.bootstrap_expect));
-  note(config.enable_syslog, "enable_syslog is set, but logs go to the standard output and log_file only");
-  note(!config.telemetry.datadog_address.empty(), "telemetry to datadog is configured, but there are only statsd, statsite and /v1/metrics in this release");
+  for (auto [block, given] : {std::pair("consul", &config.consul), std::pair("vault", &config.vault)})
+    note(!given->is_null(), fmt::format("the {} block is read and does nothing: services, variables and identities are kept by the servers themselves", block));
+  note(!config.rpc.is_null(), "the rpc block is read and does nothing: connections are tuned by the program itself");
+  note(!config.telemetry.circonus_api_token.empty() || !config.telemetry.circonus_submission_url.empty(),
+       "telemetry to circonus is configured, but metrics go to statsd, statsite, datadog and /v1/metrics only");
+  note(!config.client.users.is_null() || !config.client.fingerprint.is_null(), "client.users and client.fingerprint are read and do nothing");
+  note(!config.server.plan_rejection_tracker.is_null() || !config.server.raft_logstore.is_null() || !config.server.raft_boltdb.is_null(),
+       "server.plan_rejection_tracker, raft_logstore and raft_boltdb are read and do nothing");
   note(!config.audit.is_null() || !config.sentinel.is_null() || !config.reporting.is_null(), "audit, sentinel and reporting are read and do nothing");
   note(!config.keyring.is_null(), "keyring is read, but root keys are always kept as its provider \"aead\" keeps them");
   return out;

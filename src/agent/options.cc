@@ -112,6 +112,7 @@ server::server_options server_options_of(const agent_config& config) {
   o.job_tracked_versions = from.job_tracked_versions;
   if (auto size = parse_size(from.job_max_source_size)) o.job_max_source_size = *size;
   o.default_scheduler_config = from.default_scheduler_config;
+  o.default_autopilot_config = config.autopilot;
   o.raft_snapshot_threshold = static_cast<uint32_t>(from.raft_snapshot_threshold);
   o.raft_trailing_logs = static_cast<uint32_t>(from.raft_trailing_logs);
   o.raft_multiplier = static_cast<int>(std::clamp<int64_t>(from.raft_multiplier, 1, 10));
@@ -136,7 +137,15 @@ client::client_options client_options_of(const agent_config& config) {
   if (const char* token = std::getenv("NOMAD_CLIENT_INTRO_TOKEN"); token != nullptr && o.introduction_token.empty()) o.introduction_token = token;
   o.meta = from.meta;
   o.options = from.options;
-  o.reserved = {.cpu = from.reserved.cpu, .memory_mb = from.reserved.memory, .disk_mb = from.reserved.disk, .ports = from.reserved.reserved_ports};
+  o.reserved = {.cpu = from.reserved.cpu,
+                .memory_mb = from.reserved.memory,
+                .disk_mb = from.reserved.disk,
+                .ports = from.reserved.reserved_ports,
+                .cores = from.reserved.cores,
+                .reservable_cores = from.reservable_cores};
+  o.host_uuid = !from.no_host_uuid;
+  o.default_ineligible = from.default_ineligible;
+  o.gc_volumes_on_node_gc = from.gc_volumes_on_node_gc;
   o.http_address = advertised_address(config, &addresses_config::http);
   o.tls_enabled = config.tls.http;
   o.network_interface = from.network_interface;

@@ -19,6 +19,8 @@ api::telemetry_options telemetry_options_of(const agent_config& config) {
   api::telemetry_options out;
   out.host = host_label(config);
   out.publish_allocations = from.publish_allocation_metrics;
+  out.allocation_meta = from.include_alloc_metadata_in_metrics;
+  out.allocation_meta_keys = from.allowed_metadata_keys_in_metrics;
   out.publish_node = from.publish_node_metrics;
   out.dispatched_job_summaries = !from.disable_dispatched_job_summary_metrics;
   out.shown_by_default = from.filter_default;

@@ -25,6 +25,9 @@ struct telemetry_options {
   // The label "host" of every metric; empty: none.
   std::string host{};
   bool publish_allocations = false, publish_node = false, dispatched_job_summaries = true;
+  // A task's meta as labels of its metrics; those keys only, or all if there are none.
+  bool allocation_meta = false;
+  std::vector<std::string> allocation_meta_keys{};
   // Names that begin with one of them are left out, or are shown although the default is to leave out.
   std::vector<std::string> shown_prefixes{}, hidden_prefixes{};
   bool shown_by_default = true;

@@ -101,9 +101,29 @@ void add_host(const schema::node& node, const schema::host_stats& host, metrics_
   out.gauge("nomad.client.uptime", number(host.uptime), with);
 }
 
-labels task_labels(const schema::allocation& alloc, const std::string& task) {
+// What job, group and task say of themselves, the innermost first.
+void add_meta(const schema::allocation& alloc, const std::string& task_name, const telemetry_options& rules, labels& out) {
+  auto add = [&](const std::map<std::string, std::string>& meta) {
+    for (const auto& [key, text] : meta) {
+      if (!rules.allocation_meta_keys.empty() && std::ranges::find(rules.allocation_meta_keys, key) == rules.allocation_meta_keys.end()) continue;
+      auto name = key;
+      std::ranges::replace(name, '-', '_');
+      out.try_emplace(std::move(name), text);
+    }
+  };
+  for (const auto& group : alloc.job->task_groups) {
+    if (group.name != alloc.task_group) continue;
+    for (const auto& task : group.tasks)
+      if (task.name == task_name) add(task.meta);
+    add(group.meta);
+  }
+  add(alloc.job->meta);
+}
+
+labels task_labels(const schema::allocation& alloc, const std::string& task, const telemetry_options& rules) {
   labels out{{"job", alloc.job_id}, {"task_group", alloc.task_group}, {"alloc_id", alloc.id}, {"task", task}, {"namespace", alloc.namespace_}};
   if (alloc.job && !alloc.job->parent_id.empty()) out["parent_id"] = alloc.job->parent_id;
+  if (alloc.job && rules.allocation_meta) add_meta(alloc, task, rules, out);
   return out;
 }
 
@@ -129,9 +149,9 @@ void add_usage(const labels& with, const schema::resource_usage& usage, metrics_
   }
 }
 
-void add_alloc(const schema::allocation& alloc, const schema::alloc_resource_usage& usage, metrics_list& out) {
+void add_alloc(const schema::allocation& alloc, const schema::alloc_resource_usage& usage, const telemetry_options& rules, metrics_list& out) {
   for (const auto& [task, used] : usage.tasks) {
-    const auto with = task_labels(alloc, task);
+    const auto with = task_labels(alloc, task, rules);
     if (used.resource_usage) add_usage(with, *used.resource_usage, out);
     if (!alloc.allocated_resources) continue;
     auto wanted = alloc.allocated_resources->tasks.find(task);
@@ -172,7 +192,7 @@ net::awaitable<void> add_client_metrics(const services& with, metrics_list& out)
     schema::alloc_stats_request request;
     request.alloc_id = alloc->id;
     auto usage = co_await rpc::call<schema::alloc_stats_response>(*with.own, "Allocations.Stats", std::move(request));
-    if (usage && usage->stats) add_alloc(*alloc, *usage->stats, out);
+    if (usage && usage->stats) add_alloc(*alloc, *usage->stats, with.telemetry, out);
   }
 }
 

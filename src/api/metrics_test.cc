@@ -31,6 +31,12 @@ TEST(metrics, lines_for_statsd_have_labels_in_the_name) {
   EXPECT_EQ(statsd_lines(some()), "nomad.client.a-b.h.we\"b\\_:1.5|g\nnomad.other.h:2|g\nnomad.client.a-b.h:3|g\n");
 }
 
+TEST(metrics, lines_for_datadog_have_labels_as_tags) {
+  EXPECT_EQ(datadog_lines(some(), {"env:prod", "a|b"}),
+            "nomad.client.a-b:1.5|g|#env:prod,a_b,host:h,job:we\"b\\_\nnomad.other:2|g|#env:prod,a_b,host:h\nnomad.client.a-b:3|g|#env:prod,a_b,host:h\n");
+  EXPECT_TRUE(datadog_lines(some(), {}).starts_with("nomad.client.a-b:1.5|g|#host:h,"));
+}
+
 TEST(cors, is_for_nodes_and_variables_alone) {
   EXPECT_TRUE(cors_methods({"v1", "client", "fs", "ls", "x"}));
   EXPECT_TRUE(cors_methods({"v1", "var", "a"}));

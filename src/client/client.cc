@@ -85,7 +85,7 @@ result<> client::state::make_shim_services() {
 }
 
 result<> client::state::make_node() {
-  TRY_ASSIGN(auto identity, load_identity(state_dir));
+  TRY_ASSIGN(auto identity, load_identity(state_dir, options.host_uuid));
   if (auto stored = db->fact("dynamic_meta"); stored && *stored) TRY(codec::from_json(**stored, schema::slot(dynamic_meta)));
   auto node = std::make_shared<schema::node>();
   node->id = identity.id;
@@ -97,6 +97,8 @@ result<> client::state::make_node() {
   node->http_addr = options.http_address;
   node->tls_enabled = options.tls_enabled;
   node->node_max_allocs = options.node_max_allocs;
+  node->gc_volumes_on_node_gc = options.gc_volumes_on_node_gc;
+  if (options.default_ineligible) node->scheduling_eligibility = "ineligible";
   node->host_networks = options.host_networks;
   node->host_volumes = options.host_volumes;
   node->meta = options.meta;

@@ -12,6 +12,7 @@ struct node_identity {
   std::string secret_id;
 };
 // Reads or makes DIR/client-id and DIR/secret-id. An unreadable or malformed file is an error: a new identity would orphan all tasks.
-result<node_identity> load_identity(const std::string& dir);
+// With `from_host` a new id is made from the machine's own (DMI product UUID or /etc/machine-id), the same each time; the secret never is.
+result<node_identity> load_identity(const std::string& dir, bool from_host = false);
 
 }  // namespace drover::client

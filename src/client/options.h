@@ -17,6 +17,8 @@ struct reserved_options {
   int64_t memory_mb = 0;
   int64_t disk_mb = 0;
   std::string ports;      // "22,80,8500-8600"
+  // Processors by number, "0-3,8": those no task may have for itself, and those that tasks may (empty: all others).
+  std::string cores, reservable_cores;
 };
 
 struct gc_options {
@@ -95,6 +97,12 @@ struct client_options {
   std::string node_class, node_pool = "default";
   // With which a new node shows that it may register; empty: the file intro_token.jwt in the state directory, if there is one.
   std::string introduction_token;
+  // A new node's id is made from the machine's own, so that it is the same when the data directory was lost.
+  bool host_uuid = false;
+  // A new node takes no work until somebody makes it eligible.
+  bool default_ineligible = false;
+  // When the servers forget this node they forget its volumes too.
+  bool gc_volumes_on_node_gc = false;
   std::map<std::string, std::string> meta;
   // Legacy client.options.
   std::map<std::string, std::string> options;

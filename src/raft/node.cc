@@ -82,6 +82,7 @@ void node::impl::run(std::promise<result<>>& started) {
   }
   started.set_value(std::move(r));
   uv_run(&loop_, UV_RUN_DEFAULT);
+  if (settings_.on_turn_end) settings_.on_turn_end();
   ENSURE(uv_loop_close(&loop_) == 0, "the raft loop ended with open handles");
 }
 
@@ -115,6 +116,7 @@ void node::impl::turn() {
   announce();
   publish();
   if (stopping_ && !instance_ && workers_ == 0) finish_stop();
+  if (settings_.on_turn_end) settings_.on_turn_end();
 }
 
 // Closes an instance that cannot go on, or is no longer wanted.

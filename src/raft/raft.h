@@ -103,6 +103,8 @@ struct options {
   // Called on the raft thread whenever `leadership` changes, first before start() returns if it is already known. When
   // `is_self` becomes true, every entry of earlier terms has been applied here.
   std::function<void(const leadership&)> on_leadership_change;
+  // Called on the raft thread at the end of each of its turns, before it waits: what it has answered in that turn can be passed on together.
+  std::function<void()> on_turn_end;
 };
 
 struct apply_outcome {

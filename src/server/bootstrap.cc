@@ -176,7 +176,7 @@ awaitable<result<>> bootstrapper::write(std::vector<std::string> members, bool e
   std::ranges::sort(members);
   std::vector<raft::server> servers;
   for (const auto& id : members) servers.push_back({.id = raft::id_from_uuid(id), .address = id});
-  auto written = co_await await_raft(context_.loop, [&](raft::callback done) { context_.raft->bootstrap(servers, elect_now, std::move(done)); });
+  auto written = co_await await_raft(*context_.raft_answers, [&](raft::callback done) { context_.raft->bootstrap(servers, elect_now, std::move(done)); });
   if (written) logger_.info("first configuration written", {{"servers", members.size()}});
   context_.membership->note_raft_change();
   co_return written;

@@ -10,6 +10,7 @@
 #include "env/random.h"
 #include "net/event.h"
 #include "net/loop.h"
+#include "net/mailbox.h"
 #include "net/task_scope.h"
 #include "raft/raft.h"
 #include "rpc/channel.h"
@@ -54,6 +55,7 @@ struct server_context {
 
   state::store& store;
   raft::node* raft = nullptr;
+  net::mailbox* raft_answers = nullptr;  // what Raft's thread has for the loop
   // The other servers and the way to them; null: there are none.
   server::peers* peers = nullptr;
   rpc::connection_pool* pool = nullptr;

@@ -32,6 +32,7 @@ class finder {
     state_.visit_evals("", [&](const ref<schema::evaluation>& eval) { return eval_garbage(*eval), true; });
     state_.visit_deployments("", [&](const ref<schema::deployment>& d) { return deployment_garbage(*d), true; });
     state_.visit_nodes("", [&](const ref<schema::node>& node) { return node_garbage(*node), true; });
+    volume_garbage();
     out_.evals.assign(evals_.begin(), evals_.end());
     out_.allocs.assign(allocs_.begin(), allocs_.end());
     return std::move(out_);
@@ -91,14 +92,24 @@ class finder {
     if (node.status != "down" || !old(node.status_updated_at * 1'000'000'000, thresholds_.node)) return;
     bool empty = true;
     state_.visit_allocs_by_node(node.id, [&](const ref<schema::allocation>& alloc) { return empty = has_ended(*alloc); });
-    if (empty) out_.nodes.push_back(node.id);
+    if (!empty) return;
+    out_.nodes.push_back(node.id);
+    if (node.gc_volumes_on_node_gc) with_volumes_.insert(node.id);
+  }
+
+  void volume_garbage() {
+    if (with_volumes_.empty()) return;
+    state::visit<state::table::host_volumes>(state_, state::starting(""), [&](const auto& volume) {
+      if (with_volumes_.contains(volume->node_id)) out_.host_volumes.emplace_back(volume->namespace_, volume->id);
+      return true;
+    });
   }
 
   const state::snapshot& state_;
   const gc_thresholds& thresholds_;
   timestamp now_;
   bool force_;
-  std::set<std::string> evals_, allocs_;
+  std::set<std::string> evals_, allocs_, with_volumes_;
   garbage out_;
 };
 
@@ -135,6 +146,12 @@ net::awaitable<result<>> collect(server_context& context, garbage what) {
     schema::deployment_delete_request command;
     command.deployments = take_some(what.deployments);
     CO_TRY(co_await context.replicate->apply<fsm::command_type::deployment_delete>(command));
+  }
+  for (const auto& [ns, id] : what.host_volumes) {
+    schema::host_volume_delete_request command;
+    command.namespace_ = ns;
+    command.volume_id = id;
+    CO_TRY(co_await context.replicate->apply<fsm::command_type::host_volume_delete>(command));
   }
   while (!what.nodes.empty()) {
     schema::node_batch_deregister_request command;

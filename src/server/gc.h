@@ -17,7 +17,8 @@ struct garbage {
   std::vector<std::pair<std::string, std::string>> jobs;  // namespace, id
   std::vector<std::string> deployments;
   std::vector<std::string> nodes;
-  bool empty() const { return evals.empty() && allocs.empty() && jobs.empty() && deployments.empty() && nodes.empty(); }
+  std::vector<std::pair<std::string, std::string>> host_volumes;  // namespace, id: of those nodes that take theirs with them
+  bool empty() const { return evals.empty() && allocs.empty() && jobs.empty() && deployments.empty() && nodes.empty() && host_volumes.empty(); }
 };
 // With `force` age does not matter, only that a thing has ended.
 garbage find_garbage(const state::snapshot& state, const gc_thresholds& thresholds, timestamp now, bool force);

@@ -92,7 +92,7 @@ awaitable<result<>> raft_members::change(std::string doing, std::function<void(r
     explicit guard(raft_members& o) : owner(o) { owner.changing_ = true; owner.change_ended_.reset(); }
     ~guard() { owner.changing_ = false; owner.change_ended_.set(); }
   } only(*this);
-  auto done = co_await await_raft(context_.loop, std::move(start));
+  auto done = co_await await_raft(*context_.raft_answers, std::move(start));
   if (!done) logger_.warn("the Raft configuration could not be changed", {{"change", doing}, {"error", done.error().text()}});
   context_.membership->note_raft_change();
   co_return done;

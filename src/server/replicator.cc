@@ -14,14 +14,14 @@ error for_clients(error e) {
 }  // namespace
 
 net::awaitable<result<raft::apply_outcome>> replicator::submit(std::string entry) {
-  auto outcome = co_await await_raft<raft::apply_outcome>(loop_, [&](raft::apply_callback done) { node_.apply(std::move(entry), std::move(done)); });
+  auto outcome = co_await await_raft<raft::apply_outcome>(answers_, [&](raft::apply_callback done) { node_.apply(std::move(entry), std::move(done)); });
   if (!outcome) co_return std::unexpected(for_clients(std::move(outcome).error()));
   outcome->index += machine_.index_offset();
   co_return outcome;
 }
 
 net::awaitable<result<>> replicator::barrier() {
-  auto done = co_await await_raft(loop_, [&](raft::callback answer) { node_.barrier(std::move(answer)); });
+  auto done = co_await await_raft(answers_, [&](raft::callback answer) { node_.barrier(std::move(answer)); });
   if (!done) co_return std::unexpected(for_clients(std::move(done).error()));
   co_return done;
 }

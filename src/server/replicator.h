@@ -8,6 +8,7 @@
 #include "fsm/commands.h"
 #include "fsm/machine.h"
 #include "net/loop.h"
+#include "net/mailbox.h"
 #include "raft/raft.h"
 
 namespace drover::server {
@@ -15,7 +16,7 @@ namespace drover::server {
 class replicator {
  public:
   // All must outlive every call.
-  replicator(net::loop& l, raft::node& node, const fsm::machine& machine) : loop_(l), node_(node), machine_(machine) {}
+  replicator(net::mailbox& answers, raft::node& node, const fsm::machine& machine) : answers_(answers), node_(node), machine_(machine) {}
 
   // The state's index at which the command was applied. Errors: unavailable ("No cluster leader"), too_large, io, and whatever the command itself
   // refuses (conflict, not_found, invalid). The request is encoded before this returns.
@@ -50,7 +51,7 @@ class replicator {
     co_return std::pair(done.index, *answer);
   }
 
-  net::loop& loop_;
+  net::mailbox& answers_;
   raft::node& node_;
   const fsm::machine& machine_;
 };

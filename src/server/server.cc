@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <atomic>
-#include <boost/asio/post.hpp>
 #include <fstream>
 
 #include "base/text.h"
@@ -86,11 +85,13 @@ struct cluster_server::parts {
         blocked([this](ref<schema::evaluation> eval) { broker.requeue(std::move(eval)); }),
         beats(l, context.clock, context.random, options),
         channel(l, table),
-        writes(l, log::logger("nomad")) {
+        writes(l, log::logger("nomad")),
+        answers(net::mailbox::create(l)) {
     context.writes = &writes;
     context.stubs = &stubs;
     context.peers = &known;
     context.pool = options.pool;
+    context.raft_answers = answers.get();
   }
 
   server_options options;
@@ -106,6 +107,8 @@ struct cluster_server::parts {
   rpc::method_table table;
   rpc::local_channel channel;
   net::task_scope writes;
+  // From the Raft thread: what was committed, then what that answers.
+  std::shared_ptr<net::mailbox> answers;
   job_stubs stubs;
   size_t event_batches = event_batches_kept;
   std::unique_ptr<event_broker> events;
@@ -173,7 +176,7 @@ void cluster_server::parts::make_transport() {
 result<> cluster_server::parts::start_raft() {
   machine.on_commit([this, live = live](std::shared_ptr<const fsm::commit_event> event) {
     if (!*live) return;
-    boost::asio::post(context.loop, [this, live, event = std::move(event)] {
+    answers->put([this, live, event = std::move(event)] {
       if (*live) on_commit(*event);
     });
   });
@@ -192,8 +195,10 @@ result<> cluster_server::parts::start_raft() {
   o.connect_retry = o.connect_retry * slower;
   o.install_snapshot_timeout = o.install_snapshot_timeout * slower;
   o.transport = raft_connections->endpoint();
+  o.on_turn_end = [box = answers] { box->flush(); };
   o.on_leadership_change = [this, live = live](const raft::leadership& l) {
-    boost::asio::post(context.loop, [this, live, l] {
+    // After the commits that made it leader: in their order.
+    answers->put([this, live, l] {
       if (*live) on_leadership(l);
     });
   };
@@ -216,7 +221,7 @@ result<> cluster_server::parts::make_membership() {
 
 void cluster_server::parts::make_parts() {
   if (event_batches > 0) events = std::make_unique<event_broker>(context.loop, event_batches);
-  replicate = std::make_unique<replicator>(context.loop, *raft, machine);
+  replicate = std::make_unique<replicator>(*answers, *raft, machine);
   server_links_options way;
   if (auto* pool = context.pool) {
     way.dial = [pool](const std::string& address, const std::string& region) { return pool->to(address, region); };
@@ -356,7 +361,7 @@ net::awaitable<void> cluster_server::stop() {
 net::awaitable<void> cluster_server::parts::hand_over() {
   auto deadline = net::after(hand_over_timeout);
   while (raft->is_leader() && raft->stats().servers.size() > 1 && net::now() < deadline) {
-    auto done = co_await await_raft(context.loop, [this](raft::callback answer) { raft->transfer(0, std::move(answer)); });
+    auto done = co_await await_raft(*context.raft_answers, [this](raft::callback answer) { raft->transfer(0, std::move(answer)); });
     if (done) context.logger.info("leadership handed over");
     else context.logger.warn("leadership could not be handed over", {{"error", done.error().text()}});
     if (!done && done.error().code() == errc::not_found) co_return;

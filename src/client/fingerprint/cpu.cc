@@ -1,9 +1,11 @@
 #include <sched.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "base/text.h"
+#include "client/cpu_list.h"
 #include "client/fingerprint/fingerprint.h"
 #include "client/system.h"
 
@@ -34,6 +36,19 @@ cpu_info read_cpu_info() {
 }
 }  // namespace
 
+// The processors that a task may have for itself. Lists that are none were refused at start.
+std::vector<uint16_t> reservable_cores(const reserved_options& options, int cores) {
+  auto kept = parse_cpu_list(options.cores).value_or(std::vector<uint16_t>());
+  auto wanted = parse_cpu_list(options.reservable_cores).value_or(std::vector<uint16_t>());
+  std::vector<uint16_t> out;
+  for (int i = 0; i < cores; ++i) {
+    auto core = static_cast<uint16_t>(i);
+    if (std::ranges::binary_search(kept, core)) continue;
+    if (wanted.empty() || std::ranges::binary_search(wanted, core)) out.push_back(core);
+  }
+  return out;
+}
+
 void cpu(const context& c, schema::node& node) {
   auto info = read_cpu_info();
   if (info.cores == 0) info.cores = std::max(1, static_cast<int>(::sysconf(_SC_NPROCESSORS_ONLN)));
@@ -44,14 +59,15 @@ void cpu(const context& c, schema::node& node) {
   if (!info.model.empty()) a["cpu.modelname"] = info.model;
   a["cpu.frequency"] = std::to_string(mhz);
   a["cpu.numcores"] = std::to_string(info.cores);
-  a["cpu.reservablecores"] = std::to_string(info.cores);
+  auto reservable = reservable_cores(c.options.reserved, info.cores);
+  a["cpu.reservablecores"] = std::to_string(reservable.size());
   a["cpu.totalcompute"] = std::to_string(total);
   a["cpu.usablecompute"] = std::to_string(std::max<int64_t>(0, total - c.options.reserved.cpu));
   a["numa.node.count"] = "1";
   auto& r = node.node_resources->cpu;
   r.cpu_shares = total;
   r.total_cpu_cores = static_cast<uint16_t>(info.cores);
-  for (int i = 0; i < info.cores; ++i) r.reservable_cpu_cores.push_back(static_cast<uint16_t>(i));
+  r.reservable_cpu_cores = std::move(reservable);
 }
 
 }  // namespace drover::client::fingerprint

@@ -72,7 +72,7 @@ awaitable<result<schema::leadership_transfer_response>> transfer(server_context&
     out.noop = true;
     co_return out;
   }
-  CO_TRY(co_await await_raft(context.loop, [&](raft::callback done) { context.raft->transfer(raft_id, std::move(done)); }));
+  CO_TRY(co_await await_raft(*context.raft_answers, [&](raft::callback done) { context.raft->transfer(raft_id, std::move(done)); }));
   context.logger.info("leadership transferred", {{"to", out.to.id}});
   co_return out;
 }

@@ -81,7 +81,7 @@ awaitable<result<>> answer_failure(rpc::message_stream& caller, const error& why
 
 awaitable<result<std::string>> make_snapshot(server_context& context, bool stale_is_fine, uint64_t& index) {
   if (!stale_is_fine) CO_TRY(co_await context.replicate->barrier());
-  CO_TRY_ASSIGN(auto saved, co_await await_raft<raft::saved_snapshot>(context.loop, [&](raft::snapshot_callback done) {
+  CO_TRY_ASSIGN(auto saved, co_await await_raft<raft::saved_snapshot>(*context.raft_answers, [&](raft::snapshot_callback done) {
                   context.raft->save_snapshot(std::move(done));
                 }));
   CO_TRY_ASSIGN(auto place, fsm::place_of(saved.data));
