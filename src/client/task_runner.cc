@@ -200,7 +200,7 @@ bool task_runner::starts_without_servers() const {
   };
   if (says_so(task().meta)) return true;
   const auto& job = *owner_.alloc()->job;
-  auto group = std::ranges::find(job.task_groups, owner_.alloc()->task_group, &schema::task_group::name);
+  auto group = std::ranges::find(job.task_groups, owner_.alloc()->task_group.str(), &schema::task_group::name);
   return says_so(job.meta) || (group != job.task_groups.end() && says_so(group->meta));
 }
 

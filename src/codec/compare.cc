@@ -11,7 +11,7 @@ bool empty(const type_info& type, const void* p) {
   switch (type.kind) {
     case kind::boolean: return !as<bool>(p);
     case kind::float64: return as<double>(p) == 0;
-    case kind::string: return as<std::string>(p).empty();
+    case kind::string: return text_in(type, p).empty();
     case kind::bytes: return as<bytes>(p).empty();
     case kind::duration: return as<duration>(p).ns == 0;
     case kind::timestamp: return as<timestamp>(p).is_zero();
@@ -47,7 +47,7 @@ bool same(const type_info& type, const void* a, const void* b, uint32_t ignore) 
   switch (type.kind) {
     case kind::boolean: return as<bool>(a) == as<bool>(b);
     case kind::float64: return as<double>(a) == as<double>(b);
-    case kind::string: return as<std::string>(a) == as<std::string>(b);
+    case kind::string: return text_in(type, a) == text_in(type, b);
     case kind::bytes: return as<bytes>(a) == as<bytes>(b);
     case kind::duration: return as<duration>(a) == as<duration>(b);
     case kind::timestamp: return as<timestamp>(a) == as<timestamp>(b);
@@ -108,7 +108,7 @@ void mix(hasher& h, const type_info& type, const void* p, uint32_t ignore) {
   switch (type.kind) {
     case kind::boolean: return h.add(static_cast<uint64_t>(as<bool>(p)));
     case kind::float64: return h.add(std::bit_cast<uint64_t>(as<double>(p)));
-    case kind::string: return h.add(as<std::string>(p));
+    case kind::string: return h.add(text_in(type, p));
     case kind::bytes: return h.add(as<bytes>(p).data);
     case kind::duration: return h.add(static_cast<uint64_t>(as<duration>(p).ns));
     case kind::timestamp: return h.add(static_cast<uint64_t>(as<timestamp>(p).ns));

@@ -12,7 +12,7 @@ value to_dynamic(const type_info& type, const void* p) {
   switch (type.kind) {
     case kind::boolean: return value(as<bool>(p));
     case kind::float64: return value(as<double>(p));
-    case kind::string: return value(as<std::string>(p));
+    case kind::string: return value(text_in(type, p));
     case kind::bytes: return as<bytes>(p).empty() ? value() : value(base64_encode(as<bytes>(p).data));
     case kind::duration: return value(as<duration>(p).ns);
     case kind::timestamp: return value(to_rfc3339(as<timestamp>(p)));
@@ -94,7 +94,7 @@ result<> read_text(const std::string& text, const type_info& type, void* p, cons
     return {};
   };
   switch (type.kind) {
-    case kind::string: as<std::string>(p) = text; return {};
+    case kind::string: set_text(type, p, text); return {};
     case kind::bytes: return store(base64_decode(text), as<bytes>(p).data);
     case kind::duration: return store(parse_duration(text), as<duration>(p));
     case kind::timestamp: return store(parse_rfc3339(text), as<timestamp>(p));

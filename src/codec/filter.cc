@@ -171,7 +171,7 @@ class matcher {
 
   static const std::string* string_of(const place& p) {
     if (p.dynamic != nullptr) return p.dynamic->as_string();
-    return p.type->kind == kind::string ? &as<std::string>(p.data) : nullptr;
+    return p.type->kind == kind::string ? &text_in(*p.type, p.data) : nullptr;
   }
 
   static std::optional<size_t> size_of(const place& p) {

@@ -93,7 +93,7 @@ result<> read_integer(dom::element e, const type_info& type, void* p, const path
 result<> read_text_form(dom::element e, const type_info& type, void* p, const path& at) {
   std::string_view text = e;
   switch (type.kind) {
-    case kind::string: as<std::string>(p) = text; return {};
+    case kind::string: set_text(type, p, text); return {};
     case kind::bytes: {
       auto decoded = base64_decode(text);
       if (!decoded) return fail(errc::invalid, "{}: {}", at.text(), decoded.error().message());

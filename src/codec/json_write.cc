@@ -40,7 +40,7 @@ class writer {
     switch (type.kind) {
       case kind::boolean: out_ += as<bool>(p) ? "true" : "false"; return;
       case kind::float64: return append_double(out_, as<double>(p));
-      case kind::string: return append_json_string(out_, as<std::string>(p));
+      case kind::string: return append_json_string(out_, text_in(type, p));
       case kind::bytes: return write_bytes(as<bytes>(p));
       case kind::duration:
         if (flags & schema::duration_text) return append_json_string(out_, to_string(as<duration>(p)));

@@ -170,7 +170,7 @@ void put(std::string& out, const type_info& type, const void* p, style s) {
   switch (type.kind) {
     case kind::boolean: out += as<bool>(p) ? '\xc3' : '\xc2'; return;
     case kind::float64: return put_double(out, as<double>(p));
-    case kind::string: return put_raw(out, as<std::string>(p));
+    case kind::string: return put_raw(out, text_in(type, p));
     case kind::bytes:
       if (as<bytes>(p).empty()) out += '\xc0';
       else put_raw(out, as<bytes>(p).data);
@@ -440,7 +440,7 @@ class decoder {
   result<> read_scalar(const type_info& type, void* p, const head& h) {
     if (h.what == head::raw) {
       TRY_ASSIGN(auto raw, in_.take(h.count));
-      if (type.kind == kind::string) return as<std::string>(p) = raw, result<>{};
+      if (type.kind == kind::string) return set_text(type, p, raw), result<>{};
       if (type.kind == kind::bytes) return as<bytes>(p).data = raw, result<>{};
       if (type.kind != kind::timestamp) return mismatch("a number");
       TRY_ASSIGN(as<timestamp>(p), read_time(raw));

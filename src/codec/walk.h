@@ -20,6 +20,13 @@ T& as(void* p) {
   return *static_cast<T*>(p);
 }
 
+// Of a kind::string: a std::string, or a schema::shared_text, which leads to one.
+inline const std::string& text_in(const type_info& type, const void* p) { return as<std::string>(type.pointer ? type.pointer->get(p) : p); }
+inline void set_text(const type_info& type, void* p, std::string_view text) {
+  if (type.pointer && text.empty()) return type.pointer->reset(p);
+  as<std::string>(type.pointer ? type.pointer->emplace(p) : p) = text;
+}
+
 // Reads any signed integer kind. Requires: the kind is one of int8 int32 int64.
 inline int64_t read_signed(kind k, const void* p) {
   switch (k) {

@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "base/result.h"
+#include "fsm/share_texts.h"
 #include "schema/eval.h"
 #include "state/store.h"
 
@@ -50,6 +51,7 @@ class context {
   }
   template <table T>
   ref<state::record_of<T>> put(state::record_of<T> record) {
+    if constexpr (T == table::allocs || T == table::nodes) share_texts(record);
     return transaction_.put<T>(std::move(record));
   }
   template <table T>

@@ -9,6 +9,7 @@
 #include <unordered_map>
 
 #include "base/text.h"
+#include "fsm/share_texts.h"
 #include "schema/describe_macros.h"
 
 namespace drover::fsm {
@@ -203,6 +204,11 @@ size_t size_of(const placed_allocs& placed) { return placed.members.size() / mem
 result<> visit_placed(const placed_allocs& placed, const std::function<result<>(allocation&&)>& each) {
   if (!placed.like || placed.members.size() % member_bytes != 0) return fail(errc::corrupt, "the placed allocations of a plan are cut");
   const auto prefix = prefix_of(*placed.like);
+  std::vector<std::pair<shared_text, shared_text>> nodes;
+  nodes.reserve(placed.nodes.size());
+  for (const auto& node : placed.nodes) nodes.emplace_back(shared_text::interned(node.id), shared_text::interned(node.name));
+  auto like = *placed.like;
+  share_texts(like);
   for (const char *at = placed.members.data.data(), *end = at + placed.members.size(); at < end; at += member_bytes) {
     const char* numbers = at + 16;
     const auto node = number_at(numbers), name = number_at(numbers + 4), resources = number_at(numbers + 8), metrics = number_at(numbers + 12),
@@ -210,11 +216,11 @@ result<> visit_placed(const placed_allocs& placed, const std::function<result<>(
     if (node >= placed.nodes.size() || resources > placed.resources.size() || metrics > placed.metrics.size() || previous > placed.previous.size()) {
       return fail(errc::corrupt, "a placed allocation of a plan refers to what the plan does not have");
     }
-    auto alloc = *placed.like;
+    auto alloc = like;
     alloc.id = write_id(at);
     alloc.name = fmt::format("{}{}]", prefix, name);
-    alloc.node_id = placed.nodes[node].id;
-    alloc.node_name = placed.nodes[node].name;
+    alloc.node_id = nodes[node].first;
+    alloc.node_name = nodes[node].second;
     if (resources > 0) alloc.allocated_resources = placed.resources[resources - 1];
     if (metrics > 0) alloc.metrics = placed.metrics[metrics - 1];
     if (previous > 0) alloc.previous_allocation = placed.previous[previous - 1];

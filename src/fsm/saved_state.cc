@@ -5,6 +5,7 @@
 #include "codec/compare.h"
 #include "codec/msgpack.h"
 #include "fsm/limits.h"
+#include "fsm/share_texts.h"
 #include "schema/describe_macros.h"
 
 namespace drover::fsm {
@@ -165,7 +166,11 @@ result<> load_table(reader& in, const saved_table& t, std::vector<ref<schema::jo
     }
     auto record = d.make();
     TRY(in.record({&d.type(), record.get()}, t.name));
-    if (id == table::allocs) shared.share(*static_cast<schema::allocation*>(record.get()));
+    if (id == table::nodes) share_texts(*static_cast<schema::node*>(record.get()));
+    if (id == table::allocs) {
+      share_texts(*static_cast<schema::allocation*>(record.get()));
+      shared.share(*static_cast<schema::allocation*>(record.get()));
+    }
     if (job_number > 0) static_cast<schema::allocation*>(record.get())->job = jobs[job_number - 1];
     if (id == table::job_versions) {
       if (i >= versions) return fail(errc::corrupt, "more job versions in the saved state than its header says");

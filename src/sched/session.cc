@@ -27,6 +27,12 @@ bool may_preempt(const schema::scheduler_configuration* config, std::string_view
   return type == "batch" ? allowed.batch_scheduler_enabled : allowed.service_scheduler_enabled;
 }
 
+// One allocation after the other says the same.
+const schema::shared_text& same_words(schema::shared_text& last, std::string_view words) {
+  if (last != words) last = schema::shared_text::interned(words);
+  return last;
+}
+
 }  // namespace
 
 session::session(const job_facts& facts, const node_view& view, const schema::evaluation& eval, timestamp now, uint64_t seed,
@@ -139,23 +145,32 @@ ref<schema::allocated_resources> session::granted(const placement& what, node_vi
   return made;
 }
 
+session::node_place& session::place_of(node_view::row row) {
+  auto& at = places_[row];
+  if (at.list == nullptr) {
+    const auto& node = view_.node(row);
+    at = {&out_.plan.node_allocation[node.id], schema::shared_text::interned(node.id), schema::shared_text::interned(node.name)};
+  }
+  return at;
+}
+
 void session::place(const placement& what, ranker::choice made, const std::string& deployment_id) {
-  const auto& node = view_.node(made.node);
+  auto& at = place_of(made.node);
   auto alloc = std::make_shared<schema::allocation>();
   alloc->id = random_.uuid();
-  alloc->namespace_ = job().namespace_;
-  alloc->eval_id = eval_.id;
+  alloc->namespace_ = same_words(texts_.namespace_, job().namespace_);
+  alloc->eval_id = same_words(texts_.eval_id, eval_.id);
   alloc->name = what.name;
-  alloc->node_id = node.id;
-  alloc->node_name = node.name;
-  alloc->job_id = job().id;
-  alloc->task_group = what.group->name;
+  alloc->node_id = at.id;
+  alloc->node_name = at.name;
+  alloc->job_id = same_words(texts_.job_id, job().id);
+  alloc->task_group = same_words(texts_.group, what.group->name);
   alloc->allocated_resources = granted(what, made.node, std::move(made.parts));
   alloc->metrics = std::move(made.metrics);
-  alloc->desired_status = "run";
-  alloc->client_status = "pending";
+  alloc->desired_status = same_words(texts_.run, "run");
+  alloc->client_status = same_words(texts_.pending, "pending");
   alloc->job = what.job;
-  if (!what.job) alloc->deployment_id = deployment_id;
+  if (!what.job) alloc->deployment_id = same_words(texts_.deployment_id, deployment_id);
   if (what.canary) alloc->deployment_status.emplace().canary = true;
   alloc->create_time = alloc->modify_time = now_.ns;
   if (what.previous != nullptr) {
@@ -169,9 +184,7 @@ void session::place(const placement& what, ranker::choice made, const std::strin
   for (const auto& each : made.evicted) preempt(each, *alloc);
   cluster_.place(made.node, *alloc);
   placed_.push_back(what.group);
-  auto& list = lists_[made.node];
-  if (list == nullptr) list = &out_.plan.node_allocation[node.id];
-  list->push_back(std::move(alloc));
+  at.list->push_back(std::move(alloc));
 }
 
 void session::preempt(const ref<schema::allocation>& victim, schema::allocation& by) {
@@ -205,7 +218,7 @@ void session::withdraw() {
   };
   remove_from(out_.plan.node_allocation, [&](const auto& alloc) { return alloc->eval_id == eval_.id && alloc->create_time == now_.ns && alloc->create_index == 0; });
   remove_from(out_.plan.node_update, [&](const auto& alloc) { return replaced_.contains(alloc->id); });
-  lists_ = {};
+  places_ = {};
   out_.plan.node_preemptions.clear();
   preempted_.clear();
   preemptions_.clear();

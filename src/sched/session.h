@@ -103,8 +103,17 @@ class session {
   std::vector<schema::alloc_list_stub> preempted_;
   std::map<std::string, uint64_t> preemptions_;        // by group that gains
   std::map<std::pair<const schema::job*, const schema::task_group*>, bool> replaces_;
-  // Where the plan keeps a node's allocations: a large plan asks for the same nodes again and again.
-  row_map<std::vector<ref<schema::allocation>>*> lists_;
+  // Where the plan keeps a node's allocations, and the node's texts: a large plan asks for the same nodes again and again.
+  struct node_place {
+    std::vector<ref<schema::allocation>>* list = nullptr;
+    schema::shared_text id{}, name{};
+  };
+  node_place& place_of(node_view::row row);
+  row_map<node_place> places_;
+  // What all new allocations say.
+  struct {
+    schema::shared_text namespace_, job_id, eval_id, group, deployment_id, run, pending;
+  } texts_;
   bool explain_ = false;
   bool preempts_ = false;
   bool oversubscription_ = false;

@@ -5,6 +5,7 @@
 #include "schema/describe.h"
 #include "schema/fwd.h"
 #include "schema/resources.h"
+#include "schema/shared_text.h"
 
 namespace drover::schema {
 
@@ -124,37 +125,37 @@ struct task_state {
 
 struct allocation {
   std::string id;
-  std::string namespace_;
-  std::string eval_id;
+  schema::shared_text namespace_;
+  schema::shared_text eval_id;
   std::string name;
-  std::string node_id;
-  std::string node_name;
-  std::string job_id;
+  schema::shared_text node_id;
+  schema::shared_text node_name;
+  schema::shared_text job_id;
   ref<schema::job> job;
-  std::string task_group;
+  schema::shared_text task_group;
   ref<schema::resources> resources;
   ref<schema::resources> shared_resources;
   std::map<std::string, schema::resources> task_resources;
   ref<schema::allocated_resources> allocated_resources;
   ref<schema::alloc_metric> metrics;
-  std::string desired_status;
-  std::string desired_description;
+  schema::shared_text desired_status;
+  schema::shared_text desired_description;
   schema::desired_transition desired_transition;
-  std::string client_status;
-  std::string client_description;
+  schema::shared_text client_status;
+  schema::shared_text client_description;
   std::map<std::string, schema::task_state> task_states;
   std::vector<schema::alloc_state> alloc_states;
-  std::string previous_allocation;
-  std::string next_allocation;
-  std::string deployment_id;
+  schema::shared_text previous_allocation;
+  schema::shared_text next_allocation;
+  schema::shared_text deployment_id;
   std::optional<schema::alloc_deployment_status> deployment_status;
   ref<schema::reschedule_tracker> reschedule_tracker;
   ref<schema::alloc_network_status> network_status;
-  std::string followup_eval_id;
+  schema::shared_text followup_eval_id;
   std::vector<std::string> preempted_allocations;
-  std::string preempted_by_allocation;
+  schema::shared_text preempted_by_allocation;
   std::map<std::string, std::string> signed_identities;
-  std::string signing_key_id;
+  schema::shared_text signing_key_id;
   uint64_t create_index = 0;
   uint64_t modify_index = 0;
   uint64_t alloc_modify_index = 0;

@@ -5,6 +5,7 @@
 #include "schema/describe.h"
 #include "schema/fwd.h"
 #include "schema/resources.h"
+#include "schema/shared_text.h"
 
 namespace drover::schema {
 
@@ -276,7 +277,7 @@ struct node {
   std::string cgroup_parent;
   std::string http_addr;
   bool tls_enabled = false;
-  std::map<std::string, std::string> attributes;
+  schema::shared_text_map attributes;
   std::optional<schema::node_resources> node_resources;
   std::optional<schema::node_reserved_resources> reserved_resources;
   std::map<std::string, std::string> links;

@@ -23,7 +23,7 @@ bool is_token(std::string_view text) { return text.starts_with("eyJ"); }
 
 const schema::task_group* group_of(const schema::allocation& alloc) {
   if (!alloc.job) return nullptr;
-  auto found = std::ranges::find(alloc.job->task_groups, alloc.task_group, &schema::task_group::name);
+  auto found = std::ranges::find(alloc.job->task_groups, alloc.task_group.str(), &schema::task_group::name);
   return found == alloc.job->task_groups.end() ? nullptr : &*found;
 }
 

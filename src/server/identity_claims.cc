@@ -85,7 +85,7 @@ value workload_claims(const workload& of, std::string_view workload_name, const 
                       ":");
   auto out = common_claims(std::move(subject), audiences_of(identity), identity.ttl, stamp);
   auto& claims = *out.as_object();
-  claims.set("nomad_namespace", of.alloc.namespace_);
+  claims.set("nomad_namespace", of.alloc.namespace_.str());
   claims.set("nomad_job_id", identity_job_id(of.job));
   claims.set("nomad_allocation_id", of.alloc.id);
   return out;

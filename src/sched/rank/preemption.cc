@@ -19,7 +19,7 @@ struct candidate {
 
 // What more of its group goes than its migrate block likes costs.
 double penalty_of(const proposed& cluster, const schema::allocation& alloc) {
-  auto group = std::ranges::find(alloc.job->task_groups, alloc.task_group, &schema::task_group::name);
+  auto group = std::ranges::find(alloc.job->task_groups, alloc.task_group.str(), &schema::task_group::name);
   if (group == alloc.job->task_groups.end() || !group->migrate) return 0;
   int64_t allowed = group->migrate->max_parallel.value_or(0);
   int64_t gone = std::ranges::count_if(cluster.evicted(), [&](const auto& other) {

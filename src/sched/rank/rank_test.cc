@@ -156,7 +156,7 @@ class oracle {
     const auto& usage = usage_.at(node.id);
     double sum = packing_score(packing::binpack, usage.capacity(), usage.used() + wanted());
     int terms = 1;
-    auto same = std::ranges::count(there_, node.id, [](const auto& a) { return a->node_id; });
+    auto same = std::ranges::count(there_, node.id, [](const auto& a) { return a->node_id.str(); });
     if (same > 0) {
       sum -= static_cast<double>(same + 1) / static_cast<double>(group_.count);
       ++terms;

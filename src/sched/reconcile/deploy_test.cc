@@ -212,7 +212,7 @@ TEST_F(canaries, a_failed_one_is_replaced_when_the_watcher_says_so) {
   w.run("web");
   EXPECT_EQ(of_version(1), 1u);
   auto live = w.live("web");
-  auto again = std::ranges::find(live, first, [](const auto& a) { return a->previous_allocation; });
+  auto again = std::ranges::find(live, first, [](const auto& a) { return a->previous_allocation.str(); });
   ASSERT_NE(again, live.end());
   EXPECT_TRUE((*again)->deployment_status->canary);
   EXPECT_EQ((*again)->reschedule_tracker->events.size(), 1u);

@@ -58,7 +58,7 @@ result<> list_volumes(const read& r, const schema::host_volume_list_request& req
 // Does the allocation's group ask for that volume, and is it where the volume is?
 bool uses(const schema::allocation& alloc, const volume& v) {
   if (alloc.node_id != v.node_id || !alloc.job) return false;
-  auto group = std::ranges::find(alloc.job->task_groups, alloc.task_group, &schema::task_group::name);
+  auto group = std::ranges::find(alloc.job->task_groups, alloc.task_group.str(), &schema::task_group::name);
   if (group == alloc.job->task_groups.end()) return false;
   return std::ranges::any_of(group->volumes, [&](const auto& each) {
     const auto& wanted = each.second;

@@ -34,7 +34,7 @@ result<value> claims_for(const workload& of, const schema::workload_identity_req
     return fail(errc::not_found, "identity not found");
   }
   if (wanted.workload_type != type_task) return fail(errc::invalid, "identity not found");
-  auto group = std::ranges::find(of.job.task_groups, of.alloc.task_group, &schema::task_group::name);
+  auto group = std::ranges::find(of.job.task_groups, of.alloc.task_group.str(), &schema::task_group::name);
   if (group == of.job.task_groups.end()) return fail(errc::not_found, "task not found");
   auto task = std::ranges::find(group->tasks, wanted.workload_identifier, &schema::task::name);
   if (task == group->tasks.end()) return fail(errc::not_found, "task not found");
