@@ -51,6 +51,7 @@ enum class table : uint8_t {
   autopilot_config,
   cluster_metadata,
   quotas,
+  host_volume_claims,
   count_,
 };
 std::string_view name(table t);

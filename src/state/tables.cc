@@ -73,6 +73,7 @@ constexpr std::array<tree_definition, tree_count> tree_definitions = {
     own<table::autopilot_config, KEY(schema::autopilot_config, (static_cast<void>(r), table_key{}))>(),
     own<table::cluster_metadata, KEY(state::cluster_metadata, (static_cast<void>(r), table_key{}))>(),
     own<table::quotas, KEY(quota_spec, {r.name, {}, {}})>(),
+    own<table::host_volume_claims, KEY(task_group_host_volume_claim, {r.namespace_, r.id, {}})>(),
 
     grouped_if<table::jobs, KEY(job, {r.namespace_, r.parent_id, r.id}), WHERE(job, !r.parent_id.empty())>(),
     ordered<table::jobs, KEY(job, {r.node_pool, r.namespace_, r.id})>(),
@@ -95,6 +96,7 @@ constexpr std::array<tree_definition, tree_count> tree_definitions = {
     ordered<table::host_volumes, KEY(host_volume, {r.node_id, r.namespace_, r.id})>(),
     ordered<table::nodes, KEY(node, {r.secret_id, r.id, {}})>(),
     ordered<table::namespaces, KEY(namespace_definition, {r.quota, r.name, {}})>(),
+    grouped<table::host_volume_claims, KEY(task_group_host_volume_claim, {r.namespace_, r.job_id, r.id})>(),
 };
 
 template <table T>
@@ -110,7 +112,7 @@ std::array<table_definition, table_count> make_definitions() {
       TABLE(periodic_launches), TABLE(variables), TABLE(root_keys), TABLE(acl_policies), TABLE(acl_tokens), TABLE(acl_roles),
       TABLE(acl_auth_methods), TABLE(acl_binding_rules), TABLE(one_time_tokens), TABLE(csi_volumes), TABLE(csi_plugins),
       TABLE(host_volumes), TABLE(scheduler_config), TABLE(autopilot_config), TABLE(cluster_metadata),
-      TABLE(quotas),
+      TABLE(quotas), TABLE(host_volume_claims),
 #undef TABLE
   };
 }

@@ -56,6 +56,7 @@ DROVER_TABLE(scheduler_config, schema::scheduler_configuration);  // (one record
 DROVER_TABLE(autopilot_config, schema::autopilot_config);         // (one record)
 DROVER_TABLE(cluster_metadata, state::cluster_metadata);          // (one record)
 DROVER_TABLE(quotas, schema::quota_spec);                         // name
+DROVER_TABLE(host_volume_claims, schema::task_group_host_volume_claim);  // namespace, id
 #undef DROVER_TABLE
 template <table T>
 using record_of = typename table_record<T>::type;
@@ -83,6 +84,7 @@ enum class tree_id : uint8_t {
   host_volumes_by_node,                                  // node, namespace, id
   nodes_by_secret,                                       // secret
   namespaces_by_quota,                                   // quota, name
+  host_volume_claims_by_job,                             // namespace, job, id
   count_,
 };
 constexpr size_t tree_count = static_cast<size_t>(tree_id::count_);

@@ -30,6 +30,7 @@ int own_parts(table t) {
     case table::variables:
     case table::csi_volumes:
     case table::host_volumes:
+    case table::host_volume_claims:
       return 2;
     case table::scheduler_config:
     case table::autopilot_config:
