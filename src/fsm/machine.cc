@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "codec/json.h"
 #include "codec/snappy.h"
 #include "fsm/apply.h"
 #include "fsm/limits.h"
@@ -15,6 +16,7 @@ namespace {
 struct command_definition {
   std::string_view name;
   result<std::any> (*apply)(context&, std::string_view payload) = nullptr;
+  result<value> (*show)(std::string_view payload) = nullptr;
 };
 
 template <command_type C, result<std::any> (*F)(context&, const request_of<C>&)>
@@ -24,12 +26,18 @@ result<std::any> decode_and_apply(context& c, std::string_view payload) {
   return F(c, *request);
 }
 
+template <command_type C>
+result<value> decode_and_show(std::string_view payload) {
+  TRY_ASSIGN(auto request, codec::from_msgpack<request_of<C>>(payload));
+  return codec::value_from_json(codec::to_json(request, {.hide_redacted = true}));
+}
+
 // The command table: number -> name, request type, function.
 constexpr std::array<command_definition, 128> make_commands() {
   std::array<command_definition, 128> out{};
 #define COMMAND(name, ...)                                      \
   out[static_cast<size_t>(command_type::name)] = {              \
-      #name, &decode_and_apply<command_type::name, &apply_##name>}
+      #name, &decode_and_apply<command_type::name, &apply_##name>, &decode_and_show<command_type::name>}
   COMMAND(node_register);
   COMMAND(node_deregister);
   COMMAND(node_update_status);
@@ -41,7 +49,7 @@ constexpr std::array<command_definition, 128> make_commands() {
   COMMAND(alloc_client_update);
   COMMAND(reconcile_job_summaries);
   out[static_cast<size_t>(command_type::apply_plan_results)] = {
-      "apply_plan_results", &decode_and_apply<command_type::apply_plan_results, &apply_plan_results>};
+      "apply_plan_results", &decode_and_apply<command_type::apply_plan_results, &apply_plan_results>, &decode_and_show<command_type::apply_plan_results>};
   COMMAND(deployment_status_update);
   COMMAND(deployment_promote);
   COMMAND(deployment_alloc_health);
@@ -125,6 +133,21 @@ std::string command_name(uint8_t type) {
   if (type == static_cast<uint8_t>(command_type::restore_state)) return "restore_state";
   const auto* found = find_command(type);
   return found ? std::string(found->name) : fmt::format("unknown command {}", type);
+}
+
+result<value> show_entry(std::string_view entry) {
+  if (entry.empty()) return fail(errc::corrupt, "the log entry is empty");
+  const auto type = static_cast<uint8_t>(entry[0]);
+  value::object out;
+  out.append("Type", command_name(static_cast<uint8_t>(type & ~ignorable_bit)));
+  if (const auto* command = find_command(type)) {
+    TRY_ASSIGN(auto body, command->show(entry.substr(1)));
+    out.append("Body", std::move(body));
+  } else {
+    // A whole state in one piece (restore_state), or a later version's.
+    out.append("Bytes", static_cast<int64_t>(entry.size()));
+  }
+  return value(std::move(out));
 }
 
 machine::machine(state::store& store) : store_(store) {

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "base/value.h"
 #include "fsm/commands.h"
 #include "state/store.h"
 
@@ -58,5 +59,8 @@ class machine {
   commit_hook hook_;
   std::atomic<uint64_t> index_offset_ = 0;
 };
+
+// A log entry for people: {"Type": its command, "Body": its request without secrets}. errc::corrupt: it cannot be read.
+result<value> show_entry(std::string_view entry);
 
 }  // namespace drover::fsm

@@ -41,6 +41,8 @@ error path_error(int number, std::string_view doing, const std::string& path) {
   return error(errc::io, e.message());
 }
 
+}  // namespace
+
 result<std::string> read_file(const std::string& path) {
   file f(open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (f.fd() < 0) return fail(path_error(errno, "cannot open", path));
@@ -58,6 +60,8 @@ result<std::string> read_file(const std::string& path) {
   content.resize(have);
   return content;
 }
+
+namespace {
 
 result<> sync_directory(const std::string& directory) {
   file f(open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
@@ -398,7 +402,7 @@ result<directory_report> examine_directory(const std::string& directory) {
   return report;
 }
 
-result<stored_log> read_stored_log(const std::string& directory) {
+result<stored_log> read_stored_log(const std::string& directory, const std::function<void(uint64_t, const segment_entry&)>& each) {
   stored_log log;
   TRY_ASSIGN(listing files, list_directory(directory));
   TRY_ASSIGN(std::vector<open_plan> plans, check_all(directory, files, log.report));
@@ -408,6 +412,7 @@ result<stored_log> read_stored_log(const std::string& directory) {
     const snapshot_name& newest = files.snapshots.back();
     log.last_index = newest.index;
     log.last_term = log.snapshot_term = newest.term;
+    log.snapshot_file = directory + "/" + newest.name;
     TRY(read_snapshot_configuration(directory + "/" + newest.name + ".meta", log));
   }
   auto take = [&](const std::string& name, uint64_t first) -> result<> {
@@ -418,6 +423,7 @@ result<stored_log> read_stored_log(const std::string& directory) {
         log.last_index = index;
         log.last_term = entry.term;
       }
+      if (each) each(index, entry);
       if (entry.type == entry_type_configuration && index >= log.configuration_index) {
         log.configuration_index = index;
         log.configuration = entry.data;

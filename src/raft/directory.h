@@ -9,11 +9,13 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "base/result.h"
+#include "raft/segment.h"
 
 namespace drover::raft {
 
@@ -47,6 +49,9 @@ result<directory_report> recover_directory(const std::string& directory);
 // The same without changing anything: `repairs` is what would be repaired.
 result<directory_report> examine_directory(const std::string& directory);
 
+// Whole; errors name the path.
+result<std::string> read_file(const std::string& path);
+
 // What a directory's files say, the damaged tail left out.
 struct stored_log {
   directory_report report;
@@ -56,10 +61,11 @@ struct stored_log {
   uint64_t snapshot_term = 0;
   std::string configuration;  // as libraft encodes it; empty: none
   uint64_t configuration_index = 0;
-  uint64_t owner = 0;  // the raft id of its server, 0: not noted
+  uint64_t owner = 0;         // the raft id of its server, 0: not noted
+  std::string snapshot_file;  // the path of the newest; empty: none
 };
-// Changes nothing. Errors as recover_directory().
-result<stored_log> read_stored_log(const std::string& directory);
+// Changes nothing. Errors as recover_directory(). `each`, if given, is called for every entry in order (a view for the call alone).
+result<stored_log> read_stored_log(const std::string& directory, const std::function<void(uint64_t index, const segment_entry&)>& each = {});
 // Replaces the stored term; the vote is forgotten.
 result<> store_term(const std::string& directory, uint64_t term);
 // For the file that holds just entry `index`.

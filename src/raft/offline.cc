@@ -144,6 +144,41 @@ result<log_survey> survey(const std::string& directory) {
   return out;
 }
 
+result<> visit_log(const std::string& directory, const std::function<result<>(const logged_entry&)>& each) {
+  if (access(directory.c_str(), F_OK) != 0) return fail(errc::not_found, "there is no directory {}", directory);
+  TRY(check_unused(directory));
+  result<> outcome;
+  auto visit = [&](uint64_t index, const segment_entry& entry) {
+    if (!outcome) return;
+    logged_entry shown{.index = index, .term = entry.term};
+    if (entry.type == RAFT_COMMAND) {
+      auto payload = read_entry_frame(entry.data);
+      if (!payload) return void(outcome = fail(payload.error()));
+      shown.kind = entry_kind::command;
+      shown.payload = *payload;
+    } else if (entry.type == RAFT_BARRIER) {
+      shown.kind = entry_kind::barrier;
+    } else if (entry.type == entry_type_configuration) {
+      auto servers = decode_configuration(entry.data);
+      if (!servers) return void(outcome = fail(servers.error()));
+      shown.kind = entry_kind::configuration;
+      shown.servers = *std::move(servers);
+    }
+    outcome = each(shown);
+  };
+  TRY(read_stored_log(directory, visit));
+  return outcome;
+}
+
+result<stored_snapshot> newest_snapshot(const std::string& directory) {
+  TRY(check_unused(directory));
+  TRY_ASSIGN(stored_log log, read_stored_log(directory));
+  if (log.snapshot_file.empty()) return stored_snapshot();
+  TRY_ASSIGN(std::string frame, read_file(log.snapshot_file));
+  TRY_ASSIGN(snapshot_view view, read_snapshot_frame(frame));
+  return stored_snapshot{.index = view.index, .payload = std::string(view.payload)};
+}
+
 bool is_newer(const log_survey& a, const log_survey& b) {
   return std::tie(a.last_term, a.last_index) > std::tie(b.last_term, b.last_index);
 }

@@ -4,7 +4,9 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/result.h"
@@ -25,6 +27,25 @@ struct log_survey {
 };
 // Reads every byte and changes nothing. errc::corrupt as node::start(), errc::not_found: no such directory; errc::conflict: a server runs on it.
 result<log_survey> survey(const std::string& directory);
+// One entry of a log that is at rest.
+enum class entry_kind { command, barrier, configuration, unknown };
+struct logged_entry {
+  uint64_t index = 0;
+  uint64_t term = 0;
+  entry_kind kind = entry_kind::unknown;
+  std::string_view payload{};     // of a command: what was given to node::apply()
+  std::vector<server> servers{};  // of a configuration
+};
+// Every entry in order; the view is good for the call alone. Errors as survey(), and the first that `each` returns.
+result<> visit_log(const std::string& directory, const std::function<result<>(const logged_entry&)>& each);
+
+// What the state machine gave for the newest snapshot, and its index. Empty and 0: there is none.
+struct stored_snapshot {
+  uint64_t index = 0;
+  std::string payload;
+};
+result<stored_snapshot> newest_snapshot(const std::string& directory);
+
 // Whether `a` holds what `b` may lack, as an election decides it.
 bool is_newer(const log_survey& a, const log_survey& b);
 

@@ -18,14 +18,6 @@ std::string parent_of(const std::string& directory) {
   return slash == std::string::npos ? "." : directory.substr(0, slash);
 }
 
-// Accepts the three levels at which people point.
-result<std::string> find_raft_directory(std::string path) {
-  while (path.size() > 1 && path.back() == '/') path.pop_back();
-  for (const auto& candidate : {path + "/server/raft", path + "/raft", path})
-    if (::access((candidate + "/lock").c_str(), F_OK) == 0) return candidate;
-  return fail(errc::not_found, "{} is no data directory of a server: there is no server/raft in it", path);
-}
-
 const survivor* of_member(const std::vector<survivor>& survivors, uint64_t raft_id) {
   for (const auto& s : survivors)
     if (raft::id_from_uuid(s.id) == raft_id) return &s;
@@ -68,6 +60,14 @@ void describe_losses(recovery_plan& plan, const std::vector<survivor>& survivors
 }
 
 }  // namespace
+
+// Accepts the three levels at which people point.
+result<std::string> find_raft_directory(std::string path) {
+  while (path.size() > 1 && path.back() == '/') path.pop_back();
+  for (const auto& candidate : {path + "/server/raft", path + "/raft", path})
+    if (::access((candidate + "/lock").c_str(), F_OK) == 0) return candidate;
+  return fail(errc::not_found, "{} is no data directory of a server: there is no server/raft in it", path);
+}
 
 result<survivor> look_at(const std::string& path) {
   survivor out;

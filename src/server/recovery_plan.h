@@ -12,6 +12,9 @@
 
 namespace drover::server {
 
+// `path`: a data_dir, its server directory, or the raft directory in that. errc::not_found: it is none of them.
+result<std::string> find_raft_directory(std::string path);
+
 // The data directory of a server that does not run.
 struct survivor {
   std::string raft_directory;
@@ -19,7 +22,7 @@ struct survivor {
   raft::log_survey log;
   std::vector<known_server> known;  // its file of known servers, if it can be read
 };
-// `path`: a data_dir, its server directory, or the raft directory in that.
+// `path` as above.
 result<survivor> look_at(const std::string& path);
 
 struct member_fate {
