@@ -1,7 +1,7 @@
 # room(NAME LEVEL n [USES rooms...] [LIBS targets...] [EXCLUDE globs...])
 #
 # A folder below src/ is a room: a static library `drover_NAME` of every .cc in it (folders inside included) and, where tests are
-# built, one program `NAME_test` of every *_test.cc. A room may use only rooms of a lower level: an upward edge stops the configure step.
+# built, one program `NAME_test` of every *_test.cc. With DROVER_FUZZ every x_fuzz.cc is a program of libFuzzer's (scripts/fuzz). A room may use only rooms of a lower level: an upward edge stops the configure step.
 function(room name)
   cmake_parse_arguments(R "" "LEVEL" "USES;LIBS;EXCLUDE" ${ARGN})
   if(NOT DEFINED R_LEVEL)
@@ -26,7 +26,9 @@ function(room name)
     list(FILTER sources EXCLUDE REGEX "^${folder}/")
   endforeach()
   set(tests ${sources})
-  list(FILTER sources EXCLUDE REGEX "_test\\.cc$|/main\\.cc$|_bench\\.cc$")
+  set(fuzzers ${sources})
+  list(FILTER fuzzers INCLUDE REGEX "_fuzz\\.cc$")
+  list(FILTER sources EXCLUDE REGEX "_test\\.cc$|/main\\.cc$|_bench\\.cc$|_fuzz\\.cc$")
   list(FILTER tests INCLUDE REGEX "_test\\.cc$")
   foreach(pattern ${R_EXCLUDE})
     list(FILTER sources EXCLUDE REGEX ${pattern})
@@ -47,5 +49,13 @@ function(room name)
     # The tests' own code is compiled quickly rather than well: a third of all units are tests, and each costs half as much so.
     target_compile_options(${name}_test PRIVATE $<$<CONFIG:Release>:-O0>)
     add_test(NAME ${name} COMMAND ${name}_test)
+  endif()
+  if(DROVER_FUZZ)
+    foreach(file ${fuzzers})
+      get_filename_component(program ${file} NAME_WE)
+      add_executable(${program} ${file})
+      target_link_options(${program} PRIVATE -fsanitize=fuzzer)
+      target_link_libraries(${program} PRIVATE drover_${name} drover_source_dir)
+    endforeach()
   endif()
 endfunction()
