@@ -1,4 +1,5 @@
 """Keys of the agent's configuration that change what it does, as a user sees it."""
+import json
 import shutil
 import socket
 
@@ -14,7 +15,7 @@ def node_of(agent):
 
 def test_what_a_node_says_of_itself(make_agent):
     agent = make_agent(client=CLIENT)
-    agent.launch().wait_started()
+    agent.start()
     node = node_of(agent)
     assert node["SchedulingEligibility"] == "ineligible"
     assert node["Attributes"]["cpu.reservablecores"] == "1" and node["NodeResources"]["Cpu"]["ReservableCpuCores"] == [0]
@@ -22,12 +23,12 @@ def test_what_a_node_says_of_itself(make_agent):
     # Made eligible by hand, it stays so over a restart: the key is for new nodes.
     agent.ok("node", "eligibility", "-enable", node["ID"])
     agent.kill()
-    agent.launch().wait_started()
+    agent.start()
     assert node_of(agent)["SchedulingEligibility"] == "eligible"
     # With no_host_uuid = false the machine's own id makes the node's, whatever happened to the data directory.
     agent.kill()
     shutil.rmtree(agent.data_dir)
-    agent.launch().wait_started()
+    agent.start()
     assert node_of(agent)["ID"] == node["ID"]
 
 
@@ -61,7 +62,7 @@ def test_datadog_gets_labels_as_tags(make_agent):
 def test_task_meta_as_labels(make_agent):
     agent = make_agent(config='telemetry {\n  publish_allocation_metrics = true\n  include_alloc_metadata_in_metrics = true\n'
                               '  allowed_metadata_keys_in_metrics = ["cost-center"]\n  prometheus_metrics = true\n}\n')
-    agent.launch().wait_started()
+    agent.start()
     work = {"Name": "t", "Driver": "raw_exec", "Config": {"command": "/bin/sleep", "args": ["3600"]}, "Meta": {"cost-center": "7", "other": "x"},
             "Resources": {"CPU": 50, "MemoryMB": 32}}
     agent.register({"ID": "labelled", "Name": "labelled", "Type": "service", "Datacenters": ["*"], "Meta": {"cost-center": "outer"},
@@ -83,3 +84,152 @@ def test_wrong_values_are_sentences(make_agent):
         agent = make_agent(client=client, config=config)
         agent.launch()
         assert agent.wait_ended() != 0 and said in agent.log()
+
+
+def sleeper(name, count=1, **task):
+    work = {"Name": "t", "Driver": "raw_exec", "Config": {"command": "/bin/sleep", "args": ["3600"]}, "Resources": {"CPU": 20, "MemoryMB": 16}, **task}
+    return {"ID": name, "Name": name, "Type": "service", "Datacenters": ["*"], "TaskGroups": [{"Name": "g", "Count": count, "Tasks": [work]}]}
+
+
+NODE = """
+  state_dir = "{folder}/state-of-node"
+  alloc_dir = "{folder}/allocs-of-node"
+  node_class = "gold"
+  network_speed = 1234
+  cpu_total_compute = 5000
+  memory_total_mb = 4321
+  disk_total_mb = 99999
+  node_max_allocs = 2
+  max_kill_timeout = "7s"
+  disable_remote_exec = true
+  options = {{
+    "driver.raw_exec.enable" = "1"
+  }}
+  reserved {{
+    cpu            = 100
+    memory         = 21
+    disk           = 50
+    reserved_ports = "22,8000-8002"
+    cores          = "1"
+  }}
+"""
+
+
+def test_what_a_node_has_and_what_is_kept(make_agent, tmp_path):
+    agent = make_agent(client=NODE.format(folder=tmp_path))
+    agent.start()
+    node = node_of(agent)
+    resources, reserved = node["NodeResources"], node["ReservedResources"]
+    assert node["NodeClass"] == "gold" and node["NodeMaxAllocs"] == 2
+    assert resources["Cpu"]["CpuShares"] == 5000 and resources["Memory"]["MemoryMB"] == 4321 and resources["Disk"]["DiskMB"] == 99999
+    assert {n["MBits"] for n in resources["Networks"] if n["Device"] == "lo"} == {1234}
+    assert (reserved["Cpu"]["CpuShares"], reserved["Memory"]["MemoryMB"], reserved["Disk"]["DiskMB"]) == (100, 21, 50)
+    assert reserved["Networks"]["ReservedHostPorts"] == "22,8000-8002"
+    assert 1 not in resources["Cpu"]["ReservableCpuCores"]
+    # No more allocations than the node takes, whatever room it has.
+    agent.register(sleeper("many", count=3, KillTimeout=3600 * 10**9))
+    allocs = agent.wait_running("many", 2)
+    evals = agent.wait("/v1/job/many/evaluations", lambda evals: any(e["Status"] == "blocked" for e in evals), "one waits")
+    assert evals
+    for alloc in allocs:
+        assert (tmp_path / "allocs-of-node" / alloc["ID"] / "t").is_dir()
+    assert (tmp_path / "state-of-node" / "state.db").exists()
+    refused = agent.run("alloc", "exec", allocs[0]["ID"], "/bin/true")
+    assert refused.code != 0 and "disabled" in refused.err + refused.out
+
+
+SERVER = """
+  num_schedulers       = 1
+  enabled_schedulers   = ["service", "batch"]
+  job_default_priority = 33
+  job_max_priority     = 200
+  job_max_count        = 4
+  job_max_source_size  = "1K"
+  job_tracked_versions = 2
+  job_gc_interval      = "1s"
+  job_gc_threshold     = "1s"
+  eval_gc_threshold    = "1s"
+  deployment_gc_threshold = "1s"
+"""
+
+
+def test_what_a_server_allows(make_agent):
+    agent = make_agent(with_client=False, server=SERVER)
+    agent.launch().wait_started()
+    agent.register(sleeper("plain"))
+    assert agent.get("/v1/job/plain")["Priority"] == 33
+    agent.register({**sleeper("urgent"), "Priority": 200})
+    for job, said in [({**sleeper("over"), "Priority": 201}, "200"), (sleeper("crowd", count=5), "4")]:
+        answer = agent.http("PUT", "/v1/jobs", {"Job": job})
+        assert answer.status in (400, 500) and said in answer.text, repr(answer)
+    answer = agent.http("PUT", "/v1/jobs", {"Job": sleeper("sourced"), "Submission": {"Format": "hcl2", "Source": "x" * 2000}})
+    assert answer.status == 200 and "source" in answer.json["Warnings"].lower(), repr(answer)
+    for cpu in (21, 22, 23):
+        agent.register(sleeper("plain", Resources={"CPU": cpu, "MemoryMB": 16}))
+    assert [v["Version"] for v in agent.get("/v1/job/plain/versions")["Versions"]] == [3, 2]
+    assert {tuple(s["enabled_schedulers"]) for s in agent.get("/v1/agent/schedulers")["schedulers"]} == {("service", "batch")}
+    assert agent.get("/v1/agent/schedulers/config")["num_schedulers"] == 1
+    # What has ended is forgotten by itself.
+    agent.http("DELETE", "/v1/job/urgent")
+    agent.wait_json("/v1/jobs?prefix=urgent", lambda jobs: jobs == [], "the collector took it", timeout=60)
+
+
+def test_logs_go_to_a_file_that_is_rotated(make_agent, tmp_path):
+    log = tmp_path / "logs" / "agent.log"
+    log.parent.mkdir()
+    agent = make_agent(with_client=False, config=f'log_file = "{log}"\nlog_json = true\nlog_rotate_bytes = 4096\nlog_rotate_max_files = 3\n')
+    agent.launch()
+    agent.wait_json("/v1/status/leader", bool, "the agent answers")
+    for number in range(60):
+        agent.register(harness.idle_job(f"noisy-{number}"))
+    agent.wait_json("/v1/agent/health", lambda _: len(list(log.parent.iterdir())) >= 3, "files are rotated")
+    agent.stop()
+    files = list(log.parent.iterdir())
+    assert len(files) <= 4 and all(f.stat().st_size <= 4096 + 1024 for f in files)
+    assert all(json.loads(line)["@level"] for f in files for line in f.read_text().splitlines())
+
+
+def test_addresses_that_are_told_to_others(make_agent):
+    agent = make_agent(config='advertise {\n  http = "127.0.0.1:4000"\n  rpc = "127.0.0.1:4001"\n  serf = "127.0.0.1:4002"\n}\n')
+    agent.launch().wait_started()
+    member = agent.get("/v1/agent/members")["Members"][0]
+    assert member["Port"] == 4002
+    config = agent.get("/v1/agent/self")["config"]["AdvertiseAddrs"]
+    assert (config["HTTP"], config["RPC"], config["Serf"]) == ("127.0.0.1:4000", "127.0.0.1:4001", "127.0.0.1:4002")
+
+
+def test_a_task_sees_only_what_the_chroot_has(make_agent):
+    agent = make_agent(client='chroot_env = {\n    "/bin" = "/bin"\n    "/usr/bin" = "/usr/bin"\n    "/lib" = "/lib"\n    "/usr/lib" = "/usr/lib"\n    "/lib64" = "/lib64"\n    "/etc/hostname" = "/etc/named"\n  }\n')
+    agent.start()
+    agent.register({**sleeper("jailed", Driver="exec", Config={"command": "/bin/sh", "args": ["-c", "ls /etc; ls -d /usr/share 2>&1; echo done; exec sleep 3600"]}), "Type": "service"})
+    (alloc,) = agent.wait_running("jailed")
+    agent.wait_json("/v1/agent/health", lambda _: "done" in agent.run("alloc", "logs", alloc["ID"]).out, "it has looked round")
+    seen = agent.ok("alloc", "logs", alloc["ID"]).out
+    assert "named" in seen and "passwd" not in seen and "cannot access '/usr/share'" in seen, seen
+
+
+def test_service_discovery_can_be_off(make_agent):
+    agent = make_agent(client="nomad_service_discovery = false\n")
+    agent.start()
+    job = sleeper("served")
+    job["TaskGroups"][0]["Services"] = [{"Name": "web", "Provider": "nomad", "PortLabel": "8080"}]
+    agent.register(job)
+    agent.wait("/v1/job/served/evaluations", lambda evals: any(e["Status"] == "blocked" for e in evals), "no node takes it")
+    assert agent.get("/v1/services") == []
+
+
+def test_too_many_connections_of_one_client_are_refused(make_agent):
+    agent = make_agent(with_client=False, config="limits {\n  http_max_conns_per_client = 5\n}\n")
+    agent.launch().wait_started()
+    open_ones = [socket.create_connection(("127.0.0.1", agent.port)) for _ in range(5)]
+    answers = []
+    for connection in open_ones:
+        connection.sendall(b"GET /v1/status/leader HTTP/1.1\r\nHost: x\r\n\r\n")
+        answers.append(connection.recv(65536).split(b" ")[1])
+    assert answers == [b"200"] * 5
+    with socket.create_connection(("127.0.0.1", agent.port)) as sixth:
+        sixth.settimeout(harness.DEADLINE)
+        refused = sixth.recv(65536)
+        assert refused == b"" or b" 429 " in refused
+    for connection in open_ones:
+        connection.close()
