@@ -70,6 +70,8 @@ result<> client::state::open() {
   TRY(load_servers());
   TRY(make_shim_services());
   drivers = std::make_unique<driver_registry>(options, *shims);
+  plugins = std::make_unique<external::plugin_host>(options, state_dir, *shims, *db, *drivers);
+  TRY(plugins->load());
   TRY(make_node());
   make_runner_context();
   return restore();
@@ -274,6 +276,7 @@ void client::start() {
   s.scope.spawn(&state::collect_garbage_regularly, &s);
   s.scope.spawn(&state::stop_when_disconnected, &s);
   s.drivers->begin([&s] { s.drivers_changed(); });
+  s.plugins->begin([&s] { s.drivers_changed(); });
   s.scope.spawn(&state::wake_restored, &s);
   s.scope.spawn(&host_volumes::restore, s.volumes.get());
   if (!s.remote) return;
@@ -295,6 +298,7 @@ net::awaitable<void> client::stop() {
   if (s.remote) s.remote->close();
   for (auto& [id, runner] : s.runners) co_await runner->stop();
   for (auto& [id, runner] : s.leaving) co_await runner->stop();
+  co_await s.plugins->end(s.options.dev_mode);
   co_await s.drivers->end();
 }
 

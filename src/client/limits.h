@@ -34,6 +34,7 @@ inline constexpr int secrets_megabytes = 1;                   // size of secrets
 inline constexpr size_t blocking_threads = 4;                 // for slow disk work and task starts
 inline constexpr duration stream_poll = milliseconds(500);    // a follower looks again even when nobody told it that a file grew
 
+inline constexpr duration stopped_patience = seconds(15);     // a driver that says it stopped a task has so long to say how it ended
 inline constexpr duration last_report = seconds(2);           // a stopping agent tries so long to report what it has not yet
 inline constexpr duration drain_patience = seconds(5);        // beyond a drain's deadline, until the servers have noted its end
 inline constexpr size_t servers_max = 1000;                   // of one list of servers: more are left out

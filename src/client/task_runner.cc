@@ -357,8 +357,12 @@ awaitable<void> task_runner::kill_running(std::optional<schema::task_event> why,
 }
 
 awaitable<void> task_runner::stop_handle(std::shared_ptr<task_handle> handle) {
-  auto signalled = co_await handle->signal(kill_signal());
-  if (signalled && co_await exited_.wait(net::after(kill_timeout()))) co_return;
+  auto asked = co_await handle->stop(kill_signal(), kill_timeout());
+  if (asked && co_await exited_.wait(net::after(limits::stopped_patience))) co_return;
+  if (!asked && asked.error().code() == errc::unsupported) {
+    auto signalled = co_await handle->signal(kill_signal());
+    if (signalled && co_await exited_.wait(net::after(kill_timeout()))) co_return;
+  }
   auto pause = limits::kill_retry;
   for (int attempt = 0; attempt < limits::kill_attempts && !exited_.is_set(); ++attempt) {
     auto killed = co_await handle->kill();

@@ -46,17 +46,6 @@ struct collector {
   stream_position streams[2];
 };
 
-bool write_fully(int fd, const char* data, size_t size) {
-  while (size > 0) {
-    ssize_t n = write(fd, data, size);
-    if (n < 0 && errno == EINTR) continue;
-    if (n <= 0) return false;
-    data += n;
-    size -= static_cast<size_t>(n);
-  }
-  return true;
-}
-
 // ---- where we are ----
 
 void save_position(const collector* c) {

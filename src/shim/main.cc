@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "shim/docker_logs.h"
+#include "shim/fifo_logs.h"
 #include "shim/launch.h"
 #include "shim/supervisor.h"
 #include "shim/util.h"
@@ -38,6 +39,7 @@ int hold() {
 
 int main(int argc, char** argv) {
   if (argc > 1 && equal(argv[1], "--docker-logs")) return collect_docker_logs(argc, argv);
+  if (argc > 1 && equal(argv[1], "--fifo-logs")) return collect_fifo_logs(argc, argv);
   if (argc > 1 && equal(argv[1], "--hold")) return hold();
   self.connection = start_connection_fd;
   if (fcntl(start_connection_fd, F_SETFD, FD_CLOEXEC) < 0) {

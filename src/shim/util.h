@@ -28,5 +28,7 @@ uint64_t number_after(const char* text, const char* key);
 // Unsigned decimal at the start of `text`; `end` is where it stopped.
 uint64_t parse_number(const char* text, const char** end);
 int64_t now_ns();
+// Waits until all of it is written; false when that will never be.
+bool write_fully(int fd, const char* data, size_t size);
 
 }  // namespace drover::shim

@@ -6,6 +6,8 @@ namespace drover::client {
 
 int task_handle::stop_signal() const { return SIGINT; }
 
+awaitable<result<>> task_handle::stop(int, duration) { co_return fail(errc::unsupported, "this driver leaves stopping to its caller"); }
+
 void task_driver::begin(std::function<void()>) {}
 
 awaitable<void> task_driver::end() { co_return; }

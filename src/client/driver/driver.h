@@ -120,6 +120,8 @@ class task_handle {
   virtual awaitable<result<>> signal(int number) = 0;
   // Ends everything of the task at once; wait() returns soon after.
   virtual awaitable<result<>> kill() = 0;
+  // Ends the task in its own way: a signal, and force after the timeout. unsupported: whoever wants that does it with signal() and kill().
+  virtual awaitable<result<>> stop(int signal, duration timeout);
   // Forgets a task whose end was stored and frees what it held.
   virtual awaitable<void> destroy() = 0;
   virtual awaitable<result<exec::task_usage>> usage() = 0;

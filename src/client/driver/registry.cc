@@ -35,7 +35,7 @@ bool listed(const client_options& o, const std::string& key, const std::string& 
   auto names = split(it->second, ',');
   return std::any_of(names.begin(), names.end(), [&](auto name) { return trim(name) == driver; });
 }
-bool allowed(const client_options& o, const std::string& driver) {
+bool is_allowed(const client_options& o, const std::string& driver) {
   for (const char* key : {"driver.denylist", "driver.blacklist"})
     if (listed(o, key, driver)) return false;
   for (const char* key : {"driver.allowlist", "driver.whitelist"})
@@ -44,13 +44,15 @@ bool allowed(const client_options& o, const std::string& driver) {
 }
 }  // namespace
 
-driver_registry::driver_registry(const client_options& o, shim_services& services) {
+bool driver_registry::allowed(const std::string& name) const { return is_allowed(options_, name); }
+
+driver_registry::driver_registry(const client_options& o, shim_services& services) : options_(o) {
   bool raw = o.dev_mode || plugin_enabled(o, "raw_exec") || option_true(o, "driver.raw_exec.enable");
-  if (allowed(o, "raw_exec")) add(std::make_unique<raw_exec_driver>(services, raw, plugin_block(o, "raw_exec")));
-  if (allowed(o, "exec")) add(std::make_unique<exec_driver>(services, o.chroot_env, plugin_block(o, "exec")));
-  if (allowed(o, "java")) add(std::make_unique<java_driver>(services, o.chroot_env, plugin_block(o, "java")));
-  if (allowed(o, "qemu")) add(std::make_unique<qemu_driver>(services, plugin_block(o, "qemu")));
-  if (allowed(o, "docker")) add(std::make_unique<docker_driver>(services, o.data_dir, plugin_block(o, "docker")));
+  if (is_allowed(o, "raw_exec")) add(std::make_unique<raw_exec_driver>(services, raw, plugin_block(o, "raw_exec")));
+  if (is_allowed(o, "exec")) add(std::make_unique<exec_driver>(services, o.chroot_env, plugin_block(o, "exec")));
+  if (is_allowed(o, "java")) add(std::make_unique<java_driver>(services, o.chroot_env, plugin_block(o, "java")));
+  if (is_allowed(o, "qemu")) add(std::make_unique<qemu_driver>(services, plugin_block(o, "qemu")));
+  if (is_allowed(o, "docker")) add(std::make_unique<docker_driver>(services, o.data_dir, plugin_block(o, "docker")));
   if (plugin_enabled(o, "mock_driver")) add(std::make_unique<mock_driver>(true));
 }
 

@@ -1,4 +1,4 @@
-// The drivers of this node by name, chosen by the agent's configuration. Loop thread; immutable after create().
+// The drivers of this node by name, chosen by the agent's configuration. Loop thread; grows when a plugin's name becomes known.
 #pragma once
 
 #include <functional>
@@ -13,6 +13,7 @@ namespace drover::client {
 
 class driver_registry {
  public:
+  // The options outlive it.
   driver_registry(const client_options& options, shim_services& services);
   // Null: no such driver here.
   task_driver* find(const std::string& name) const;
@@ -23,8 +24,11 @@ class driver_registry {
   net::awaitable<void> end();
   // For tests and plugins.
   void add(std::unique_ptr<task_driver> driver);
+  // By the lists of the configuration.
+  bool allowed(const std::string& name) const;
 
  private:
+  const client_options& options_;
   std::map<std::string, std::unique_ptr<task_driver>> drivers_;
 };
 

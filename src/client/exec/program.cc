@@ -51,36 +51,6 @@ std::vector<char*> pointers_to(std::vector<std::string>& texts) {
   return out;
 }
 
-// A group of its own, so that all of it can be ended; signals as a fresh program expects them.
-result<pid_t> spawn(const program_request& request, int in, int out, int err) {
-  posix_spawn_file_actions_t files;
-  posix_spawnattr_t attributes;
-  posix_spawn_file_actions_init(&files);
-  posix_spawnattr_init(&attributes);
-  posix_spawn_file_actions_adddup2(&files, in, 0);
-  posix_spawn_file_actions_adddup2(&files, out, 1);
-  posix_spawn_file_actions_adddup2(&files, err, 2);
-  // Nothing else of the agent: a listening socket that a child holds would keep the next agent from its port.
-  posix_spawn_file_actions_addclosefrom_np(&files, 3);
-  if (!request.directory.empty()) posix_spawn_file_actions_addchdir_np(&files, request.directory.c_str());
-  sigset_t none, defaults;
-  sigemptyset(&none);
-  sigfillset(&defaults);
-  posix_spawnattr_setsigmask(&attributes, &none);
-  posix_spawnattr_setsigdefault(&attributes, &defaults);
-  posix_spawnattr_setpgroup(&attributes, 0);
-  posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP);
-  auto words = request.command;
-  auto variables = environment_of(request);
-  auto argv = pointers_to(words), envp = pointers_to(variables);
-  pid_t pid = 0;
-  int code = ::posix_spawnp(&pid, argv[0], &files, &attributes, argv.data(), envp.data());
-  posix_spawn_file_actions_destroy(&files);
-  posix_spawnattr_destroy(&attributes);
-  if (code != 0) return fail(system_error(code, "running " + request.command[0]));
-  return pid;
-}
-
 // The three pipes of a running program, and the program itself.
 struct conversation {
   unique_fd in, out, err, process;
@@ -146,6 +116,37 @@ result<> talk(conversation& with, const program_request& request) {
 
 }  // namespace
 
+// A group of its own, so that all of it can be ended; signals as a fresh program expects them.
+result<int> start_program(const program_request& request, int in, int out, int err) {
+  if (request.command.empty()) return fail(errc::invalid, "no program to run");
+  posix_spawn_file_actions_t files;
+  posix_spawnattr_t attributes;
+  posix_spawn_file_actions_init(&files);
+  posix_spawnattr_init(&attributes);
+  posix_spawn_file_actions_adddup2(&files, in, 0);
+  posix_spawn_file_actions_adddup2(&files, out, 1);
+  posix_spawn_file_actions_adddup2(&files, err, 2);
+  // Nothing else of the agent: a listening socket that a child holds would keep the next agent from its port.
+  posix_spawn_file_actions_addclosefrom_np(&files, 3);
+  if (!request.directory.empty()) posix_spawn_file_actions_addchdir_np(&files, request.directory.c_str());
+  sigset_t none, defaults;
+  sigemptyset(&none);
+  sigfillset(&defaults);
+  posix_spawnattr_setsigmask(&attributes, &none);
+  posix_spawnattr_setsigdefault(&attributes, &defaults);
+  posix_spawnattr_setpgroup(&attributes, 0);
+  posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP);
+  auto words = request.command;
+  auto variables = environment_of(request);
+  auto argv = pointers_to(words), envp = pointers_to(variables);
+  pid_t pid = 0;
+  int code = ::posix_spawnp(&pid, argv[0], &files, &attributes, argv.data(), envp.data());
+  posix_spawn_file_actions_destroy(&files);
+  posix_spawnattr_destroy(&attributes);
+  if (code != 0) return fail(system_error(code, "running " + request.command[0]));
+  return pid;
+}
+
 std::string program_result::how() const {
   auto said = trim(err.empty() ? out : err);
   auto line = said.substr(said.rfind('\n') == std::string_view::npos ? 0 : said.rfind('\n') + 1);
@@ -154,11 +155,10 @@ std::string program_result::how() const {
 }
 
 result<program_result> run_program(const program_request& request) {
-  if (request.command.empty()) return fail(errc::invalid, "no program to run");
   TRY_ASSIGN(auto in, make_pipe());
   TRY_ASSIGN(auto out, make_pipe());
   TRY_ASSIGN(auto err, make_pipe());
-  TRY_ASSIGN(pid_t pid, spawn(request, in.read.get(), out.write.get(), err.write.get()));
+  TRY_ASSIGN(pid_t pid, start_program(request, in.read.get(), out.write.get(), err.write.get()));
   conversation with;
   with.in = std::move(in.write);
   with.out = std::move(out.read);

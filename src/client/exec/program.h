@@ -34,4 +34,8 @@ struct program_result {
 // much and was killed. That it ended with a code other than 0 is no error here.
 result<program_result> run_program(const program_request& request);
 
+// Starts it with these descriptors as its input, output and error stream, in a process group of its own, and returns its id. Whoever starts it
+// waits for its end; timeout, input and limits of the request are not looked at.
+result<int> start_program(const program_request& request, int in, int out, int err);
+
 }  // namespace drover::exec
