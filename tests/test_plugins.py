@@ -3,6 +3,7 @@ import json
 import os
 import signal
 import sys
+import time
 
 import pytest
 
@@ -98,8 +99,15 @@ plugin "tester-file" {{
     def output(self, alloc, stream="stdout"):
         return self.http("GET", f"/v1/client/fs/logs/{alloc['ID']}?task=t&type={stream}&plain=true").text
 
-    def wait_output(self, alloc, what):
-        return self.wait(f"/v1/client/fs/logs/{alloc['ID']}?task=t&type=stdout&plain=true", lambda text: what in str(text), f"{what!r} in the output")
+    def wait_output(self, alloc, condition):
+        """Until the task's output is as wanted; gives it."""
+        end = time.monotonic() + harness.DEADLINE
+        while time.monotonic() < end:
+            out = self.output(alloc)
+            if condition(out):
+                return out
+            harness.ask_again_soon()
+        raise AssertionError(f"never came; the output is {out[-500:]!r}\n{self.log()[-3000:]}")
 
 
 def said(alloc):
@@ -176,9 +184,9 @@ def test_what_a_driver_refuses_is_tried_again_if_it_says_so(site):
 
 def test_signals_commands_and_figures(site):
     alloc = site.run_job(job("talks", "/bin/sh", ["-c", "trap 'echo caught' USR1; echo ready; while :; do sleep 0.1; done"]), status="running")
-    site.wait_output(alloc, "ready")
+    site.wait_output(alloc, lambda out: "ready" in out)
     site.ok("alloc", "signal", "-s", "SIGUSR1", alloc["ID"], "t")
-    site.wait_output(alloc, "caught")
+    site.wait_output(alloc, lambda out: "caught" in out)
     ran = site.run("alloc", "exec", "-i=false", "-t=false", alloc["ID"], "/bin/sh", "-c", "echo inside; echo wrong >&2; exit 4")
     assert (ran.code, ran.out, ran.err) == (4, "inside\n", "wrong\n")
     fed = site.run("alloc", "exec", "-t=false", alloc["ID"], "cat", stdin="what goes in\n")
@@ -191,7 +199,7 @@ def test_signals_commands_and_figures(site):
 
 def test_a_task_that_ignores_its_signal_is_killed_in_time(site):
     alloc = site.run_job(job("stubborn", "/bin/sh", ["-c", "trap '' INT TERM; echo ready; while :; do sleep 0.1; done"], task='kill_signal = "SIGTERM"').replace('"5s"', '"1s"'), status="running")
-    site.wait_output(alloc, "ready")
+    site.wait_output(alloc, lambda out: "ready" in out)
     site.ok("job", "stop", "-detach", "stubborn")
     (ended,) = site.wait_allocs("stubborn", lambda allocs: allocs[0]["ClientStatus"] == "complete", "it has ended")
     assert any("Signal: 9" in m for m in said(site.get(f"/v1/allocation/{ended['ID']}")))
@@ -206,7 +214,7 @@ def ticks(text):
 
 
 def wait_more_ticks(site, alloc, than):
-    site.wait(f"/v1/client/fs/logs/{alloc['ID']}?task=t&type=stdout&plain=true", lambda text: len(ticks(str(text))) > than, "the task goes on")
+    return site.wait_output(alloc, lambda out: len(ticks(out)) > than)
 
 
 def test_a_task_survives_the_end_of_the_agent(tmp_path):
@@ -215,7 +223,7 @@ def test_a_task_survives_the_end_of_the_agent(tmp_path):
         site.start()
         site.wait_driver()
         alloc = site.run_job(counting("stays"), status="running")
-        site.wait_output(alloc, "tick 3")
+        site.wait_output(alloc, lambda out: "tick 3" in out)
         plugin = site.plugin_pid()
         site.kill()
         site.start()
@@ -236,7 +244,7 @@ def test_a_task_survives_the_end_of_the_agent(tmp_path):
 
 def test_a_task_survives_the_end_of_its_plugin(site):
     alloc = site.run_job(counting("outlives"), status="running")
-    site.wait_output(alloc, "tick 3")
+    site.wait_output(alloc, lambda out: "tick 3" in out)
     plugin = site.plugin_pid()
     os.kill(plugin, signal.SIGKILL)
     (node,) = site.get("/v1/nodes")

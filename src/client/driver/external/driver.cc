@@ -61,24 +61,49 @@ awaitable<result<std::unique_ptr<task_handle>>> start_collector(shim_services& s
   co_return started;
 }
 
-// A start that is cancelled, or whose answer is lost, leaves nothing behind.
+// What a start made so far, so that one that fails, is cancelled or was cut off by the end of the agent leaves nothing behind.
+struct beginning {
+  stored_task stored;
+  std::shared_ptr<task_handle> logs;
+};
+
+awaitable<void> undo(plugin* p, beginning b) {
+  (void)co_await p->call("DestroyTask", grpc::message_writer().text(1, b.stored.task_id).flag(2, true).take(), net::after(limits::call_timeout));
+  if (b.logs) co_await b.logs->destroy();
+  co_await p->services().pool.run([&] {
+    if (auto group = exec::task_cgroup::parse(b.stored.cgroup); !b.stored.cgroup.empty() && group) {
+      (void)group->kill();
+      (void)group->remove();
+    }
+  });
+}
+
 class start_guard {
  public:
-  start_guard(std::shared_ptr<plugin> p, std::string task_id) : plugin_(std::move(p)), task_id_(std::move(task_id)) {}
+  start_guard(std::shared_ptr<plugin> p, beginning b) : plugin_(std::move(p)), begun_(std::move(b)) {}
   ~start_guard() {
-    plugin_->listeners.erase(task_id_);
-    if (!done_) plugin_->scope().spawn(&start_guard::clean_up, plugin_.get(), task_id_);
+    plugin_->listeners.erase(begun_.stored.task_id);
+    if (!done_) plugin_->scope().spawn(&undo, plugin_.get(), std::move(begun_));
   }
   void done() { done_ = true; }
 
  private:
-  static awaitable<void> clean_up(plugin* p, std::string task_id) {
-    (void)co_await p->call("DestroyTask", grpc::message_writer().text(1, task_id).flag(2, true).take(), net::after(limits::call_timeout));
-  }
   std::shared_ptr<plugin> plugin_;
-  std::string task_id_;
+  beginning begun_;
   bool done_ = false;
 };
+
+// What an agent that died in the middle of a start left.
+awaitable<void> undo_earlier(std::shared_ptr<plugin> p, std::string note) {
+  auto text = read_file(note);
+  auto stored = text ? stored_task::parse(*text) : fail(errc::not_found, "nothing was begun");
+  if (!stored) co_return;
+  beginning b{.stored = std::move(*stored), .logs = nullptr};
+  if (!b.stored.logs.empty())
+    if (auto logs = co_await recover_shim_task(p->services(), b.stored.logs, false)) b.logs = std::move(*logs);
+  co_await undo(p.get(), std::move(b));
+  (void)::unlink(note.c_str());
+}
 
 // An error of StartTask: one that may pass is told from one that will not.
 error start_error(const grpc::status& status) {
@@ -118,26 +143,31 @@ awaitable<result<std::unique_ptr<task_handle>>> external_driver::start(task_spec
                        .stderr_path = "/dev/null",
                        .cgroup = {}};
   auto output = output_of(spec);
+  auto note = note_of(spec);
+  co_await undo_earlier(p, note);
   std::unique_ptr<task_handle> logs;
   if (!spec.logs.disabled && !p->can().disable_log_collection) {
     CO_TRY_ASSIGN(logs, co_await start_collector(p->services(), spec, output));
     request.stdout_path = output.out;
     request.stderr_path = output.err;
   }
-  CO_TRY_ASSIGN(auto group, co_await make_group(p->services(), spec));
-  request.cgroup = group.unified;
-  start_guard guard(p, request.id);
+  beginning begun{.stored = {.task_id = request.id, .handle = "none yet", .logs = logs ? logs->serialise() : std::string(), .cgroup = {}}, .logs = std::move(logs)};
+  auto collector = begun.logs;
+  auto group = co_await make_group(p->services(), spec);
+  if (group && !group->empty()) {
+    request.cgroup = group->unified;
+    begun.stored.cgroup = group->serialise();
+  }
+  auto stored = begun.stored;
+  start_guard guard(p, std::move(begun));
+  if (!group) co_return fail(group.error());
+  CO_TRY(write_file(note, stored.serialise(), 0600));
   p->listeners[request.id] = spec.tell;
   auto generation = p->generation();
-  auto started = co_await ask_to_start(p, encode_task(spec, request));
-  if (!started) {
-    if (logs) co_await logs->destroy();
-    if (!group.empty()) (void)co_await p->services().pool.run([&] { return group.remove(); });
-    co_return fail(started.error());
-  }
+  CO_TRY_ASSIGN(auto started, co_await ask_to_start(p, encode_task(spec, request)));
   guard.done();
-  stored_task stored{.task_id = request.id, .handle = std::move(started->handle), .logs = logs ? logs->serialise() : std::string(), .cgroup = group.empty() ? "" : group.serialise()};
-  co_return make_handle(p, std::move(stored), std::move(output), std::move(logs), generation);
+  stored.handle = std::move(started.handle);
+  co_return make_handle(p, std::move(stored), std::move(output), std::move(collector), generation);
 }
 
 awaitable<result<std::unique_ptr<task_handle>>> external_driver::recover(task_spec spec, std::string text) {
@@ -150,7 +180,7 @@ awaitable<result<std::unique_ptr<task_handle>>> external_driver::recover(task_sp
     generation = p->generation();
     CO_TRY(co_await recover_task(p, stored.handle, stored.task_id));
   }
-  std::unique_ptr<task_handle> logs;
+  std::shared_ptr<task_handle> logs;
   if (!stored.logs.empty()) {
     auto found = co_await recover_shim_task(p->services(), stored.logs, false);
     if (found) logs = std::move(*found);

@@ -15,7 +15,8 @@ class external_driver : public task_driver {
   // `name`: the plugin's, which may not have been started yet.
   external_driver(std::shared_ptr<plugin> p, std::string name) : plugin_(std::move(p)), name_(std::move(name)) {}
   std::string name() const override { return name_; }
-  schema::driver_info fingerprint() const override { return plugin_->info(); }
+  // A plugin that was replaced by one of another name is no driver of the old one any more.
+  schema::driver_info fingerprint() const override { return plugin_->name() == name_ ? plugin_->info() : schema::driver_info(); }
   bool has_own_root() const override;
   bool has_image() const override;
   bool can_mount() const override { return !plugin_->can().no_mounts; }

@@ -54,7 +54,11 @@ result<> plugin_host::load() {
                                  .max_port = options_.external_drivers.max_port},
                      .blocks = &options_.drivers};
     auto& made = plugins_.emplace_back(std::make_shared<plugin>(services_, db_, std::move(o)));
-    if (!made->name().empty()) TRY(add_driver(made, made->name()));
+    if (made->name().empty()) continue;
+    if (auto added = add_driver(made, made->name()); !added) {
+      logger_.error("a driver's plugin is not used", {{"path", path}, {"error", added.error().text()}});
+      plugins_.pop_back();
+    }
   }
   return {};
 }

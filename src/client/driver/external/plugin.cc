@@ -87,9 +87,12 @@ awaitable<void> plugin::end(bool with_process) {
 }
 
 awaitable<result<std::shared_ptr<grpc::channel>>> plugin::ready(net::time_point deadline) {
-  while (!up_.is_set() && !given_up_)
-    if (!co_await up_.wait(deadline)) break;
-  if (up_.is_set()) co_return way_;
+  while (!given_up_) {
+    if (up_.is_set() && !way_->closed()) co_return way_;
+    // It broke a moment ago, and keep_up() has not seen it yet.
+    if (up_.is_set()) co_await net::sleep_for(milliseconds(10));
+    else if (!co_await up_.wait(deadline)) break;
+  }
   if (given_up_) co_return fail(*given_up_);
   co_return fail(errc::unavailable, "the plugin of driver \"{}\" does not run: {}", name().empty() ? options_.file : name(), info_.health_description);
 }
@@ -166,7 +169,8 @@ awaitable<result<>> plugin::begin_process() {
   save();
   auto greeted = co_await process_->handshake(services_.loop, options_.program);
   if (!greeted) {
-    process_->kill();
+    // With what it started: nothing of that is a task yet.
+    process_->kill_group();
     (void)co_await net::with_deadline(process_->wait_end(), net::after(limits::end_patience));
     process_.reset();
     co_return fail(greeted.error().code(), "{}: {}", options_.program.path, greeted.error().text());

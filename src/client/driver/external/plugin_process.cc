@@ -150,4 +150,10 @@ void plugin_process::kill() {
   if (!ended()) (void)::syscall(SYS_pidfd_send_signal, end_->native_handle(), SIGKILL, nullptr, 0);
 }
 
+void plugin_process::kill_group() {
+  // Its leader is not waited for yet, so the number is still its own.
+  if (exec::process_start_ticks(identity_.pid) == identity_.start_ticks) (void)::kill(-identity_.pid, SIGKILL);
+  kill();
+}
+
 }  // namespace drover::client::external

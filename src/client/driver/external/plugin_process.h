@@ -52,6 +52,8 @@ class plugin_process {
   awaitable<result<>> wait_end();
   bool ended();
   void kill();
+  // With everything in its process group.
+  void kill_group();
 
  private:
   plugin_process(process_identity identity, std::unique_ptr<net::byte_stream> end);

@@ -40,8 +40,10 @@ result<stored_task> stored_task::parse(std::string_view text) {
 
 output_paths output_of(const task_spec& spec) {
   auto path = [&](std::string_view which) { return fmt::format("{}/.{}.{}.fifo", spec.log_dir, spec.task_name, which); };
-  return {path("stdout"), path("stderr")};
+  return {path("stdout"), path("stderr"), note_of(spec)};
 }
+
+std::string note_of(const task_spec& spec) { return spec.control_dir + "/external-start"; }
 
 awaitable<result<>> recover_task(std::shared_ptr<plugin> p, std::string handle, std::string task_id) {
   auto request = message_writer().text(1, task_id).message(2, handle).take();
@@ -54,7 +56,7 @@ namespace {
 
 class external_task : public task_handle {
  public:
-  external_task(std::shared_ptr<plugin> p, stored_task stored, output_paths output, std::unique_ptr<task_handle> logs, uint64_t generation)
+  external_task(std::shared_ptr<plugin> p, stored_task stored, output_paths output, std::shared_ptr<task_handle> logs, uint64_t generation)
       : plugin_(std::move(p)), stored_(std::move(stored)), output_(std::move(output)), logs_(std::move(logs)), generation_(generation) {}
 
   std::string serialise() const override { return stored_.serialise(); }
@@ -96,6 +98,7 @@ class external_task : public task_handle {
     co_await plugin_->services().pool.run([&] {
       (void)::unlink(output_.out.c_str());
       (void)::unlink(output_.err.c_str());
+      (void)::unlink(output_.note.c_str());
       if (auto group = exec::task_cgroup::parse(stored_.cgroup); !stored_.cgroup.empty() && group) {
         (void)group->kill();
         (void)group->remove();
@@ -150,7 +153,7 @@ class external_task : public task_handle {
   std::shared_ptr<plugin> plugin_;
   stored_task stored_;
   output_paths output_;
-  std::unique_ptr<task_handle> logs_;
+  std::shared_ptr<task_handle> logs_;
   uint64_t generation_;
   // Drivers tell percents of the time between two samples; totals are what is kept here.
   exec::task_usage total_;
@@ -177,7 +180,7 @@ awaitable<result<exec::task_usage>> external_task::usage() {
 }
 }  // namespace
 
-std::unique_ptr<task_handle> make_handle(std::shared_ptr<plugin> p, stored_task stored, output_paths output, std::unique_ptr<task_handle> logs, uint64_t generation) {
+std::unique_ptr<task_handle> make_handle(std::shared_ptr<plugin> p, stored_task stored, output_paths output, std::shared_ptr<task_handle> logs, uint64_t generation) {
   return std::make_unique<external_task>(std::move(p), std::move(stored), std::move(output), std::move(logs), generation);
 }
 

@@ -23,11 +23,15 @@ struct stored_task {
 // The FIFOs of a task's output, in the allocation's log directory.
 struct output_paths {
   std::string out, err;
+  // See note_of().
+  std::string note;
 };
 output_paths output_of(const task_spec& spec);
+// A file that says what is begun while the driver is asked to start the task.
+std::string note_of(const task_spec& spec);
 
 // `generation`: of the connection over which it was started or recovered.
-std::unique_ptr<task_handle> make_handle(std::shared_ptr<plugin> p, stored_task stored, output_paths output, std::unique_ptr<task_handle> logs, uint64_t generation);
+std::unique_ptr<task_handle> make_handle(std::shared_ptr<plugin> p, stored_task stored, output_paths output, std::shared_ptr<task_handle> logs, uint64_t generation);
 // Tells the plugin about a task that another of its processes, or another agent, started.
 awaitable<result<>> recover_task(std::shared_ptr<plugin> p, std::string handle, std::string task_id);
 awaitable<result<std::unique_ptr<exec_process>>> start_exec(std::shared_ptr<plugin> p, std::string task_id, exec_options options);
