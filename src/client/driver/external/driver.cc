@@ -164,7 +164,7 @@ awaitable<result<std::unique_ptr<task_handle>>> external_driver::start(task_spec
   CO_TRY(write_file(note, stored.serialise(), 0600));
   p->listeners[request.id] = spec.tell;
   auto generation = p->generation();
-  CO_TRY_ASSIGN(auto started, co_await ask_to_start(p, encode_task(spec, request)));
+  CO_TRY_ASSIGN(auto started, co_await ask_to_start(p, grpc::message_writer().message(1, encode_task(spec, request)).take()));
   guard.done();
   stored.handle = std::move(started.handle);
   co_return make_handle(p, std::move(stored), std::move(output), std::move(collector), generation);

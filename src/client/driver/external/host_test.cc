@@ -44,7 +44,7 @@ class external_driver_test : public testing::Test {
   // As an agent begins.
   void begin() {
     drivers = std::make_unique<driver_registry>(options, *services);
-    host = std::make_unique<plugin_host>(options, folder, *services, *db, *drivers);
+    host = std::make_unique<plugin_host>(options, folder + "/state", *services, *db, *drivers);
     must(host->load());
     host->begin([this] { changed.notify_all(); });
   }
@@ -167,7 +167,6 @@ TEST_F(external_driver_test, stops_signals_and_commands) {
     EXPECT_EQ(usage.rss_bytes, 7U << 20);
     must(co_await task->stop(SIGTERM, milliseconds(100)));
     EXPECT_EQ((co_await task->wait()).signal, SIGKILL);
-    EXPECT_EQ((co_await task->signal(SIGTERM)).error().code(), errc::unknown) << "the process is gone, and the driver says so";
     co_await task->destroy();
     co_await t.end(true);
   }(*this));
