@@ -2,15 +2,14 @@
 import json
 import os
 import signal
-import sys
 import time
 
 import pytest
 
 import harness
 
-pytest.importorskip("grpc")
-
+# Debian's, which has grpcio.
+PYTHON = "/usr/bin/python3"
 PROGRAM = os.path.join(os.path.dirname(os.path.abspath(__file__)), "driver_plugin.py")
 
 
@@ -71,7 +70,7 @@ plugin "tester-file" {{
 """, **options)
         self.notes = f"{folder}/notes"
         os.makedirs(self.notes)
-        write_plugin(plugins, "tester-file", f'#!/bin/sh\nTESTER_FOLDER="{self.notes}" exec {sys.executable} -u {PROGRAM} "$@"\n')
+        write_plugin(plugins, "tester-file", f'#!/bin/sh\nTESTER_FOLDER="{self.notes}" exec {PYTHON} -u {PROGRAM} "$@"\n')
 
     def driver(self, name="tester"):
         (node,) = self.get("/v1/nodes")
@@ -275,7 +274,7 @@ def test_what_is_no_driver_does_no_harm(tmp_path):
     plugins = f"{site.folder}/plugins"
     write_plugin(plugins, "says-nothing", "#!/bin/sh\necho no idea what you want >&2\nexit 1\n")
     write_plugin(plugins, "greets-wrongly", "#!/bin/sh\necho 'hello|world'\nsleep 1000\n")
-    write_plugin(plugins, "twice", f'#!/bin/sh\nTESTER_FOLDER="{site.notes}" TESTER_NAME=raw_exec exec {sys.executable} -u {PROGRAM}\n')
+    write_plugin(plugins, "twice", f'#!/bin/sh\nTESTER_FOLDER="{site.notes}" TESTER_NAME=raw_exec exec {PYTHON} -u {PROGRAM}\n')
     with open(f"{plugins}/README", "w") as file:
         file.write("not a program")
     try:
