@@ -164,7 +164,7 @@ def test_how_a_task_ends_is_told(site):
 
 
 @pytest.mark.parametrize("name, extra, words", [
-    ("unknown", 'colour = "red"', 'No argument or block type is named "colour"; did you mean "count"?'),
+    ("unknown", 'greting = "hi"', 'No argument or block type is named "greting"; did you mean "greeting"?'),
     ("kind", 'count = "many"', 'inappropriate value for attribute "count"'),
     ("inner", "mount {\n ro = true\n }", 'the argument "mount.source" is required'),
 ])

@@ -276,7 +276,8 @@ void client::start() {
   s.scope.spawn(&state::collect_garbage_regularly, &s);
   s.scope.spawn(&state::stop_when_disconnected, &s);
   s.drivers->begin([&s] { s.drivers_changed(); });
-  s.plugins->begin([&s] { s.drivers_changed(); });
+  auto mhz = s.link->node()->attributes.find("cpu.frequency");
+  s.plugins->begin([&s] { s.drivers_changed(); }, mhz == s.link->node()->attributes.end() ? 0 : parse_int(mhz->second).value_or(0));
   s.scope.spawn(&state::wake_restored, &s);
   s.scope.spawn(&host_volumes::restore, s.volumes.get());
   if (!s.remote) return;

@@ -67,9 +67,11 @@ struct beginning {
   std::shared_ptr<task_handle> logs;
 };
 
+// To its end, also while the agent stops.
 awaitable<void> undo(plugin* p, beginning b) {
-  (void)co_await p->call("DestroyTask", grpc::message_writer().text(1, b.stored.task_id).flag(2, true).take(), net::after(limits::call_timeout));
+  co_await net::keep_going();
   if (b.logs) co_await b.logs->destroy();
+  (void)co_await p->call("DestroyTask", grpc::message_writer().text(1, b.stored.task_id).flag(2, true).take(), net::after(limits::end_patience));
   co_await p->services().pool.run([&] {
     if (auto group = exec::task_cgroup::parse(b.stored.cgroup); !b.stored.cgroup.empty() && group) {
       (void)group->kill();
@@ -80,15 +82,21 @@ awaitable<void> undo(plugin* p, beginning b) {
 
 class start_guard {
  public:
-  start_guard(std::shared_ptr<plugin> p, beginning b) : plugin_(std::move(p)), begun_(std::move(b)) {}
+  start_guard(std::shared_ptr<plugin> p, beginning b) : plugin_(std::move(p)), task_id_(b.stored.task_id), begun_(std::move(b)) {}
   ~start_guard() {
-    plugin_->listeners.erase(begun_.stored.task_id);
+    plugin_->listeners.erase(task_id_);
     if (!done_) plugin_->scope().spawn(&undo, plugin_.get(), std::move(begun_));
   }
   void done() { done_ = true; }
+  // Now, and not when it goes out of scope.
+  awaitable<void> undo_now() {
+    done_ = true;
+    co_await undo(plugin_.get(), std::move(begun_));
+  }
 
  private:
   std::shared_ptr<plugin> plugin_;
+  std::string task_id_;
   beginning begun_;
   bool done_ = false;
 };
@@ -161,12 +169,17 @@ awaitable<result<std::unique_ptr<task_handle>>> external_driver::start(task_spec
   auto stored = begun.stored;
   start_guard guard(p, std::move(begun));
   if (!group) co_return fail(group.error());
-  CO_TRY(write_file(note, stored.serialise(), 0600));
+  auto noted = write_file(note, stored.serialise(), 0600);
   p->listeners[request.id] = spec.tell;
   auto generation = p->generation();
-  CO_TRY_ASSIGN(auto started, co_await ask_to_start(p, grpc::message_writer().message(1, encode_task(spec, request)).take()));
+  auto started = noted ? co_await ask_to_start(p, grpc::message_writer().message(1, encode_task(spec, request)).take()) : fail(noted.error());
+  if (!started) {
+    co_await guard.undo_now();
+    (void)::unlink(note.c_str());
+    co_return fail(started.error());
+  }
   guard.done();
-  stored.handle = std::move(started.handle);
+  stored.handle = std::move(started->handle);
   co_return make_handle(p, std::move(stored), std::move(output), std::move(collector), generation);
 }
 

@@ -70,9 +70,10 @@ result<> plugin_host::add_driver(const std::shared_ptr<plugin>& p, const std::st
   return {};
 }
 
-void plugin_host::begin(std::function<void()> changed) {
+void plugin_host::begin(std::function<void()> changed, int64_t core_mhz) {
   for (auto& p : plugins_) {
     p->changed = changed;
+    p->core_mhz = core_mhz;
     p->named = [this, known = p.get()](const std::string& name) {
       auto own = std::ranges::find(plugins_, known, [](auto& each) { return each.get(); });
       return add_driver(*own, name);

@@ -21,7 +21,7 @@ class plugin_host {
   // A directory that cannot be read is an error if the configuration names it.
   result<> load();
   // `changed` is called when a driver came, or says something else about itself.
-  void begin(std::function<void()> changed);
+  void begin(std::function<void()> changed, int64_t core_mhz);
   // The plugins run on, unless `with_processes`.
   awaitable<void> end(bool with_processes);
 

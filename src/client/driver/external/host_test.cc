@@ -44,7 +44,7 @@ class external_driver_test : public testing::Test {
     drivers = std::make_unique<driver_registry>(options, *services);
     host = std::make_unique<plugin_host>(options, folder + "/state", *services, *db, *drivers);
     must(host->load());
-    host->begin([this] { changed.notify_all(); });
+    host->begin([this] { changed.notify_all(); }, 1000);
   }
   awaitable<void> end(bool with_processes) {
     co_await host->end(with_processes);
@@ -183,6 +183,7 @@ TEST_F(external_driver_test, a_configuration_is_checked_before_anything_starts) 
     refused.config = value(std::move(config));
     auto started = co_await driver->start(refused);
     EXPECT_EQ(started.error().text(), "never");
+    EXPECT_FALSE(std::filesystem::exists(t.folder + "/shim/a1/t/external-start")) << "nothing of it is left to undo";
     co_await t.end(true);
   }(*this));
 }

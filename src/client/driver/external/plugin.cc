@@ -247,7 +247,8 @@ awaitable<result<>> plugin::configure(plugin_info info) {
                      .api_version = info.api_versions.front(),
                      .min_port = options_.program.min_port,
                      .max_port = options_.program.max_port,
-                     .cores = std::thread::hardware_concurrency()};
+                     .cores = std::thread::hardware_concurrency(),
+                     .core_mhz = core_mhz};
   auto set = co_await way_->ask(std::string(base_service) + "SetConfig", encode(message), net::after(limits::call_timeout));
   if (set.status.ok()) co_return result<>{};
   auto e = set.status.error();

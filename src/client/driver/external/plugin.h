@@ -45,6 +45,8 @@ class plugin {
   const std::string& name() const { return stored_.name; }
   const capabilities& can() const { return capabilities_; }
   const schema::driver_info& info() const { return info_; }
+  // What a core can do; told to the plugin with its configuration.
+  int64_t core_mhz = 0;
   // Counts connections: what was set up over an earlier one may have to be recovered.
   uint64_t generation() const { return generation_; }
   // Null: not known yet.

@@ -1,6 +1,7 @@
 #include "client/driver/external/plugin_process.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -143,7 +144,9 @@ awaitable<result<>> plugin_process::wait_end() {
 bool plugin_process::ended() {
   // Ours, if this agent started it: otherwise there is nothing to wait for.
   (void)::waitpid(identity_.pid, nullptr, WNOHANG);
-  return exec::process_start_ticks(identity_.pid) != identity_.start_ticks;
+  // Also when whoever should wait for it does not: a zombie is nobody to talk to.
+  pollfd end{end_->native_handle(), POLLIN, 0};
+  return ::poll(&end, 1, 0) > 0;
 }
 
 void plugin_process::kill() {
