@@ -156,7 +156,7 @@ SERVER = """
 def test_what_a_server_allows(make_agent):
     agent = make_agent(with_client=False, server=SERVER)
     agent.launch().wait_started()
-    agent.register(sleeper("plain"))
+    agent.register({**sleeper("plain"), "Priority": 0})  # not set, as Nomad's clients say it
     assert agent.get("/v1/job/plain")["Priority"] == 33
     agent.register({**sleeper("urgent"), "Priority": 200})
     for job, said in [({**sleeper("over"), "Priority": 201}, "200"), (sleeper("crowd", count=5), "4")]:

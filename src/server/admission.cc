@@ -33,6 +33,8 @@ result<admitted_job> admit(const schema::job& submitted, std::string_view reques
   auto& job = out.job;
   strip_server_fields(job);
   if (job.namespace_.empty()) job.namespace_ = request_namespace;
+  // As Nomad's clients send what is not set.
+  if (job.priority == 0) job.priority = options.job_default_priority;
   jobspec::canonicalize(job);
   auto checked = jobspec::validate(job, {.priority_max = options.job_max_priority, .count_max = options.job_max_count});
   if (!job.region.empty() && job.region != options.region && job.region != "global")
