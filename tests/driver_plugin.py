@@ -134,6 +134,8 @@ def start(request, context):
     # Nobody waits for it here: a thread does, so that no zombie stays.
     threading.Thread(target=process.wait, daemon=True).start()
     made = tasks[text(task, 1)] = Task(text(task, 1), process.pid, exit_file)
+    while driver_config["greeting"] == "slowly" and not os.path.exists(os.path.join(FOLDER, "go")) and context.is_active():
+        time.sleep(0.02)
     return message((3, message((1, 1), (2, raw), (3, 1), (4, made.state()))))
 
 

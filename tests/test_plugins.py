@@ -241,6 +241,72 @@ def test_a_task_survives_the_end_of_the_agent(tmp_path):
         site.close()
 
 
+def test_a_plugin_that_is_replaced_or_removed(tmp_path):
+    site = Site(tmp_path / "a")
+    program = f"{site.folder}/plugins/tester-file"
+    try:
+        site.start()
+        site.wait_driver()
+        alloc = site.run_job(counting("stays"), status="running")
+        site.wait_output(alloc, lambda out: "tick 3" in out)
+        old = site.plugin_pid()
+        site.stop()
+        # Another file of that name, as an upgrade makes it.
+        os.rename(program, program + ".old")
+        with open(program + ".old") as file:
+            write_plugin(f"{site.folder}/plugins", "tester-file", file.read() + "# newer\n")
+        os.chmod(program + ".old", 0o644)
+        site.start()
+        (node,) = site.get("/v1/nodes")
+        site.wait(f"/v1/node/{node['ID']}", lambda n: n["Drivers"]["tester"]["Healthy"] and int(n["Attributes"]["driver.tester.pid"]) != old, "the new one runs")
+        wait_more_ticks(site, alloc, len(ticks(site.output(alloc))) + 5)
+        assert site.get(f"/v1/allocation/{alloc['ID']}")["TaskStates"]["t"]["Restarts"] == 0
+        site.ok("job", "stop", "-detach", "stays")
+        site.wait_allocs("stays", lambda allocs: allocs[0]["ClientStatus"] == "complete", "it has ended")
+        new = site.plugin_pid()
+        site.stop()
+        os.unlink(program)
+        site.start()
+        harness.wait_process_end(new)
+        assert site.driver() is None
+    finally:
+        site.close()
+
+
+def running(site, words):
+    return [pid for pid in harness.processes_below(site.folder) if words in harness.command_line(pid) and "TESTER_EXIT" not in harness.command_line(pid)]
+
+
+def test_an_agent_that_is_killed_while_a_task_starts(tmp_path):
+    site = Site(tmp_path / "a")
+    try:
+        site.start()
+        site.wait_driver()
+        path = harness.write_job(site.folder, "job.nomad.hcl", job("slow", "/bin/sleep", ["4321"], extra='greeting = "slowly"'))
+        site.ok("job", "run", "-detach", path)
+        end = time.monotonic() + harness.DEADLINE
+        while not running(site, "sleep 4321"):
+            assert time.monotonic() < end, site.log()
+            harness.ask_again_soon()
+        # The driver has started it and not said so yet.
+        (first,) = running(site, "sleep 4321")
+        site.kill()
+        open(f"{site.notes}/go", "w").close()
+        site.start()
+        (alloc,) = site.wait_allocs("slow", lambda allocs: len(allocs) == 1 and allocs[0]["ClientStatus"] == "running", "it runs")
+        harness.wait_process_end(first)
+        assert len(running(site, "sleep 4321")) == 1, "it runs once"
+        collectors = [pid for pid in running(site, "--fifo-logs")]
+        assert len(collectors) == 1, "and one collector reads its output"
+        site.ok("job", "stop", "-detach", "slow")
+        site.wait_allocs("slow", lambda allocs: allocs[0]["ClientStatus"] == "complete", "it has ended")
+        for pid in collectors:
+            harness.wait_process_end(pid)
+        assert not running(site, "sleep 4321")
+    finally:
+        site.close()
+
+
 def test_a_task_survives_the_end_of_its_plugin(site):
     alloc = site.run_job(counting("outlives"), status="running")
     site.wait_output(alloc, lambda out: "tick 3" in out)

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 
+#include "base/text.h"
 #include "client/driver/external/driver.h"
 #include "client/driver/external/limits.h"
 
@@ -44,23 +45,36 @@ result<> plugin_host::load() {
     found->resize(limits::plugins_max);
   }
   for (const auto& path : *found) {
-    auto file = path.substr(path.rfind('/') + 1);
-    auto args = options_.external_drivers.args.find(file);
-    plugin_options o{.file = file,
-                     .program = {.path = path,
-                                 .args = args == options_.external_drivers.args.end() ? std::vector<std::string>() : args->second,
-                                 .directory = state_dir_ + "/plugins/" + file,
-                                 .min_port = options_.external_drivers.min_port,
-                                 .max_port = options_.external_drivers.max_port},
-                     .blocks = &options_.drivers};
-    auto& made = plugins_.emplace_back(std::make_shared<plugin>(services_, db_, std::move(o)));
+    auto& made = plugins_.emplace_back(make_plugin(path));
     if (made->name().empty()) continue;
     if (auto added = add_driver(made, made->name()); !added) {
       logger_.error("a driver's plugin is not used", {{"path", path}, {"error", added.error().text()}});
       plugins_.pop_back();
     }
   }
+  remember_files(*found);
   return {};
+}
+
+std::shared_ptr<plugin> plugin_host::make_plugin(const std::string& path) {
+  auto file = path.substr(path.rfind('/') + 1);
+  auto args = options_.external_drivers.args.find(file);
+  return std::make_shared<plugin>(services_, db_,
+                                  plugin_options{.file = file,
+                                                 .program = {.path = path,
+                                                             .args = args == options_.external_drivers.args.end() ? std::vector<std::string>() : args->second,
+                                                             .directory = state_dir_ + "/plugins/" + file,
+                                                             .min_port = options_.external_drivers.min_port,
+                                                             .max_port = options_.external_drivers.max_port},
+                                                 .blocks = &options_.drivers});
+}
+
+void plugin_host::remember_files(const std::vector<std::string>& paths) {
+  constexpr const char* fact = "external_drivers";
+  auto before = db_.fact(fact);
+  for (auto path : split(before && *before ? std::string_view(**before) : std::string_view(), '\n'))
+    if (!path.empty() && std::ranges::find(paths, path) == paths.end()) retired_.push_back(make_plugin(std::string(path)));
+  if (auto kept = db_.put_fact(fact, join(paths, "\n")); !kept) logger_.error("cannot store which plugins there are", {{"error", kept.error().text()}});
 }
 
 result<> plugin_host::add_driver(const std::shared_ptr<plugin>& p, const std::string& name) {
@@ -71,6 +85,7 @@ result<> plugin_host::add_driver(const std::shared_ptr<plugin>& p, const std::st
 }
 
 void plugin_host::begin(std::function<void()> changed, int64_t core_mhz) {
+  for (auto& p : retired_) p->retire();
   for (auto& p : plugins_) {
     p->changed = changed;
     p->core_mhz = core_mhz;
@@ -84,6 +99,7 @@ void plugin_host::begin(std::function<void()> changed, int64_t core_mhz) {
 
 awaitable<void> plugin_host::end(bool with_processes) {
   for (auto& p : plugins_) co_await p->end(with_processes);
+  for (auto& p : retired_) co_await p->end(false);
 }
 
 }  // namespace drover::client::external

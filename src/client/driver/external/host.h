@@ -28,6 +28,9 @@ class plugin_host {
  private:
   result<> add_driver(const std::shared_ptr<plugin>& p, const std::string& name);
   result<std::vector<std::string>> files() const;
+  std::shared_ptr<plugin> make_plugin(const std::string& path);
+  // Those that an earlier agent had and that are gone are retired.
+  void remember_files(const std::vector<std::string>& paths);
 
   const client_options& options_;
   std::string state_dir_;
@@ -36,6 +39,8 @@ class plugin_host {
   driver_registry& drivers_;
   log::logger logger_;
   std::vector<std::shared_ptr<plugin>> plugins_;
+  // Of files that earlier agents had, and that are gone.
+  std::vector<std::shared_ptr<plugin>> retired_;
 };
 
 }  // namespace drover::client::external

@@ -78,6 +78,15 @@ void plugin::set_unhealthy(std::string why) {
 }
 
 void plugin::run() { scope_.spawn(&plugin::keep_up, this); }
+void plugin::retire() { scope_.spawn(&plugin::end_left, this); }
+
+awaitable<void> plugin::end_left() {
+  auto found = plugin_process::attach(services_.loop, stored_.process);
+  if (!found) co_return;
+  logger_.info("the program of a driver is gone from plugin_dir: what runs of it is ended", {{"driver", name()}, {"pid", stored_.process.pid}});
+  process_ = std::move(*found);
+  co_await end_process();
+}
 
 awaitable<void> plugin::end(bool with_process) {
   co_await scope_.stop();

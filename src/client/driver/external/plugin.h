@@ -39,6 +39,8 @@ class plugin {
   // Called when info() says something else.
   std::function<void()> changed;
   void run();
+  // Instead of run(), for one whose program is not in plugin_dir any more: ends what an earlier agent left running of it.
+  void retire();
   awaitable<void> end(bool with_process);
 
   // Empty: not known yet.
@@ -70,6 +72,7 @@ class plugin {
     process_identity process;
   };
   awaitable<void> keep_up();
+  awaitable<void> end_left();
   awaitable<result<>> bring_up();
   awaitable<result<>> begin_process();
   awaitable<void> end_process();
