@@ -123,13 +123,17 @@ awaitable<result<>> plugin_process::handshake(net::loop& l, start_request reques
   using namespace boost::asio::experimental::awaitable_operators;
   for (;;) {
     auto said = read_file(request.directory + "/stdout", limits::handshake_bytes_max);
+    if (!said && said.error().code() == errc::too_large) co_return fail(errc::invalid, "it says more than {} bytes without a greeting", limits::handshake_bytes_max);
     if (!said) co_return wrap(said.error(), "reading what the plugin says");
     if (auto line = said->find('\n'); line != std::string::npos) {
       CO_TRY_ASSIGN(auto where, parse_handshake(std::string_view(*said).substr(0, line)));
       identity_.address = net::to_string(where);
       co_return result<>{};
     }
-    if (ended()) co_return fail(errc::io, "it ended before it said where it listens: {}", last_line(request.directory + "/stderr"));
+    if (ended()) {
+      auto words = last_line(request.directory + "/stderr");
+      co_return fail(errc::io, "it ended before it said where it listens{}{}", words.empty() ? "; is it a plugin?" : ": ", words);
+    }
     if (net::now() >= deadline) co_return fail(errc::timeout, "it did not say within {} where it listens", to_string(limits::start_timeout));
     co_await (watch.wait(std::min(deadline, net::after(seconds(1)))) || wait_end());
   }
