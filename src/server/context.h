@@ -36,6 +36,7 @@ class lost_nodes;
 class plan_queue;
 class wakeups;
 class node_connections;
+class authority;
 class alloc_updates;
 class deployments;
 class job_stubs;
@@ -72,6 +73,7 @@ struct server_context {
   plan_queue* plans = nullptr;
   server::wakeups* wakeups = nullptr;
   node_connections* nodes = nullptr;
+  server::authority* authority = nullptr;
   server::alloc_updates* alloc_updates = nullptr;
   server::deployments* deployments = nullptr;
   leader_duties* leader = nullptr;
@@ -92,7 +94,7 @@ struct server_context {
   bool is_leader = false;
   bool replayed = false;  // the log was applied up to where it stood at start
 
-  // This server's own methods, by name.
+  // This server's own methods, by name, for its own duties: nobody's permissions are looked at.
   rpc::channel* channel = nullptr;
   template <class Response, class Request>
   net::awaitable<result<Response>> call(std::string method, Request request) {

@@ -102,6 +102,7 @@ struct world {
     context.peers = &known;
     context.writes = &writes;
     context.stubs = &stubs;
+    context.authority = &authority;
     context.replayed = true;
     links.emplace(l, server_links_options{.dial = [this](const std::string& address, const std::string&) -> std::shared_ptr<rpc::channel> {
                                             return std::make_shared<wire>(*others.at(address));
@@ -165,6 +166,7 @@ struct world {
   server_options options;
   state::store store;
   peers known;
+  server::authority authority{context};
   job_stubs stubs;
   server_context context;
   net::task_scope writes;

@@ -72,6 +72,13 @@ inline constexpr duration storm_window = seconds(10);
 inline constexpr duration storm_settle = seconds(30);
 inline constexpr duration storm_log_interval = seconds(10);
 
+// ACL: callers and parsed policies that are kept (all are forgotten above that), and the longest token that is looked for.
+inline constexpr size_t acl_callers_kept_max = 16'384;
+inline constexpr size_t acl_policies_kept_max = 4'096;
+inline constexpr size_t acl_token_bytes_max = 16 << 10;
+inline constexpr duration one_time_token_lifetime = minutes(10);
+inline constexpr size_t bootstrap_file_bytes_max = 64;  // the file that resets an ACL bootstrap
+
 // Servers that are asked whether they have a session with a node.
 inline constexpr duration node_search_timeout = seconds(1);
 // A leader that asks whether it still is one: how long it waits, and how many questions to one server may be open.

@@ -86,6 +86,15 @@ struct server_tls {
   std::function<bool(std::span<const std::string> names)> is_server;
 };
 
+struct server_acl_options {
+  bool enabled = false;
+  duration token_min_expiration = minutes(1);
+  duration token_max_expiration = hours(24);
+  // With which servers of other regions fetch policies, roles and global tokens from the authoritative region; empty: they do not.
+  std::string replication_token;
+  std::string authoritative_region;  // empty: this one
+};
+
 struct server_options {
   std::string data_dir;  // <data_dir>/raft and <data_dir>/node-id live here
   std::string name;
@@ -127,6 +136,7 @@ struct server_options {
   // Nothing: no gossip, so no other servers.
   std::optional<gossip_options> gossip;
   server_tls tls;
+  server_acl_options acl;
   // What this agent answers whatever else it is ("Agent.Monitor"). Null: nothing. Must outlive the server.
   const rpc::method_table* own_methods = nullptr;
   // How many servers form the first cluster together. 1: this one alone, at once. 0: wait to be added to a cluster. Without meaning once

@@ -23,7 +23,7 @@ bool must_move(const server_context& context, const schema::query_options& optio
 
 routed_request route_of(const read_attempt& attempt) {
   const auto& options = *attempt.options;
-  return {.method = attempt.method,
+  return {.method = attempt.method.name,
           .region = &options.region,
           .forwarded = &options.forwarded,
           .request = attempt.request,
@@ -33,10 +33,38 @@ routed_request route_of(const read_attempt& attempt) {
           .min_query_index = options.min_query_index};
 }
 
+// One look: may the caller, and what is the answer.
+[[gnu::noinline]] result<uint64_t> look(server_context& context, const read_attempt& attempt, const state::snapshot& state,
+                                        std::vector<state::watch_key>& watched) {
+  const auto& options = *attempt.options;
+  TRY_ASSIGN(auto by, context.authority->check({*attempt.method.by, attempt.method.internal, options.auth_token, options.namespace_, attempt.request}, state));
+  return attempt.run(attempt, read{state, watched, *context.stubs, context.keyring, attempt.method.by->row, by.get()});
+}
+
 // No coroutine: what it builds is no part of the frame in which queries are held.
 [[gnu::noinline]] auto routed(server_context& context, const read_attempt& attempt) { return context.forward->route(route_of(attempt)); }
 
 }  // namespace
+
+awaitable<result<caller_ref>> check_here(server_context& context, called_method method, const std::string& token, const std::string& namespace_,
+                                         schema::record_view request) {
+  const asked question{*method.by, method.internal, token, namespace_, request};
+  auto answer = context.authority->check(question, context.state());
+  if (answer || context.is_leader || context.forward == nullptr || answer.error().message() != "ACL token not found") co_return answer;
+  schema::resolve_acl_token_request known;
+  known.secret_id = token;
+  CO_TRY_ASSIGN(auto found, co_await context.call<schema::resolve_acl_token_response>("ACL.ResolveToken", known));
+  if (!found.token) co_return answer;
+  auto give_up = net::after(rpc_hold_timeout);
+  while (net::now() < give_up) {
+    net::remote_event changed(context.loop);
+    auto state = context.state();
+    CO_TRY_ASSIGN(auto watch, context.store.watch(state, {state::watch_table(state::table::acl_tokens)}, changed.setter()));
+    if (state.index(state::table::acl_tokens) >= found.token->modify_index) break;
+    co_await changed.wait(give_up);
+  }
+  co_return context.authority->check(question, context.state());
+}
 
 awaitable<result<>> run_read(server_context& context, read_attempt attempt) {
   const auto& options = *attempt.options;
@@ -57,7 +85,7 @@ awaitable<result<>> run_read(server_context& context, read_attempt attempt) {
       // Nothing of the state is held while waiting.
       auto state = context.store.current();
       std::vector<state::watch_key> watched;
-      auto index = attempt.run(attempt, read{state, watched, *context.stubs, context.keyring});
+      auto index = look(context, attempt, state, watched);
       if (!index) co_return std::unexpected(std::move(index).error());
       if (*index > minimum || over) break;
       attempt.forget(attempt);

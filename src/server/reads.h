@@ -14,6 +14,7 @@
 #include "net/task_scope.h"
 #include "rpc/channel.h"
 #include "schema/common.h"
+#include "server/authority.h"
 #include "server/context.h"
 #include "server/endpoint/stubs.h"
 #include "server/forward.h"
@@ -26,13 +27,25 @@ namespace drover::server {
 using net::awaitable;
 using schema::ref;
 
-// What a read looks at: the state, and the keys whose change would change the answer.
+// A method as it was registered, and whether this process itself calls it.
+struct called_method {
+  std::string_view name;  // lives as long as the server
+  const guard* by;
+  bool internal = false;
+};
+
+// What a read looks at: the state, and the keys whose change would change the answer. And for whom: null where nothing is checked.
 struct read {
   const state::snapshot& state;
   std::vector<state::watch_key>& watched;
   job_stubs& stubs;
   server::keyring* keyring = nullptr;  // what opens sealed values
+  const permission* row = nullptr;
+  const caller* by = nullptr;
   void watch(state::watch_key key) const { watched.push_back(std::move(key)); }
+  // Lists: may the caller see elements of this namespace?
+  bool shows(std::string_view namespace_) const { return by == nullptr || row->in_namespace(*by->may, namespace_); }
+  bool is_management() const { return by == nullptr || by->is_management(); }
 };
 
 template <class Request, class Response>
@@ -44,7 +57,7 @@ inline std::string namespace_of(const schema::write_request& q) { return q.names
 
 // One read of any type. The request and the answer are the caller's and outlive the call, so that a held query costs no copy of either.
 struct read_attempt {
-  std::string_view method;
+  called_method method;
   const schema::query_options* options;
   schema::record_view request;
   schema::record_slot response;
@@ -58,7 +71,7 @@ struct read_attempt {
 };
 
 template <class Request, class Response>
-read_attempt attempt_of(std::string_view method, read_function<Request, Response> function, const Request& request, Response& response) {
+read_attempt attempt_of(called_method method, read_function<Request, Response> function, const Request& request, Response& response) {
   static constexpr auto answer = [](const read_attempt& a) -> Response& { return *static_cast<Response*>(a.response.data); };
   return {.method = method,
           .options = &request,
@@ -81,11 +94,34 @@ read_attempt attempt_of(std::string_view method, read_function<Request, Response
 // Requires: what `attempt` points to outlives the call.
 awaitable<result<>> run_read(server_context& context, read_attempt attempt);
 
+// The method with its row; `context.authority` keeps the latter.
+template <class Request>
+called_method method_of(server_context& context, std::string_view name) {
+  const auto* by = context.authority->guard_of(name, schema::type_of<Request>());
+  return {by->name, by};
+}
+inline called_method as_called(called_method method, const rpc::call_context& call) {
+  method.internal = call.internal;
+  return method;
+}
+
+// Where a request is answered on this server, before that.
+template <class Request>
+result<caller_ref> check_caller(server_context& context, const called_method& method, const Request& request) {
+  return context.authority->check({*method.by, method.internal, request.auth_token, request.namespace_, schema::view(request)}, context.state());
+}
+
+// The same for what every server answers for itself: one that has not heard of the token yet asks the leader and catches up.
+// Requires: the request outlives the call.
+awaitable<result<caller_ref>> check_here(server_context& context, called_method method, const std::string& token, const std::string& namespace_,
+                                         schema::record_view request);
+
 template <class Request, class Response>
 void add_read(rpc::method_table& table, server_context& context, std::string name, read_function<Request, Response> function) {
+  auto method = method_of<Request>(context, name);
   table.add_in_place<Request, Response>(
-      name, [&context, name, function](rpc::call_context, const Request& request, Response& response) {
-        return run_read(context, attempt_of(name, function, request, response));
+      name, [&context, method, function](rpc::call_context call, const Request& request, Response& response) {
+        return run_read(context, attempt_of(as_called(method, call), function, request, response));
       });
 }
 
@@ -100,29 +136,29 @@ struct pending_write {
 
 // Where the leader of the request's region is, there it is done.
 template <class Request, class Response>
-awaitable<result<Response>> write_somewhere(server_context& context, std::string method, write_function<Request, Response> function, Request request) {
+awaitable<result<Response>> write_somewhere(server_context& context, called_method method, write_function<Request, Response> function, Request request) {
   if (context.forward != nullptr && !context.forward->leads_alone(request.region)) {
     Response response{};
-    CO_TRY_ASSIGN(auto where, co_await context.forward->route(write_route_of(method, request, schema::slot(response))));
+    CO_TRY_ASSIGN(auto where, co_await context.forward->route(write_route_of(method.name, request, schema::slot(response))));
     if (where == place::answered) co_return std::move(response);
   }
+  CO_TRY(check_caller(context, method, request));
   co_return co_await function(context, std::move(request));
 }
 
 template <class Request, class Response>
-awaitable<void> run_write(server_context& context, std::string method, write_function<Request, Response> function, Request request,
+awaitable<void> run_write(server_context& context, called_method method, write_function<Request, Response> function, Request request,
                           std::shared_ptr<pending_write<Response>> mine) {
-  mine->outcome = co_await write_somewhere<Request, Response>(context, std::move(method), function, std::move(request));
+  mine->outcome = co_await write_somewhere<Request, Response>(context, method, function, std::move(request));
   mine->done.set();
 }
 
 // A write runs to its end although its caller has gone: what takes several log entries is never left half done.
 template <class Request, class Response>
-awaitable<result<Response>> finish_write(server_context& context, std::string method, write_function<Request, Response> function,
-                                         Request request) {
+awaitable<result<Response>> finish_write(server_context& context, called_method method, write_function<Request, Response> function, Request request) {
   if (context.writes->stopping()) co_return fail(errc::cancelled, "the server is stopping");
   auto mine = std::make_shared<pending_write<Response>>();
-  context.writes->spawn(run_write<Request, Response>(context, std::move(method), function, std::move(request), mine));
+  context.writes->spawn(run_write<Request, Response>(context, method, function, std::move(request), mine));
   co_await mine->done.wait();
   co_return std::move(mine->outcome);
 }
@@ -132,26 +168,35 @@ awaitable<result<Response>> finish_write(server_context& context, std::string me
 template <class Request, class Response>
 void add_write(rpc::method_table& table, server_context& context, std::string name,
                awaitable<result<Response>> (*function)(server_context&, Request)) {
-  table.add<Request, Response>(name, [&context, name, function](rpc::call_context, Request request) {
-    return finish_write<Request, Response>(context, name, function, std::move(request));
+  auto method = method_of<Request>(context, name);
+  table.add<Request, Response>(name, [&context, method, function](rpc::call_context call, Request request) {
+    return finish_write<Request, Response>(context, as_called(method, call), function, std::move(request));
   });
 }
 
 // What a server answers for itself, whoever leads: add_here(table, context, "Status.Ping", &ping). A request that names another region goes there.
 template <class Request, class Response>
-awaitable<result<Response>> answer_here(server_context& context, std::string method, write_function<Request, Response> function, Request request) {
+awaitable<result<Response>> answer_here(server_context& context, called_method method, write_function<Request, Response> function, Request request) {
   if (context.forward != nullptr && !context.forward->is_own(request.region)) {
     Response response{};
-    CO_TRY(co_await context.forward->to_region(route_of(method, request, schema::slot(response))));
+    CO_TRY(co_await context.forward->to_region(route_of(method.name, request, schema::slot(response))));
     co_return std::move(response);
   }
+  if (context.authority->enabled()) CO_TRY(co_await check_here(context, method, request.auth_token, request.namespace_, schema::view(request)));
   co_return co_await function(context, std::move(request));
+}
+
+template <class Response>
+awaitable<result<Response>> refused(error why) {
+  co_return std::unexpected(std::move(why));
 }
 
 template <class Request, class Response>
 void add_here(rpc::method_table& table, server_context& context, std::string name, awaitable<result<Response>> (*function)(server_context&, Request)) {
-  table.add<Request, Response>(name, [&context, name, function](rpc::call_context, Request request) {
-    return answer_here<Request, Response>(context, name, function, std::move(request));
+  auto method = method_of<Request>(context, name);
+  table.add<Request, Response>(name, [&context, method, function](rpc::call_context call, Request request) {
+    if (auto peer = context.authority->check_peer(*method.by, call); !peer) return refused<Response>(std::move(peer).error());
+    return answer_here<Request, Response>(context, as_called(method, call), function, std::move(request));
   });
 }
 

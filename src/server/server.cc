@@ -11,6 +11,7 @@
 #include "schema/operator_rpc.h"
 #include "rpc/pool.h"
 #include "server/alloc_updates.h"
+#include "server/authority.h"
 #include "server/blocked_evals.h"
 #include "server/bootstrap.h"
 #include "server/deployments.h"
@@ -57,6 +58,12 @@ class raft_adapter : public raft::state_machine {
   fsm::machine& machine_;
 };
 
+rpc::call_context own_caller() {
+  rpc::call_context context;
+  context.internal = true;
+  return context;
+}
+
 // The server's UUID, kept so that it is the same server after a restart.
 result<std::string> load_or_make_id(const std::string& path, env::random& random) {
   std::string id;
@@ -85,10 +92,13 @@ struct cluster_server::parts {
         blocked([this](ref<schema::evaluation> eval) { broker.requeue(std::move(eval)); }),
         beats(l, context.clock, context.random, options),
         channel(l, table),
+        own_channel(l, table, own_caller()),
+        authority(context),
         writes(l, log::logger("nomad")),
         answers(net::mailbox::create(l)) {
     context.writes = &writes;
     context.stubs = &stubs;
+    context.authority = &authority;
     context.peers = &known;
     context.pool = options.pool;
     context.raft_answers = answers.get();
@@ -106,6 +116,8 @@ struct cluster_server::parts {
   server::peers known;
   rpc::method_table table;
   rpc::local_channel channel;
+  rpc::local_channel own_channel;  // for the server's own duties
+  server::authority authority;
   net::task_scope writes;
   // From the Raft thread: what was committed, then what that answers.
   std::shared_ptr<net::mailbox> answers;
@@ -230,7 +242,7 @@ void cluster_server::parts::make_parts() {
   links = std::make_unique<server_links>(context.loop, std::move(way));
   forward = std::make_unique<forwarder>(context, *links);
   context.forward = forward.get();
-  context.channel = &channel;
+  context.channel = &own_channel;
   context.replicate = replicate.get();
   context.broker = &broker;
   context.blocked = &blocked;
@@ -266,7 +278,8 @@ void cluster_server::parts::make_parts() {
   for (auto add : {&add_job_reads, &add_job_writes, &add_job_launches, &add_job_plan, &add_job_explain, &add_alloc_methods, &add_eval_methods, &add_deployment_methods,
                    &add_node_reads, &add_node_writes, &add_namespace_methods, &add_host_volume_methods, &add_service_methods, &add_status_methods,
                    &add_raft_methods, &add_snapshot_methods, &add_operator_methods, &add_scaling_methods, &add_search_methods, &add_client_methods,
-                   &add_keyring_methods, &add_variable_methods, &add_identity_methods, &add_peer_methods})
+                   &add_keyring_methods, &add_variable_methods, &add_identity_methods, &add_peer_methods,
+                   &add_acl_policy_methods, &add_acl_token_methods})
     add(table, context);
   add_event_methods(table, context, events.get());
 }
@@ -337,6 +350,7 @@ net::awaitable<void> cluster_server::stop() {
   if (p.bootstrap) co_await p.bootstrap->stop();
   if (p.raft_members) co_await p.raft_members->stop();
   co_await p.channel.stop();
+  co_await p.own_channel.stop();
   co_await p.writes.stop();
   if (p.forward) co_await p.forward->stop();
   if (p.links) co_await p.links->stop();

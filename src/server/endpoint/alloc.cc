@@ -26,7 +26,7 @@ result<> list_allocs(const read& r, const schema::alloc_list_request& request, s
   bool with_task_states = !request.fields || request.fields->task_states;
   std::vector<ref<schema::allocation>> allocs;
   r.state.visit_allocs(request.prefix, [&](const ref<schema::allocation>& alloc) {
-    if (ns == "*" || alloc->namespace_ == ns) allocs.push_back(alloc);
+    if ((ns == "*" || alloc->namespace_ == ns) && r.shows(alloc->namespace_)) allocs.push_back(alloc);
     return true;
   });
   TRY_ASSIGN(out.next_token, take_page_by_age(request, allocs));
@@ -87,7 +87,7 @@ result<> list_evals(const read& r, const schema::eval_list_request& request, sch
   auto ns = namespace_of(request);
   r.watch(state::watch_table(table::evals));
   r.state.visit_evals(request.prefix, [&](const ref<schema::evaluation>& eval) {
-    if (ns != "*" && eval->namespace_ != ns) return true;
+    if ((ns != "*" && eval->namespace_ != ns) || !r.shows(eval->namespace_)) return true;
     if (!request.filter_job_id.empty() && eval->job_id != request.filter_job_id) return true;
     if (!request.filter_eval_status.empty() && eval->status != request.filter_eval_status) return true;
     out.evaluations.push_back(eval);
@@ -102,7 +102,7 @@ result<> count_evals(const read& r, const schema::eval_count_request& request, s
   auto ns = namespace_of(request);
   r.watch(state::watch_table(table::evals));
   r.state.visit_evals(request.prefix, [&](const ref<schema::evaluation>& eval) {
-    out.count += ns == "*" || eval->namespace_ == ns;
+    out.count += (ns == "*" || eval->namespace_ == ns) && r.shows(eval->namespace_);
     return true;
   });
   out.index = r.state.index(table::evals);

@@ -14,53 +14,63 @@
 namespace drover::server {
 namespace {
 
-// Which node an allocation is on. This server's state may be behind whoever made the allocation: then the leader knows.
-awaitable<result<std::string>> node_of(server_context& context, std::string alloc_id) {
+// What a request is about. The namespace is the allocation's; for a node it has no meaning.
+struct place_on_node {
+  std::string node_id, namespace_;
+};
+
+// Where an allocation is. This server's state may be behind whoever made the allocation: then the leader knows, and is asked in the caller's name.
+awaitable<result<place_on_node>> place_of(server_context& context, std::string alloc_id, std::string token) {
   if (alloc_id.empty()) co_return fail(errc::invalid, "missing allocation ID");
-  if (auto alloc = context.state().alloc(alloc_id)) co_return alloc->node_id;
+  if (auto alloc = context.state().alloc(alloc_id)) co_return place_on_node{alloc->node_id, alloc->namespace_};
   schema::alloc_specific_request request;
   request.alloc_id = alloc_id;
+  request.auth_token = std::move(token);
   CO_TRY_ASSIGN(auto answer, co_await context.call<schema::single_alloc_response>("Alloc.GetAlloc", std::move(request)));
   if (!answer.alloc) co_return fail(errc::not_found, "Unknown allocation \"{}\"", alloc_id);
-  co_return answer.alloc->node_id;
+  co_return place_on_node{answer.alloc->node_id, answer.alloc->namespace_};
 }
 
-awaitable<result<>> check_node_exists(server_context& context, std::string node_id) {
+awaitable<result<>> check_node_exists(server_context& context, std::string node_id, std::string token) {
   if (node_id.empty()) co_return fail(errc::invalid, "missing node ID");
   if (context.state().node(node_id)) co_return result<>{};
   schema::node_specific_request request;
   request.node_id = node_id;
+  request.auth_token = std::move(token);
   CO_TRY_ASSIGN(auto answer, co_await context.call<schema::single_node_response>("Node.GetNode", std::move(request)));
   if (!answer.node) co_return fail(errc::not_found, "Unknown node \"{}\"", node_id);
   co_return result<>{};
 }
 
+// The way there for a caller who may go it.
 template <class Request>
-awaitable<result<node_way>> way_for(server_context& context, const Request& request, bool last_hop) {
-  std::string node_id;
+awaitable<result<node_way>> way_for(server_context& context, called_method method, const Request& request, bool last_hop) {
+  place_on_node at;
   if constexpr (requires { request.alloc_id; }) {
-    CO_TRY_ASSIGN(node_id, co_await node_of(context, request.alloc_id));
+    CO_TRY_ASSIGN(at, co_await place_of(context, request.alloc_id, request.auth_token));
   } else {
-    node_id = request.node_id;
-    CO_TRY(co_await check_node_exists(context, node_id));
+    at = {request.node_id, request.namespace_};
   }
-  co_return co_await find_way(context, std::move(node_id), last_hop);
+  if (context.authority->enabled()) CO_TRY(co_await check_here(context, method, request.auth_token, at.namespace_, schema::view(request)));
+  if constexpr (!requires { request.alloc_id; }) CO_TRY(co_await check_node_exists(context, at.node_id, request.auth_token));
+  co_return co_await find_way(context, std::move(at.node_id), last_hop);
 }
 
 // Called with `request` in the caller's frame.
 template <class Request, class Response>
-awaitable<result<>> pass(server_context& context, std::string method, std::string on_client, const Request& request, Response& response) {
-  auto route = route_of(method, request, schema::slot(response));
+awaitable<result<>> pass(server_context& context, called_method method, std::string on_client, const Request& request, Response& response) {
+  auto route = route_of(method.name, request, schema::slot(response));
   if (context.forward != nullptr && !context.forward->is_own(request.region)) co_return co_await context.forward->to_region(route);
-  CO_TRY_ASSIGN(auto way, co_await way_for(context, request, forwarder::is_last_hop(route)));
+  CO_TRY_ASSIGN(auto way, co_await way_for(context, method, request, forwarder::is_last_hop(route)));
   if (way.through) co_return co_await context.forward->to_server(*way.through, route);
   co_return co_await way.node->call(on_client, schema::view(request), schema::slot(response));
 }
 
 template <class Request, class Response>
 void pass_on(rpc::method_table& table, server_context& context, std::string method, std::string on_client) {
-  table.add_in_place<Request, Response>(method, [&context, method, on_client](rpc::call_context, const Request& request, Response& response) {
-    return pass<Request, Response>(context, method, on_client, request, response);
+  auto called = method_of<Request>(context, method);
+  table.add_in_place<Request, Response>(method, [&context, called, on_client](rpc::call_context call, const Request& request, Response& response) {
+    return pass<Request, Response>(context, as_called(called, call), on_client, request, response);
   });
 }
 
@@ -73,27 +83,28 @@ std::string client_failure(const error& e) {
 
 // The other end of a stream: the node, or a server that is nearer to it.
 template <class Request>
-awaitable<result<std::unique_ptr<rpc::message_stream>>> open_towards_node(server_context& context, std::string method, const Request& request) {
-  auto route = route_of(method, request, {});
+awaitable<result<std::unique_ptr<rpc::message_stream>>> open_towards_node(server_context& context, called_method method, const Request& request) {
+  auto route = route_of(method.name, request, {});
   if (context.forward != nullptr && !context.forward->is_own(request.region)) {
     CO_TRY_ASSIGN(auto there, co_await context.forward->server_in(request.region));
     co_return co_await context.forward->open_at(std::move(there), route);
   }
-  CO_TRY_ASSIGN(auto way, co_await way_for(context, request, forwarder::is_last_hop(route)));
+  CO_TRY_ASSIGN(auto way, co_await way_for(context, method, request, forwarder::is_last_hop(route)));
   if (way.through) co_return co_await context.forward->open_at(*way.through, route);
-  co_return co_await way.node->open(std::move(method), schema::view(request));
+  co_return co_await way.node->open(std::string(method.name), schema::view(request));
 }
 
 template <class Request>
-awaitable<result<>> relay(server_context& context, std::string method, Request request, std::unique_ptr<rpc::message_stream> caller) {
-  CO_TRY_ASSIGN(auto node, co_await open_towards_node(context, std::move(method), request));
+awaitable<result<>> relay(server_context& context, called_method method, Request request, std::unique_ptr<rpc::message_stream> caller) {
+  CO_TRY_ASSIGN(auto node, co_await open_towards_node(context, method, request));
   co_return co_await join_streams(std::move(caller), std::move(node));
 }
 
 template <class Request>
 void relay_stream(rpc::method_table& table, server_context& context, std::string method) {
-  table.add_stream<Request>(method, [&context, method](rpc::call_context, Request request, std::unique_ptr<rpc::message_stream> caller) {
-    return relay<Request>(context, method, std::move(request), std::move(caller));
+  auto called = method_of<Request>(context, method);
+  table.add_stream<Request>(method, [&context, called](rpc::call_context call, Request request, std::unique_ptr<rpc::message_stream> caller) {
+    return relay<Request>(context, as_called(called, call), std::move(request), std::move(caller));
   });
 }
 
@@ -117,13 +128,14 @@ using stream = std::unique_ptr<rpc::message_stream>;
 
 // Null: this server itself.
 template <class Request>
-awaitable<result<stream>> open_agent_stream(server_context& context, std::string method, Request& request) {
+awaitable<result<stream>> open_agent_stream(server_context& context, called_method method, Request& request) {
   if (!request.node_id.empty()) co_return co_await open_towards_node(context, method, request);
-  auto route = route_of(method, request, {});
+  auto route = route_of(method.name, request, {});
   if (context.forward != nullptr && !context.forward->is_own(request.region)) {
     CO_TRY_ASSIGN(auto there, co_await context.forward->server_in(request.region));
     co_return co_await context.forward->open_at(std::move(there), route);
   }
+  if (context.authority->enabled()) CO_TRY(co_await check_here(context, method, request.auth_token, request.namespace_, schema::view(request)));
   CO_TRY_ASSIGN(auto to, monitored_server(context, request.server_id));
   if (!to) co_return nullptr;
   // It is asked for its own log.
@@ -132,9 +144,9 @@ awaitable<result<stream>> open_agent_stream(server_context& context, std::string
 }
 
 template <class Request>
-awaitable<result<>> agent_stream(server_context& context, std::string method, rpc::call_context call, Request request, stream caller) {
+awaitable<result<>> agent_stream(server_context& context, called_method method, rpc::call_context call, Request request, stream caller) {
   auto opened = co_await open_agent_stream(context, method, request);
-  const auto* own = context.options.own_methods == nullptr ? nullptr : context.options.own_methods->find_stream(method);
+  const auto* own = context.options.own_methods == nullptr ? nullptr : context.options.own_methods->find_stream(std::string(method.name));
   if (opened && !*opened && own == nullptr) opened = fail(errc::unsupported, "this agent does not show its log");
   if (!opened) co_return co_await caller->write(client_failure(opened.error()));
   if (*opened) co_return co_await join_streams(std::move(caller), *std::move(opened));
@@ -142,41 +154,44 @@ awaitable<result<>> agent_stream(server_context& context, std::string method, rp
 }
 
 template <class Request>
-void add_agent_stream(rpc::method_table& table, server_context& context, std::string method) {
-  table.add_stream<Request>(method, [&context, method](rpc::call_context call, Request request, stream caller) {
-    return agent_stream<Request>(context, method, std::move(call), std::move(request), std::move(caller));
+void add_agent_stream(rpc::method_table& table, server_context& context, std::string name) {
+  auto method = method_of<Request>(context, name);
+  table.add_stream<Request>(name, [&context, method](rpc::call_context call, Request request, stream caller) {
+    return agent_stream<Request>(context, as_called(method, call), std::move(call), std::move(request), std::move(caller));
   });
 }
 
 // ---- Agent.Host, Agent.Profile: the same for calls
 
 template <class Request, class Response>
-awaitable<result<>> agent_call(server_context& context, std::string method, rpc::call_context call, const Request& request, Response& response) {
+awaitable<result<>> agent_call(server_context& context, called_method method, rpc::call_context call, const Request& request, Response& response) {
   if (!request.node_id.empty()) {
-    CO_TRY(co_await pass(context, method, method, request, response));
+    CO_TRY(co_await pass(context, method, std::string(method.name), request, response));
     response.agent_id = request.node_id;
     co_return result<>{};
   }
-  auto route = route_of(method, request, schema::slot(response));
+  auto route = route_of(method.name, request, schema::slot(response));
   if (context.forward != nullptr && !context.forward->is_own(request.region)) co_return co_await context.forward->to_region(route);
+  if (context.authority->enabled()) CO_TRY(co_await check_here(context, method, request.auth_token, request.namespace_, schema::view(request)));
   CO_TRY_ASSIGN(auto to, monitored_server(context, request.server_id));
   if (to) {
     // It is asked for itself.
     auto asked = request;
     asked.server_id.clear();
-    co_return co_await context.forward->to_server(*std::move(to), route_of(method, asked, schema::slot(response)));
+    co_return co_await context.forward->to_server(*std::move(to), route_of(method.name, asked, schema::slot(response)));
   }
-  const auto* own = context.options.own_methods == nullptr ? nullptr : context.options.own_methods->find(method);
-  if (own == nullptr) co_return fail(errc::unsupported, "this agent does not answer {}", method);
+  const auto* own = context.options.own_methods == nullptr ? nullptr : context.options.own_methods->find(std::string(method.name));
+  if (own == nullptr) co_return fail(errc::unsupported, "this agent does not answer {}", method.name);
   CO_TRY(co_await own->handle(std::move(call), schema::view(request), schema::slot(response)));
   response.agent_id = context.server_id;
   co_return result<>{};
 }
 
 template <class Request, class Response>
-void add_agent_call(rpc::method_table& table, server_context& context, std::string method) {
-  table.add_in_place<Request, Response>(method, [&context, method](rpc::call_context call, const Request& request, Response& response) {
-    return agent_call<Request, Response>(context, method, std::move(call), request, response);
+void add_agent_call(rpc::method_table& table, server_context& context, std::string name) {
+  auto method = method_of<Request>(context, name);
+  table.add_in_place<Request, Response>(name, [&context, method](rpc::call_context call, const Request& request, Response& response) {
+    return agent_call<Request, Response>(context, as_called(method, call), std::move(call), request, response);
   });
 }
 

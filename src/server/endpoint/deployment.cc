@@ -20,7 +20,7 @@ result<> list_deployments(const read& r, const schema::deployment_list_request& 
   auto ns = namespace_of(request);
   r.watch(state::watch_table(table::deployments));
   r.state.visit_deployments(request.prefix, [&](const ref<schema::deployment>& deployment) {
-    if (ns != "*" && deployment->namespace_ != ns) return true;
+    if ((ns != "*" && deployment->namespace_ != ns) || !r.shows(deployment->namespace_)) return true;
     out.deployments.push_back(deployment);
     return true;
   });

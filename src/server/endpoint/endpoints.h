@@ -30,6 +30,8 @@ void add_keyring_methods(rpc::method_table& table, server_context& context);
 void add_variable_methods(rpc::method_table& table, server_context& context);
 void add_identity_methods(rpc::method_table& table, server_context& context);
 void add_client_methods(rpc::method_table& table, server_context& context);
+void add_acl_policy_methods(rpc::method_table& table, server_context& context);
+void add_acl_token_methods(rpc::method_table& table, server_context& context);
 void add_peer_methods(rpc::method_table& table, server_context& context);
 
 }  // namespace drover::server

@@ -47,13 +47,14 @@ awaitable<result<>> send_events(event_subscription& events, rpc::message_stream*
   }
 }
 
-awaitable<result<>> stream_events(server_context& context, event_broker* broker, schema::event_stream_request request, stream caller) {
+awaitable<result<>> stream_events(server_context& context, called_method method, event_broker* broker, schema::event_stream_request request, stream caller) {
   if (context.forward != nullptr && !context.forward->is_own(request.region)) {
     CO_TRY_ASSIGN(auto there, co_await context.forward->server_in(request.region));
     CO_TRY_ASSIGN(auto callee, co_await context.forward->open_at(std::move(there), route_of("Event.Stream", request, {})));
     co_return co_await join_streams(std::move(caller), std::move(callee));
   }
   auto filter = filter_of(request);
+  if (auto may = co_await check_here(context, method, request.auth_token, request.namespace_, schema::view(request)); filter && !may) filter = std::unexpected(may.error());
   if (filter && broker == nullptr) filter = fail(errc::unsupported, "event broker not enabled: set enable_event_broker = true in the server block");
   if (filter && broker->subscribers() >= event_subscribers_max)
     filter = fail(errc::unavailable, "this server has {} event subscribers already; ask another server", event_subscribers_max);
@@ -65,8 +66,9 @@ awaitable<result<>> stream_events(server_context& context, event_broker* broker,
 }  // namespace
 
 void add_event_methods(rpc::method_table& table, server_context& context, event_broker* broker) {
-  table.add_stream<schema::event_stream_request>("Event.Stream", [&context, broker](rpc::call_context, schema::event_stream_request request, stream caller) {
-    return stream_events(context, broker, std::move(request), std::move(caller));
+  auto method = method_of<schema::event_stream_request>(context, "Event.Stream");
+  table.add_stream<schema::event_stream_request>("Event.Stream", [&context, method, broker](rpc::call_context call, schema::event_stream_request request, stream caller) {
+    return stream_events(context, as_called(method, call), broker, std::move(request), std::move(caller));
   });
 }
 

@@ -36,7 +36,9 @@ result<> list_jobs(const read& r, const schema::job_list_request& request, schem
   };
   page on(request);
   std::vector<ref<schema::job>> backwards;
+  bool all_shown = ns != "*" || r.is_management();
   r.state.visit_jobs(ns, request.prefix, [&](const ref<schema::job>& job) {
+    if (!all_shown && !r.shows(job->namespace_)) return true;
     if (request.reverse) backwards.push_back(job);
     else if (on.takes_all() || on.takes(job->namespace_ + "." + job->id, *job)) add(job);
     return !on.full();

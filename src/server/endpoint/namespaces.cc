@@ -15,6 +15,7 @@ result<> list_namespaces(const read& r, const schema::namespace_list_request& re
   r.watch(state::watch_table(table::namespaces));
   page on(request);
   r.state.visit_namespaces(request.prefix, [&](const ref<schema::namespace_definition>& each) {
+    if (r.by != nullptr && !r.by->may->sees_namespace(each->name)) return true;
     if (on.takes(each->name, *each)) out.namespaces.push_back(each);
     return !on.full();
   });

@@ -39,6 +39,7 @@ result<> get_node(const read& r, const schema::node_specific_request& request, s
 result<> node_allocs(const read& r, const schema::node_specific_request& request, schema::node_allocs_response& out) {
   r.watch(state::watch_allocs_of_node(request.node_id));
   out.allocs = r.state.allocs_by_node(request.node_id);
+  std::erase_if(out.allocs, [&](const auto& each) { return !r.shows(each->namespace_); });
   for (auto& each : out.allocs) each = shown_alloc(each);
   out.index = r.state.index(table::allocs);
   return {};
@@ -67,6 +68,7 @@ result<> list_pools(const read& r, const schema::node_pool_list_request& request
   r.watch(state::watch_table(table::node_pools));
   page on(request);
   r.state.visit_node_pools(request.prefix, [&](const ref<schema::node_pool>& pool) {
+    if (r.by != nullptr && !r.by->may->sees_pool(pool->name)) return true;
     if (on.takes(pool->name, *pool)) out.node_pools.push_back(pool);
     return !on.full();
   });
@@ -98,7 +100,7 @@ result<> pool_jobs(const read& r, const schema::node_pool_jobs_request& request,
   r.watch(state::watch_table(table::jobs));
   if (!r.state.node_pool(request.name)) return fail(errc::not_found, "node pool not found");
   r.state.visit_jobs(namespace_of(request), "", [&](const ref<schema::job>& job) {
-    if (job->node_pool != request.name) return true;
+    if (job->node_pool != request.name || !r.shows(job->namespace_)) return true;
     auto summary = r.state.job_summary(job->namespace_, job->id);
     out.jobs.push_back(job_stub(*job, summary.get(), request.fields && request.fields->meta));
     return true;
@@ -108,14 +110,14 @@ result<> pool_jobs(const read& r, const schema::node_pool_jobs_request& request,
 }
 
 // A node that asks for its work can be called back over the session by which it asks: the first thing it does after a server was away.
-awaitable<result<>> answer_client(server_context& context, rpc::call_context call, const schema::node_specific_request& request,
+awaitable<result<>> answer_client(server_context& context, called_method method, rpc::call_context call, const schema::node_specific_request& request,
                                   schema::node_client_allocs_response& response) {
   if (call.back && !request.forwarded) {
     auto node = context.state().node(request.node_id);
     if (node && !request.secret_id.empty() && node->secret_id == request.secret_id)
       context.nodes->add(request.node_id, std::move(call.back), context.clock.now());
   }
-  return run_read(context, attempt_of("Node.GetClientAllocs", &client_allocs, request, response));
+  return run_read(context, attempt_of(as_called(method, call), &client_allocs, request, response));
 }
 
 }  // namespace
@@ -124,10 +126,11 @@ void add_node_reads(rpc::method_table& table, server_context& context) {
   add_read(table, context, "Node.List", &list_nodes);
   add_read(table, context, "Node.GetNode", &get_node);
   add_read(table, context, "Node.GetAllocs", &node_allocs);
+  auto client_allocs = method_of<schema::node_specific_request>(context, "Node.GetClientAllocs");
   table.add_in_place<schema::node_specific_request, schema::node_client_allocs_response>(
-      "Node.GetClientAllocs",
-      [&context](rpc::call_context call, const schema::node_specific_request& request, schema::node_client_allocs_response& response) {
-        return answer_client(context, std::move(call), request, response);
+      "Node.GetClientAllocs", [&context, client_allocs](rpc::call_context call, const schema::node_specific_request& request,
+                                                        schema::node_client_allocs_response& response) {
+        return answer_client(context, client_allocs, std::move(call), request, response);
       });
   add_read(table, context, "NodePool.List", &list_pools);
   add_read(table, context, "NodePool.GetNodePool", &get_pool);

@@ -317,14 +317,14 @@ awaitable<result<schema::generic_response>> delete_pools(server_context& context
 
 // Whoever says that a node lives over a session of its own can be called back over it.
 template <class Request>
-awaitable<result<schema::node_update_response>> answer_node(server_context& context, std::string method,
+awaitable<result<schema::node_update_response>> answer_node(server_context& context, called_method method,
                                                             write_function<Request, schema::node_update_response> function,
                                                             rpc::call_context call, Request request) {
   auto back = request.forwarded ? nullptr : std::move(call.back);
   std::string node_id;
   if constexpr (requires { request.node_id; }) node_id = request.node_id;
   else if (request.node) node_id = request.node->id;
-  auto answer = co_await finish_write<Request, schema::node_update_response>(context, std::move(method), function, std::move(request));
+  auto answer = co_await finish_write<Request, schema::node_update_response>(context, method, function, std::move(request));
   if (answer && back) context.nodes->add(std::move(node_id), std::move(back), context.clock.now());
   co_return answer;
 }
@@ -332,8 +332,9 @@ awaitable<result<schema::node_update_response>> answer_node(server_context& cont
 template <class Request>
 void add_for_node(rpc::method_table& table, server_context& context, std::string name,
                   awaitable<result<schema::node_update_response>> (*function)(server_context&, Request)) {
-  table.add<Request, schema::node_update_response>(name, [&context, name, function](rpc::call_context call, Request request) {
-    return answer_node<Request>(context, name, function, std::move(call), std::move(request));
+  auto method = method_of<Request>(context, name);
+  table.add<Request, schema::node_update_response>(name, [&context, method, function](rpc::call_context call, Request request) {
+    return answer_node<Request>(context, as_called(method, call), function, std::move(call), std::move(request));
   });
 }
 

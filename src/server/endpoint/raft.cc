@@ -99,9 +99,11 @@ awaitable<result<schema::operator_health_reply>> health(server_context& context,
 template <class Response>
 void add_stale_read(rpc::method_table& table, server_context& context, std::string name,
                     awaitable<result<Response>> (*function)(server_context&, schema::generic_request)) {
-  table.add<schema::generic_request, Response>(name, [&context, name, function](rpc::call_context, schema::generic_request request) {
-    if (request.allow_stale) return answer_here<schema::generic_request, Response>(context, name, function, std::move(request));
-    return finish_write<schema::generic_request, Response>(context, name, function, std::move(request));
+  auto method = method_of<schema::generic_request>(context, name);
+  table.add<schema::generic_request, Response>(name, [&context, method, function](rpc::call_context call, schema::generic_request request) {
+    auto called = as_called(method, call);
+    if (request.allow_stale) return answer_here<schema::generic_request, Response>(context, called, function, std::move(request));
+    return finish_write<schema::generic_request, Response>(context, called, function, std::move(request));
   });
 }
 

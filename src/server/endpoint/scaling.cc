@@ -21,7 +21,7 @@ result<> list_policies(const read& r, const schema::scaling_policy_list_request&
   r.watch(state::watch_table(table::scaling_policies));
   page on(request);
   state::visit<table::scaling_policies>(r.state, state::starting(request.prefix), [&](const ref<schema::scaling_policy>& policy) {
-    if (ns != "*" && target(*policy, "Namespace") != ns) return true;
+    if ((ns != "*" && target(*policy, "Namespace") != ns) || !r.shows(target(*policy, "Namespace"))) return true;
     if (!request.job.empty() && target(*policy, "Job") != request.job) return true;
     if (!policy->type.starts_with(request.type)) return true;
     if (on.takes(policy->id, *policy))
@@ -41,6 +41,7 @@ result<> list_policies(const read& r, const schema::scaling_policy_list_request&
 result<> get_policy(const read& r, const schema::scaling_policy_specific_request& request, schema::single_scaling_policy_response& out) {
   r.watch(state::watch_record(table::scaling_policies, request.id));
   auto policy = state::find<table::scaling_policies>(r.state, {request.id, {}, {}});
+  if (policy && !r.shows(target(*policy, "Namespace"))) return std::unexpected(denied());
   if (policy) out.policy = *policy;
   out.index = policy ? policy->modify_index : r.state.index(table::scaling_policies);
   return {};

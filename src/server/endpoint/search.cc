@@ -18,43 +18,50 @@ constexpr size_t fuzzy_matches_max = 100;
 constexpr size_t fuzzy_found_max = 1000;  // per context, before the best of them are taken
 constexpr size_t fuzzy_term_min = 2;
 
-// One context of a prefix search: its name on the wire, what it reads, and how it finds.
+// One context of a prefix search: its name on the wire, what it reads, whether a caller may look there (the namespace is "*" for all), and how it finds.
 struct prefix_context {
   std::string_view name;
   table from;
-  void (*find)(const state::snapshot& state, std::string_view ns, std::string_view prefix, const std::function<bool(const std::string&)>& add);
+  bool (*open)(const caller& by, std::string_view ns);
+  void (*find)(const read& r, std::string_view ns, std::string_view prefix, const std::function<bool(const std::string&)>& add);
 };
+
+bool sees_jobs(const caller& by, std::string_view ns) { return ns == "*" || by.may->allows(ns, acl::capability::read_job); }
+bool sees_nodes(const caller& by, std::string_view) { return by.may->allows_node(acl::level::read); }
+// Its elements are looked at one by one.
+bool sees_some(const caller&, std::string_view) { return true; }
+bool shows(const read& r, const std::string& ns) { return r.by == nullptr || r.by->may->allows(ns, acl::capability::read_job); }
 
 bool in_namespace(std::string_view wanted, const std::string& ns) { return wanted == "*" || wanted == ns; }
 
 const prefix_context prefix_contexts[] = {
-    {"jobs", table::jobs,
-     [](const state::snapshot& s, std::string_view ns, std::string_view prefix, const std::function<bool(const std::string&)>& add) {
-       s.visit_jobs(ns, prefix, [&](const auto& job) { return add(job->id); });
+    {"jobs", table::jobs, &sees_jobs,
+     [](const read& r, std::string_view ns, std::string_view prefix, const std::function<bool(const std::string&)>& add) {
+       r.state.visit_jobs(ns, prefix, [&](const auto& job) { return !shows(r, job->namespace_) || add(job->id); });
      }},
-    {"evals", table::evals,
-     [](const state::snapshot& s, std::string_view ns, std::string_view prefix, const std::function<bool(const std::string&)>& add) {
-       s.visit_evals(prefix, [&](const auto& eval) { return !in_namespace(ns, eval->namespace_) || add(eval->id); });
+    {"evals", table::evals, &sees_jobs,
+     [](const read& r, std::string_view ns, std::string_view prefix, const std::function<bool(const std::string&)>& add) {
+       r.state.visit_evals(prefix, [&](const auto& eval) { return !in_namespace(ns, eval->namespace_) || !shows(r, eval->namespace_) || add(eval->id); });
      }},
-    {"allocs", table::allocs,
-     [](const state::snapshot& s, std::string_view ns, std::string_view prefix, const std::function<bool(const std::string&)>& add) {
-       s.visit_allocs(prefix, [&](const auto& alloc) { return !in_namespace(ns, alloc->namespace_) || add(alloc->id); });
+    {"allocs", table::allocs, &sees_jobs,
+     [](const read& r, std::string_view ns, std::string_view prefix, const std::function<bool(const std::string&)>& add) {
+       r.state.visit_allocs(prefix, [&](const auto& alloc) { return !in_namespace(ns, alloc->namespace_) || !shows(r, alloc->namespace_) || add(alloc->id); });
      }},
-    {"nodes", table::nodes,
-     [](const state::snapshot& s, std::string_view, std::string_view prefix, const std::function<bool(const std::string&)>& add) {
-       s.visit_nodes(prefix, [&](const auto& node) { return add(node->id); });
+    {"nodes", table::nodes, &sees_nodes,
+     [](const read& r, std::string_view, std::string_view prefix, const std::function<bool(const std::string&)>& add) {
+       r.state.visit_nodes(prefix, [&](const auto& node) { return add(node->id); });
      }},
-    {"node_pools", table::node_pools,
-     [](const state::snapshot& s, std::string_view, std::string_view prefix, const std::function<bool(const std::string&)>& add) {
-       s.visit_node_pools(prefix, [&](const auto& pool) { return add(pool->name); });
+    {"node_pools", table::node_pools, &sees_some,
+     [](const read& r, std::string_view, std::string_view prefix, const std::function<bool(const std::string&)>& add) {
+       r.state.visit_node_pools(prefix, [&](const auto& pool) { return (r.by != nullptr && !r.by->may->sees_pool(pool->name)) || add(pool->name); });
      }},
-    {"deployment", table::deployments,
-     [](const state::snapshot& s, std::string_view ns, std::string_view prefix, const std::function<bool(const std::string&)>& add) {
-       s.visit_deployments(prefix, [&](const auto& d) { return !in_namespace(ns, d->namespace_) || add(d->id); });
+    {"deployment", table::deployments, &sees_jobs,
+     [](const read& r, std::string_view ns, std::string_view prefix, const std::function<bool(const std::string&)>& add) {
+       r.state.visit_deployments(prefix, [&](const auto& d) { return !in_namespace(ns, d->namespace_) || !shows(r, d->namespace_) || add(d->id); });
      }},
-    {"namespaces", table::namespaces,
-     [](const state::snapshot& s, std::string_view, std::string_view prefix, const std::function<bool(const std::string&)>& add) {
-       s.visit_namespaces(prefix, [&](const auto& n) { return add(n->name); });
+    {"namespaces", table::namespaces, &sees_some,
+     [](const read& r, std::string_view, std::string_view prefix, const std::function<bool(const std::string&)>& add) {
+       r.state.visit_namespaces(prefix, [&](const auto& n) { return (r.by != nullptr && !r.by->may->sees_namespace(n->name)) || add(n->name); });
      }},
     {"scaling_policy", table::scaling_policies,
      [](const state::snapshot& s, std::string_view ns, std::string_view prefix, const std::function<bool(const std::string&)>& add) {
@@ -94,11 +101,15 @@ result<> prefix_search(const read& r, const schema::search_request& request, sch
   bool all = request.context.empty() || request.context == "all";
   for (const auto& context : prefix_contexts) {
     if (!all && context.name != request.context) continue;
+    if (r.by != nullptr && !context.open(*r.by, ns)) {
+      if (!all) return std::unexpected(denied());
+      continue;
+    }
     r.watch(state::watch_table(context.from));
     std::string name(context.name);
     auto& matches = out.matches[name];
     out.truncations[name] = false;
-    context.find(r.state, ns, request.prefix, [&](const std::string& id) {
+    context.find(r, ns, request.prefix, [&](const std::string& id) {
       if (matches.size() == matches_max) return out.truncations[name] = true, false;
       matches.push_back(id);
       return true;
@@ -116,6 +127,7 @@ class fuzzy_finder {
 
   void find() {
     r_.state.visit_jobs(ns_, "", [&](const ref<schema::job>& job) {
+      if (!shows(r_, job->namespace_)) return true;
       offer("jobs", job->name, {job->namespace_, job->id});
       for (const auto& group : job->task_groups) {
         offer("groups", group.name, {job->namespace_, job->id});
@@ -124,11 +136,18 @@ class fuzzy_finder {
       }
       return true;
     });
-    r_.state.visit_nodes("", [&](const ref<schema::node>& node) { return offer("nodes", node->name, {node->id}), true; });
-    r_.state.visit_namespaces("", [&](const auto& n) { return offer("namespaces", n->name, {}), true; });
-    r_.state.visit_node_pools("", [&](const auto& pool) { return offer("node_pools", pool->name, {}), true; });
+    if (r_.by == nullptr || sees_nodes(*r_.by, ns_))
+      r_.state.visit_nodes("", [&](const ref<schema::node>& node) { return offer("nodes", node->name, {node->id}), true; });
+    r_.state.visit_namespaces("", [&](const auto& n) {
+      if (r_.by == nullptr || r_.by->may->sees_namespace(n->name)) offer("namespaces", n->name, {});
+      return true;
+    });
+    r_.state.visit_node_pools("", [&](const auto& pool) {
+      if (r_.by == nullptr || r_.by->may->sees_pool(pool->name)) offer("node_pools", pool->name, {});
+      return true;
+    });
     r_.state.visit_allocs("", [&](const ref<schema::allocation>& alloc) {
-      if (in_namespace(ns_, alloc->namespace_)) offer("allocs", alloc->name, {alloc->namespace_, alloc->id});
+      if (in_namespace(ns_, alloc->namespace_) && shows(r_, alloc->namespace_)) offer("allocs", alloc->name, {alloc->namespace_, alloc->id});
       return true;
     });
     state::visit<table::csi_plugins>(r_.state, state::starting(""), [&](const auto& p) { return offer("plugins", p->id, {}), true; });

@@ -24,6 +24,7 @@ result<> list_services(const read& r, const schema::service_registration_list_re
   std::map<std::string, std::map<std::string, std::set<std::string>>> tags;
   page on(request);
   r.state.visit_services(namespace_of(request), request.prefix, [&](const ref<schema::service_registration>& service) {
+    if (!r.shows(service->namespace_)) return true;
     if (!on.takes(fmt::format("{}.{}", service->namespace_, service->id), *service)) return !on.full();
     auto& of_service = tags[service->namespace_][service->service_name];
     of_service.insert(service->tags.begin(), service->tags.end());

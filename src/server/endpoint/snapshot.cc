@@ -119,11 +119,13 @@ awaitable<result<>> send_snapshot(server_context& context, const schema::snapsho
   co_return result<>{};
 }
 
-awaitable<result<>> save(server_context& context, schema::snapshot_save_request request, stream caller) {
+awaitable<result<>> save(server_context& context, called_method called, schema::snapshot_save_request request, stream caller) {
   constexpr const char* method = "Operator.SnapshotSave";
   auto to = co_await elsewhere(context, method, request, request.allow_stale);
   if (!to) co_return co_await answer_failure<schema::snapshot_save_response>(*caller, to.error());
   if (*to) co_return co_await pass_on(context, method, **to, std::move(request), std::move(caller));
+  auto may = co_await check_here(context, called, request.auth_token, request.namespace_, schema::view(request));
+  if (!may) co_return co_await answer_failure<schema::snapshot_save_response>(*caller, may.error());
   co_return co_await send_snapshot(context, request, *caller);
 }
 
@@ -167,11 +169,13 @@ awaitable<result<uint64_t>> restore_from(server_context& context, rpc::message_s
   co_return index;
 }
 
-awaitable<result<>> restore(server_context& context, schema::snapshot_restore_request request, stream caller) {
+awaitable<result<>> restore(server_context& context, called_method called, schema::snapshot_restore_request request, stream caller) {
   constexpr const char* method = "Operator.SnapshotRestore";
   auto to = co_await elsewhere(context, method, request, false);
   if (!to) co_return co_await answer_failure<schema::snapshot_restore_response>(*caller, to.error());
   if (*to) co_return co_await pass_on(context, method, **to, std::move(request), std::move(caller));
+  auto may = co_await check_here(context, called, request.auth_token, request.namespace_, schema::view(request));
+  if (!may) co_return co_await answer_failure<schema::snapshot_restore_response>(*caller, may.error());
   auto done = co_await restore_from(context, *caller);
   if (!done) co_return co_await answer_failure<schema::snapshot_restore_response>(*caller, done.error());
   schema::snapshot_restore_response response;
@@ -185,12 +189,15 @@ awaitable<result<>> restore(server_context& context, schema::snapshot_restore_re
 }  // namespace
 
 void add_snapshot_methods(rpc::method_table& table, server_context& context) {
-  table.add_stream<schema::snapshot_save_request>("Operator.SnapshotSave", [&context](rpc::call_context, schema::snapshot_save_request request, stream caller) {
-    return save(context, std::move(request), std::move(caller));
-  });
+  auto saving = method_of<schema::snapshot_save_request>(context, "Operator.SnapshotSave");
+  table.add_stream<schema::snapshot_save_request>(
+      "Operator.SnapshotSave", [&context, saving](rpc::call_context call, schema::snapshot_save_request request, stream caller) {
+        return save(context, as_called(saving, call), std::move(request), std::move(caller));
+      });
+  auto restoring = method_of<schema::snapshot_restore_request>(context, "Operator.SnapshotRestore");
   table.add_stream<schema::snapshot_restore_request>(
-      "Operator.SnapshotRestore", [&context](rpc::call_context, schema::snapshot_restore_request request, stream caller) {
-        return restore(context, std::move(request), std::move(caller));
+      "Operator.SnapshotRestore", [&context, restoring](rpc::call_context call, schema::snapshot_restore_request request, stream caller) {
+        return restore(context, as_called(restoring, call), std::move(request), std::move(caller));
       });
 }
 

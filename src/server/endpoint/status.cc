@@ -57,34 +57,27 @@ awaitable<result<schema::raft_stats>> raft_stats(server_context& context, schema
 awaitable<result<std::vector<std::string>>> regions(server_context& context, schema::generic_request) { co_return context.peers->regions(); }
 
 // With TLS only servers may ask these.
-result<> from_server(const server_context& context, const rpc::call_context& call) {
-  const auto& is_server = context.options.tls.is_server;
-  if (call.in_process || !is_server || is_server(call.tls_names)) return {};
-  return fail(errc::permission_denied, "Permission denied");
-}
-
-awaitable<result<cluster_report>> report(server_context& context, rpc::call_context call, cluster_report_request request) {
-  CO_TRY(from_server(context, call));
+awaitable<result<cluster_report>> report(server_context& context, cluster_report_request request) {
   if (request.region != context.options.region)
     co_return fail(errc::invalid, "this server is of region \"{}\", not of \"{}\"", context.options.region, request.region);
   co_return context.bootstrap->report();
 }
 
-awaitable<result<first_configuration_answer>> prepare(server_context& context, rpc::call_context call, first_configuration_request request) {
-  CO_TRY(from_server(context, call));
+awaitable<result<first_configuration_answer>> prepare(server_context& context, first_configuration_request request) {
   co_return context.bootstrap->prepare(request);
 }
 
-awaitable<result<first_configuration_answer>> bootstrap(server_context& context, rpc::call_context call, first_configuration_request request) {
-  CO_TRY(from_server(context, call));
+awaitable<result<first_configuration_answer>> bootstrap(server_context& context, first_configuration_request request) {
   co_return co_await context.bootstrap->take(std::move(request));
 }
 
 template <class Request, class Response>
 void add_between_servers(rpc::method_table& table, server_context& context, std::string name,
-                         awaitable<result<Response>> (*function)(server_context&, rpc::call_context, Request)) {
-  table.add<Request, Response>(std::move(name), [&context, function](rpc::call_context call, Request request) {
-    return function(context, std::move(call), std::move(request));
+                         awaitable<result<Response>> (*function)(server_context&, Request)) {
+  const auto* by = context.authority->guard_of(name, schema::type_of<Request>());
+  table.add<Request, Response>(std::move(name), [&context, by, function](rpc::call_context call, Request request) {
+    if (auto peer = context.authority->check_peer(*by, call); !peer) return refused<Response>(std::move(peer).error());
+    return function(context, std::move(request));
   });
 }
 
