@@ -117,6 +117,9 @@ class Result:
 class Agent:
     """One agent with a directory, a configuration and ports of its own."""
 
+    # The secret with which requests and commands are made; nothing: as nobody.
+    token = None
+
     def __init__(self, folder, *, name="node-one", config="", client="", server="", with_server=True, with_client=True, binary=BINARY, log_level="DEBUG"):
         self.folder = str(folder)
         self.binary = binary
@@ -257,7 +260,7 @@ plugin "raw_exec" {{
         try:
             if body is not None and not raw:
                 body = json.dumps(body)
-            connection.request(method, path, body=body, headers=headers or {})
+            connection.request(method, path, body=body, headers={**({"X-Nomad-Token": self.token} if self.token else {}), **(headers or {})})
             response = connection.getresponse()
             return Answer(response.status, response.headers, response.read())
         finally:
@@ -335,7 +338,7 @@ plugin "raw_exec" {{
         return f"http://127.0.0.1:{self.port}"
 
     def cli_environment(self):
-        return {"NOMAD_ADDR": self.url(), "NOMAD_CLI_NO_COLOR": "1"}
+        return {"NOMAD_ADDR": self.url(), "NOMAD_CLI_NO_COLOR": "1", **({"NOMAD_TOKEN": self.token} if self.token else {})}
 
     def run_words(self, words):
         """The words that run a command where this agent is."""

@@ -9,6 +9,7 @@
 #include "agent/process.h"
 #include "agent/telemetry.h"
 #include "agent/tls.h"
+#include "api/audit.h"
 #include "api/diagnosis.h"
 #include "api/http_api.h"
 #include "api/metrics_sink.h"
@@ -57,6 +58,7 @@ struct agent::parts {
   std::unique_ptr<server::cluster_server> server;
   std::unique_ptr<client::client> client;
   std::unique_ptr<api::http_api> api;
+  std::unique_ptr<api::audit_log> audit;
   net::http_handler handle;
   std::unique_ptr<net::http_server> http;
   std::unique_ptr<api::metrics_sink> sink;
@@ -71,6 +73,7 @@ struct agent::parts {
   result<> listen();
   result<> start_server();
   result<> start_client();
+  result<> start_audit();
   result<> start_sink();
   value shown_config() const;
   api::services services();
@@ -89,7 +92,22 @@ result<> agent::parts::start() {
   TRY(start_client());
   api = std::make_unique<api::http_api>(services());
   handle = api->handler();
+  TRY(start_audit());
   return start_sink();
+}
+
+// Every request is written down before it is answered.
+result<> agent::parts::start_audit() {
+  TRY_ASSIGN(auto options, api::read_audit_options(config.audit, config.data_dir));
+  if (!options.enabled) return {};
+  auto who = [this](const std::string& token) -> api::audit_log::identity {
+    if (!server) return {};
+    auto holder = server->holder_of(token);
+    return {std::move(holder.accessor_id), std::move(holder.name)};
+  };
+  TRY_ASSIGN(audit, api::audit_log::open(std::move(options), config.name, std::move(who)));
+  handle = audit->around(std::move(handle));
+  return {};
 }
 
 // What others call over our own connections are our own methods: that is how servers reach a node that can only dial out.
@@ -203,6 +221,8 @@ api::services agent::parts::services() {
   with.own = own_channel.get();
   if (server) with.server_addresses = {advertised_address(config, &addresses_config::rpc)};
   with.config = shown_config();
+  with.acl_enabled = config.acl.enabled;
+  with.acl_ttl = std::min({config.acl.token_ttl, config.acl.policy_ttl, config.acl.role_ttl});
   with.response_headers = config.http_api_response_headers;
   with.prometheus_metrics = config.telemetry.prometheus_metrics;
   with.telemetry = telemetry_options_of(config);

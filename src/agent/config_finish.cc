@@ -199,7 +199,6 @@ std::vector<std::string> unused_settings(const agent_config& config) {
   auto note = [&](bool set, std::string sentence) {
     if (set) out.push_back(std::move(sentence));
   };
-  note(config.acl.enabled, "acl.enabled is set, but access control comes with a later release: every request is allowed");
   note(config.server.enabled && (!config.client.servers.empty() || !config.client.server_join.retry_join.empty()),
        "client.servers is set, but a client uses the server of its own process");
   note(config.server.enabled && config.server.bootstrap_expect > 1 && config.server.bootstrap_expect % 2 == 0,
@@ -212,7 +211,7 @@ std::vector<std::string> unused_settings(const agent_config& config) {
   note(!config.client.users.is_null() || !config.client.fingerprint.is_null(), "client.users and client.fingerprint are read and do nothing");
   note(!config.server.plan_rejection_tracker.is_null() || !config.server.raft_logstore.is_null() || !config.server.raft_boltdb.is_null(),
        "server.plan_rejection_tracker, raft_logstore and raft_boltdb are read and do nothing");
-  note(!config.audit.is_null() || !config.sentinel.is_null() || !config.reporting.is_null(), "audit, sentinel and reporting are read and do nothing");
+  note(!config.sentinel.is_null() || !config.reporting.is_null(), "sentinel and reporting are read and do nothing");
   note(!config.keyring.is_null(), "keyring is read, but root keys are always kept as its provider \"aead\" keeps them");
   return out;
 }

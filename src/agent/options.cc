@@ -118,6 +118,11 @@ server::server_options server_options_of(const agent_config& config) {
   o.raft_multiplier = static_cast<int>(std::clamp<int64_t>(from.raft_multiplier, 1, 10));
   o.bootstrap_expect = static_cast<int>(from.bootstrap_expect);
   o.gossip = gossip_options_of(config);
+  o.acl = {.enabled = config.acl.enabled,
+           .token_min_expiration = config.acl.token_min_expiration_ttl,
+           .token_max_expiration = config.acl.token_max_expiration_ttl,
+           .replication_token = config.acl.replication_token,
+           .authoritative_region = from.authoritative_region};
   fill_join(o, from);
   return o;
 }

@@ -12,17 +12,6 @@
 namespace drover::api {
 namespace {
 
-std::string_view token_of(const net::http_request& request) {
-  if (auto token = request.headers.get("X-Nomad-Token"); token && !token->empty()) return *token;
-  auto authorization = request.headers.get("Authorization");
-  if (!authorization) return {};
-  auto text = trim(*authorization);
-  auto blank = text.find(' ');
-  if (blank == std::string_view::npos || !equals_ignoring_case(text.substr(0, blank), "bearer")) return {};
-  auto rest = trim(text.substr(blank));
-  return rest.substr(0, rest.find(' '));
-}
-
 std::string region_of(const call& c) {
   auto region = c.query("region");
   return region.empty() ? c.with.region : std::string(region);
@@ -64,6 +53,17 @@ const std::string& call::path_value(std::string_view name) const {
   for (const auto& [key, text] : path_values)
     if (key == name) return text;
   ensure_failed("path_value", "a handler asks for the values of its own path", std::source_location::current());
+}
+
+std::string_view token_of(const net::http_request& request) {
+  if (auto token = request.headers.get("X-Nomad-Token"); token && !token->empty()) return *token;
+  auto authorization = request.headers.get("Authorization");
+  if (!authorization) return {};
+  auto text = trim(*authorization);
+  auto blank = text.find(' ');
+  if (blank == std::string_view::npos || !equals_ignoring_case(text.substr(0, blank), "bearer")) return {};
+  auto rest = trim(text.substr(blank));
+  return rest.substr(0, rest.find(' '));
 }
 
 bool is_pretty(const call& c) { return c.request.query.has("pretty") && c.query("pretty") != "0"; }
@@ -162,7 +162,8 @@ result<node_target> target_of(const call& c, std::string_view method, const std:
     is_here = c.with.client != nullptr && c.with.client->node_id() == *node_id;
   }
   constexpr std::string_view through_server = "ClientAllocations.";
-  if (is_here && c.with.own != nullptr) {
+  // Where tokens count the way is through a server, which knows them.
+  if (is_here && !c.with.acl_enabled && c.with.own != nullptr) {
     auto name = method.starts_with(through_server) ? "Allocations." + std::string(method.substr(through_server.size())) : std::string(method);
     return node_target{c.with.own, std::move(name)};
   }

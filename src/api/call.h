@@ -59,6 +59,9 @@ reply error_reply(const error& e);
 result<> decode_body(const call& c, schema::record_slot record);
 bool body_is_empty(const call& c);
 
+// X-Nomad-Token, or what Authorization bears; "" without either. Valid as long as the request's headers.
+std::string_view token_of(const net::http_request& request);
+
 // The parameters that every read or write may have.
 result<> fill_options(const call& c, schema::query_options& options);
 result<> fill_options(const call& c, schema::write_request& options);

@@ -1,12 +1,13 @@
 #include "api/http_api.h"
 
+#include "api/agent_access.h"
 #include "api/call.h"
 #include "api/cors.h"
 #include "api/router.h"
 
 namespace drover::api {
 
-http_api::http_api(services with) : with_(std::move(with)), router_(std::make_unique<router>(routes())) {}
+http_api::http_api(services with) : with_(std::move(with)), router_(std::make_unique<router>(routes())), access_(std::make_unique<agent_access>(with_)) {}
 http_api::~http_api() = default;
 
 net::http_handler http_api::handler() {
@@ -51,6 +52,15 @@ net::awaitable<void> http_api::call_route(net::http_exchange& exchange, route_ma
   co_await answer(exchange, co_await c.route.row->handle(c));
 }
 
+bool http_api::is_checked_here(const route& row) const { return with_.acl_enabled && (row.flags & of_agent) != 0 && !row.acl.empty(); }
+
+// What this agent answers by itself is checked here; everything else by the servers.
+net::awaitable<void> http_api::call_agent_route(net::http_exchange& exchange, route_match found) {
+  call c{.with = with_, .exchange = exchange, .request = exchange.request(), .route = *found.route, .path_values = std::move(found.values)};
+  if (auto may = co_await access_->check(c); !may) co_return co_await answer(exchange, std::unexpected(std::move(may).error()));
+  co_await answer(exchange, co_await c.route.row->handle(c));
+}
+
 // For the few requests that a page of another origin makes.
 net::awaitable<void> http_api::call_from_page(net::http_exchange& exchange) {
   auto found = router_->find(exchange.request().method, exchange.request().path);
@@ -58,7 +68,10 @@ net::awaitable<void> http_api::call_from_page(net::http_exchange& exchange) {
   net::http_headers allowed;
   add_cors_headers(exchange.request(), allowed);
   call c{.with = with_, .exchange = exchange, .request = exchange.request(), .route = *found.route, .path_values = std::move(found.values)};
-  auto outcome = co_await c.route.row->handle(c);
+  result<reply> outcome = fail(errc::cancelled, "not asked yet");
+  auto may = is_checked_here(*c.route.row) ? co_await access_->check(c) : result<>{};
+  if (may) outcome = co_await c.route.row->handle(c);
+  else outcome = std::unexpected(std::move(may).error());
   if (!outcome && outcome.error().code() == errc::cancelled) co_return;
   auto shown = outcome ? *std::move(outcome) : error_reply(outcome.error());
   for (const auto& [name, text] : allowed.entries()) shown.headers.set(name, text);
@@ -72,6 +85,8 @@ net::awaitable<void> http_api::serve(net::http_exchange& exchange) {
   if (request.headers.has("Origin") && cors_methods(request.path)) return call_from_page(exchange);
   auto found = router_->find(request.method, request.path);
   if (found.route == nullptr) return answer(exchange, no_route(found.path_known));
+  const auto& row = *found.route->row;
+  if (is_checked_here(row)) return call_agent_route(exchange, std::move(found));
   return call_route(exchange, std::move(found));
 }
 

@@ -50,6 +50,9 @@ struct services {
   value config{};
   // Added to every answer.
   std::map<std::string, std::string> response_headers{};
+  // Requests are checked; what an agent without a server has learned of a token it believes for so long.
+  bool acl_enabled = false;
+  duration acl_ttl = seconds(30);
   bool prometheus_metrics = false;
   telemetry_options telemetry{};
   // Of the listeners of this API; may be null.
@@ -70,7 +73,9 @@ struct services {
 };
 
 class router;
+class agent_access;
 struct reply;
+struct route;
 struct route_match;
 
 class http_api {
@@ -86,10 +91,13 @@ class http_api {
   net::awaitable<void> serve(net::http_exchange& exchange);
   net::awaitable<void> call_from_page(net::http_exchange& exchange);
   net::awaitable<void> call_route(net::http_exchange& exchange, route_match found);
+  bool is_checked_here(const route& row) const;
+  net::awaitable<void> call_agent_route(net::http_exchange& exchange, route_match found);
   net::http_response finish(reply answer) const;
   net::awaitable<void> answer(net::http_exchange& exchange, result<reply> outcome) const;
   services with_;
   std::unique_ptr<router> router_;
+  std::unique_ptr<agent_access> access_;
 };
 
 }  // namespace drover::api

@@ -14,6 +14,7 @@ inline constexpr duration stream_heartbeat = seconds(1);     // {} on monitor st
 inline constexpr size_t fragment_bytes_max = 8 << 20;        // texts of stored records that are kept; half of it twice
 inline constexpr size_t exec_command_words_max = 1024;       // 400
 inline constexpr size_t exec_message_bytes_max = 512 * 1024; // close code 1009
+inline constexpr size_t known_tokens_max = 4096;             // what tokens mean, kept by agents without a server; all are forgotten above that
 inline constexpr size_t snapshot_piece_bytes = 256 * 1024;   // of a snapshot file, per message to the server
 inline constexpr size_t diagnosis_file_bytes_max = 256 * 1024;  // of a file that agent/host shows; the rest is left out
 inline constexpr size_t diagnosis_mounts_max = 256;

@@ -102,6 +102,8 @@ void add_volume_routes(std::vector<route>& table);
 void add_event_routes(std::vector<route>& table);
 void add_diagnosis_routes(std::vector<route>& table);
 void add_openapi_routes(std::vector<route>& table);
+void add_acl_routes(std::vector<route>& table);
+void add_quota_routes(std::vector<route>& table);
 void add_enterprise_routes(std::vector<route>& table);
 
 // The path's parts between slashes, without the leading one.

@@ -6,7 +6,7 @@ namespace drover::api {
 std::span<const route> routes() {
   static const std::vector<route> table = [] {
     std::vector<route> t;
-    t.reserve(192);
+    t.reserve(256);
     add_job_routes(t);
     add_allocation_routes(t);
     add_node_routes(t);
@@ -23,6 +23,8 @@ std::span<const route> routes() {
     add_event_routes(t);
     add_diagnosis_routes(t);
     add_openapi_routes(t);
+    add_acl_routes(t);
+    add_quota_routes(t);
     add_enterprise_routes(t);
     return t;
   }();
@@ -40,12 +42,6 @@ void add_enterprise_routes(std::vector<route>& t) {
       {"GET", "/v1/sentinel/policy/:name", "sentinel:read"},
       {"POST PUT", "/v1/sentinel/policy/:name", "sentinel:submit"},
       {"DELETE", "/v1/sentinel/policy/:name", "sentinel:delete"},
-      {"GET", "/v1/quotas", "quota:read"},
-      {"GET", "/v1/quota-usages", "quota:read"},
-      {"GET", "/v1/quota/usage/:name", "quota:read"},
-      {"GET", "/v1/quota/:name", "quota:read"},
-      {"POST PUT DELETE", "/v1/quota/:name", "quota:write"},
-      {"POST PUT", "/v1/quota", "quota:write"},
       {"POST PUT", "/v1/recommendation", "ns:submit-recommendation"},
       {"GET", "/v1/recommendations", "ns:read-job"},
       {"POST PUT", "/v1/recommendations/apply", "ns:submit-job"},

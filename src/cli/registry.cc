@@ -4,6 +4,7 @@
 
 #include "base/text.h"
 #include "cli/command/all.h"
+#include "cli/command/all_acl.h"
 
 namespace drover::cli {
 namespace {
@@ -11,6 +12,23 @@ namespace {
 using namespace commands;
 
 constexpr const command* table[] = {
+    &acl_bootstrap,
+    &acl_policy_apply,
+    &acl_policy_delete,
+    &acl_policy_info,
+    &acl_policy_list,
+    &acl_policy_self,
+    &acl_role_create,
+    &acl_role_delete,
+    &acl_role_info,
+    &acl_role_list,
+    &acl_role_update,
+    &acl_token_create,
+    &acl_token_delete,
+    &acl_token_info,
+    &acl_token_list,
+    &acl_token_self,
+    &acl_token_update,
     &agent_info,
     &alloc_checks,
     &alloc_exec,
@@ -107,6 +125,12 @@ constexpr const command* table[] = {
     &operator_snapshot_restore,
     &operator_snapshot_save,
     &operator_snapshot_state,
+    &quota_apply,
+    &quota_delete,
+    &quota_init,
+    &quota_inspect,
+    &quota_list,
+    &quota_status,
     &scaling_policy_info,
     &scaling_policy_list,
     &server_force_leave,

@@ -6,6 +6,7 @@
 #include "jobspec/validate.h"
 #include "server/dependency_graph.h"
 #include "server/implied_constraints.h"
+#include "server/namespace_rules.h"
 
 namespace drover::server {
 
@@ -35,14 +36,18 @@ result<admitted_job> admit(const schema::job& submitted, std::string_view reques
   if (job.namespace_.empty()) job.namespace_ = request_namespace;
   // As Nomad's clients send what is not set.
   if (job.priority == 0) job.priority = options.job_default_priority;
+  auto ns = state.namespace_named(job.namespace_);
+  if (ns && job.node_pool.empty()) job.node_pool = default_pool(*ns);
   jobspec::canonicalize(job);
   auto checked = jobspec::validate(job, {.priority_max = options.job_max_priority, .count_max = options.job_max_count});
   if (!job.region.empty() && job.region != options.region && job.region != "global")
     checked.errors.push_back(fmt::format("job asks for region \"{}\", but this is region \"{}\"", job.region, options.region));
   if (!checked.ok()) return fail(errc::invalid, "{}", jobspec::multi_error(checked.errors));
-  if (!state.namespace_named(job.namespace_)) return fail(errc::invalid, "job \"{}\" is in nonexistent namespace \"{}\"", job.id, job.namespace_);
+  if (!ns) return fail(errc::invalid, "job \"{}\" is in nonexistent namespace \"{}\"", job.id, job.namespace_);
   if (!state.node_pool(job.node_pool)) return fail(errc::invalid, "job \"{}\" is in nonexistent node pool \"{}\"", job.id, job.node_pool);
   TRY(check_dependency_cycles(job, state));
+  TRY(check_namespace_rules(job, *ns));
+  TRY(check_quota(job, *ns, state, options.region));
   job.region = options.region;
   add_implied_constraints(job, checked.warnings);
   out.warnings = jobspec::multi_warning(checked.warnings);

@@ -16,6 +16,8 @@ using state::table;
 using schema::ref;
 
 constexpr std::string_view anonymous_policy = "anonymous";
+// Of a secret that no token has; check() says "Permission denied".
+constexpr std::string_view unknown_token = "ACL token not found";
 
 const std::string& text_in(const schema::field_info& field, schema::record_view request) {
   return *static_cast<const std::string*>(field.in(request.data));
@@ -104,6 +106,12 @@ bool is_own_business(const caller& by, const asked& a, const state::snapshot& st
     const auto& named = text_in(*a.by.node_id, a.request);
     if (!named.empty() && named != by.node_id) return false;
   }
+  if (a.by.row->method == "Node.EmitEvents")
+    return std::ranges::all_of(static_cast<const schema::emit_node_events_request*>(a.request.data)->node_events,
+                               [&](const auto& each) { return each.first == by.node_id; });
+  if (a.by.row->method == "ServiceRegistration.Upsert")
+    return std::ranges::all_of(static_cast<const schema::service_registration_upsert_request*>(a.request.data)->services,
+                               [&](const auto& each) { return each == nullptr || each->node_id.empty() || each->node_id == by.node_id; });
   if (a.by.row->method != "Node.UpdateAlloc") return true;
   const auto& update = *static_cast<const schema::alloc_update_request*>(a.request.data);
   return std::ranges::all_of(update.alloc, [&](const auto& each) {
@@ -197,7 +205,7 @@ result<caller_ref> authority::look_up(const std::string& token, const state::sna
     return false;
   });
   if (!node->node_id.empty()) return node;
-  return fail(errc::permission_denied, "ACL token not found");
+  return fail(errc::permission_denied, "{}", unknown_token);
 }
 
 result<caller_ref> authority::authenticate(const std::string& token, const state::snapshot& state) {
@@ -208,7 +216,7 @@ result<caller_ref> authority::authenticate(const std::string& token, const state
   }
   auto it = callers_.find(token);
   if (it == callers_.end()) {
-    if (token.size() > acl_token_bytes_max) return fail(errc::permission_denied, "ACL token not found");
+    if (token.size() > acl_token_bytes_max) return fail(errc::permission_denied, "{}", unknown_token);
     TRY_ASSIGN(auto made, look_up(token, state));
     // Nodes come and go by tables that are not watched here.
     if (!made->node_id.empty()) return made;
@@ -243,7 +251,8 @@ result<> authority::allow(const asked& a, const caller& by, const state::snapsho
     case need::variables: allowed = allows_variables(by, a); break;
     default: allowed = allows_level(by, row); break;
   }
-  if (!allowed && row.nodes_too && !by.node_id.empty()) return {};
+  // A node may read about others, and change itself.
+  if (!allowed && row.nodes_too && !by.node_id.empty() && (row.level != acl::level::write || is_own_business(by, a, state))) return {};
   if (allowed && row.also != nullptr && !by.is_management()) {
     if (ns.empty()) ns = or_default(a.namespace_);
     allowed = row.also(*by.may, state, a.request, ns);
@@ -255,8 +264,15 @@ result<> authority::allow(const asked& a, const caller& by, const state::snapsho
 result<caller_ref> authority::check(const asked& a, const state::snapshot& state) {
   if (!enabled() || a.internal || a.by.row->what == need::nothing) return caller_ref();
   if (a.by.row->what == need::server_only) return caller_ref();
-  TRY_ASSIGN(auto by, authenticate(a.token, state));
-  TRY(allow(a, *by, state));
+  // A node that this server has lost, or not heard of yet, registers again when it is told so.
+  if (a.by.row->what == need::node_only && a.by.node_id != nullptr) {
+    const auto& named = text_in(*a.by.node_id, a.request);
+    if (!named.empty() && !state.node(named)) return fail(errc::not_found, "node not found");
+  }
+  auto by = authenticate(a.token, state);
+  // As Nomad says it of a secret that nobody has.
+  if (!by) return by.error().message() == unknown_token ? result<caller_ref>(std::unexpected(denied())) : by;
+  TRY(allow(a, **by, state));
   return by;
 }
 

@@ -50,7 +50,7 @@ awaitable<result<caller_ref>> check_here(server_context& context, called_method 
                                          schema::record_view request) {
   const asked question{*method.by, method.internal, token, namespace_, request};
   auto answer = context.authority->check(question, context.state());
-  if (answer || context.is_leader || context.forward == nullptr || answer.error().message() != "ACL token not found") co_return answer;
+  if (answer || context.is_leader || context.forward == nullptr || context.authority->authenticate(token, context.state())) co_return answer;
   schema::resolve_acl_token_request known;
   known.secret_id = token;
   CO_TRY_ASSIGN(auto found, co_await context.call<schema::resolve_acl_token_response>("ACL.ResolveToken", known));

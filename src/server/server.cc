@@ -16,6 +16,7 @@
 #include "server/bootstrap.h"
 #include "server/deployments.h"
 #include "server/drainer.h"
+#include "server/endpoint/access_endpoints.h"
 #include "server/endpoint/endpoints.h"
 #include "server/endpoint/stubs.h"
 #include "server/eval_broker.h"
@@ -279,7 +280,7 @@ void cluster_server::parts::make_parts() {
                    &add_node_reads, &add_node_writes, &add_namespace_methods, &add_host_volume_methods, &add_service_methods, &add_status_methods,
                    &add_raft_methods, &add_snapshot_methods, &add_operator_methods, &add_scaling_methods, &add_search_methods, &add_client_methods,
                    &add_keyring_methods, &add_variable_methods, &add_identity_methods, &add_peer_methods,
-                   &add_acl_policy_methods, &add_acl_token_methods})
+                   &add_acl_policy_methods, &add_acl_token_methods, &add_quota_methods})
     add(table, context);
   add_event_methods(table, context, events.get());
 }
@@ -444,6 +445,19 @@ const rpc::method_table& cluster_server::methods() const { return parts_->table;
 rpc::channel& cluster_server::channel() { return parts_->channel; }
 void cluster_server::connect_node(std::string node_id, rpc::channel& to) { parts_->nodes.add(std::move(node_id), to); }
 void cluster_server::forget_node(const std::string& node_id) { parts_->nodes.remove(node_id); }
+result<std::shared_ptr<const acl::acl>> cluster_server::access_of(const std::string& token) {
+  auto& p = *parts_;
+  if (!p.authority.enabled()) return acl::acl::management();
+  TRY_ASSIGN(auto by, p.authority.authenticate(token, p.store.current()));
+  return by->may;
+}
+cluster_server::token_holder cluster_server::holder_of(const std::string& token) {
+  auto& p = *parts_;
+  if (!p.authority.enabled()) return {};
+  auto by = p.authority.authenticate(token, p.store.current());
+  if (!by) return {};
+  return (*by)->token ? token_holder{(*by)->token->accessor_id, (*by)->token->name} : token_holder{(*by)->node_id, {}};
+}
 bool cluster_server::is_leader() const { return parts_->context.is_leader; }
 const std::string& cluster_server::id() const { return parts_->id; }
 state::snapshot cluster_server::state() const { return parts_->store.current(); }

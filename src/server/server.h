@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "acl/acl.h"
 #include "base/result.h"
 #include "gossip/member_list.h"
 #include "net/loop.h"
@@ -75,6 +76,13 @@ class cluster_server {
   void connect_node(std::string node_id, rpc::channel& to);
   void forget_node(const std::string& node_id);
 
+  // What a token may do, for what the agent answers by itself; with ACLs off everything.
+  result<std::shared_ptr<const acl::acl>> access_of(const std::string& token);
+  // Whose token this is, for the audit log; empty texts where nobody's.
+  struct token_holder {
+    std::string accessor_id, name;
+  };
+  token_holder holder_of(const std::string& token);
   bool is_leader() const;
   const std::string& id() const;
   state::snapshot state() const;

@@ -36,8 +36,11 @@ result<int> run_status(context& c) {
   p.add("Description", n.description);
   p.add("Quota", n.quota);
   const auto capabilities = n.capabilities.value_or(schema::namespace_capabilities{});
-  p.add("EnabledDrivers", capabilities.enabled_task_drivers.empty() ? "*" : join(capabilities.enabled_task_drivers, ","));
-  p.add("DisabledDrivers", join(capabilities.disabled_task_drivers, ","));
+  auto all_or = [](const std::vector<std::string>& list) { return list.empty() ? "*" : join(list, ","); };
+  p.add("Enabled Drivers", all_or(capabilities.enabled_task_drivers));
+  p.add("Disabled Drivers", join(capabilities.disabled_task_drivers, ","));
+  p.add("Enabled Network Modes", all_or(capabilities.enabled_network_modes));
+  p.add("Disabled Network Modes", join(capabilities.disabled_network_modes, ","));
   auto text = p.text();
   if (!n.meta.empty()) {
     format::pairs meta;

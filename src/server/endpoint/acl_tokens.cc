@@ -131,8 +131,9 @@ awaitable<result<schema::acl_token_upsert_response>> upsert_tokens(server_contex
   auto state = context.state();
   for (auto& each : request.tokens) {
     if (!each) co_return fail(errc::invalid, "a token is null: send Type, and Policies or Roles");
-    CO_TRY_ASSIGN(auto token, completed_token(context, state, *each));
-    each = schema::share(std::move(token));
+    auto token = completed_token(context, state, *each);
+    if (!token) co_return fail(token.error().code(), "token {} invalid: {}", &each - request.tokens.data(), token.error().text());
+    each = schema::share(*std::move(token));
   }
   request.auth_token.clear();
   schema::acl_token_upsert_response out;
@@ -147,7 +148,7 @@ awaitable<result<schema::generic_response>> delete_tokens(server_context& contex
   CO_TRY(need_acl(context));
   if (request.accessor_ids.empty()) co_return fail(errc::invalid, "must specify as least one token");
   for (const auto& id : request.accessor_ids)
-    if (!state::find<table::acl_tokens>(context.state(), {id, {}, {}})) co_return fail(errc::not_found, "ACL token {} not found", id);
+    if (!state::find<table::acl_tokens>(context.state(), {id, {}, {}})) co_return fail(errc::invalid, "Cannot delete nonexistent tokens: {}", id);
   request.auth_token.clear();
   schema::generic_response out;
   CO_TRY_ASSIGN(out.index, co_await context.replicate->apply<fsm::command_type::acl_token_delete>(request));

@@ -45,15 +45,15 @@ awaitable<result<>> check_node_exists(server_context& context, std::string node_
 // The way there for a caller who may go it.
 template <class Request>
 awaitable<result<node_way>> way_for(server_context& context, called_method method, const Request& request, bool last_hop) {
-  place_on_node at;
-  if constexpr (requires { request.alloc_id; }) {
-    CO_TRY_ASSIGN(at, co_await place_of(context, request.alloc_id, request.auth_token));
-  } else {
-    at = {request.node_id, request.namespace_};
-  }
-  if (context.authority->enabled()) CO_TRY(co_await check_here(context, method, request.auth_token, at.namespace_, schema::view(request)));
-  if constexpr (!requires { request.alloc_id; }) CO_TRY(co_await check_node_exists(context, at.node_id, request.auth_token));
-  co_return co_await find_way(context, std::move(at.node_id), last_hop);
+  result<place_on_node> at = place_on_node{};
+  if constexpr (requires { request.alloc_id; }) at = co_await place_of(context, request.alloc_id, request.auth_token);
+  else at->node_id = request.node_id;
+  // Of what does not exist the request's own namespace counts: who may see nothing there does not learn that it is not there.
+  std::string ns = at && !at->namespace_.empty() ? at->namespace_ : request.namespace_;
+  if (context.authority->enabled()) CO_TRY(co_await check_here(context, method, request.auth_token, ns, schema::view(request)));
+  if (!at) co_return std::unexpected(std::move(at).error());
+  if constexpr (!requires { request.alloc_id; }) CO_TRY(co_await check_node_exists(context, at->node_id, request.auth_token));
+  co_return co_await find_way(context, std::move(at->node_id), last_hop);
 }
 
 // Called with `request` in the caller's frame.
