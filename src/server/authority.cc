@@ -6,6 +6,10 @@
 #include "schema/alloc_rpc.h"
 #include "schema/job_rpc.h"
 #include "schema/node_rpc.h"
+#include "jwt/jwt.h"
+#include "sched/reconcile/reconciler.h"
+#include "server/identities.h"
+#include "server/keyring.h"
 #include "server/limits.h"
 #include "state/tables.h"
 
@@ -191,6 +195,35 @@ caller_ref authority::anonymous(const state::snapshot& state) {
   return made;
 }
 
+// A task may read its own variables, and what policies attached to its job allow. Null: these are no task's claims, or it is over.
+caller_ref authority::workload_of(const value& claims, const state::snapshot& state) {
+  auto text = [&](std::string_view name) {
+    const auto* found = claims.find(name);
+    return found == nullptr || found->as_string() == nullptr ? std::string() : *found->as_string();
+  };
+  auto alloc = state.alloc(text("nomad_allocation_id"));
+  if (!alloc || !alloc->job || alloc->namespace_ != text("nomad_namespace")) return nullptr;
+  auto job_id = alloc->job->parent_id.empty() ? alloc->job_id : alloc->job->parent_id;
+  auto task = text("nomad_task");
+  auto made = std::make_shared<caller>();
+  made->alloc_id = alloc->id;
+  made->workload_namespace = alloc->namespace_;
+  if (auto expires = jwt::time_claim(claims, "exp")) made->expires = *expires;
+  std::vector<acl::policy> all = {acl::workload_policy(alloc->namespace_, job_id, alloc->task_group, task)};
+  state::visit<table::acl_policies>(state, state::starting({}), [&](const auto& policy) {
+    if (!policy->job_acl) return true;
+    const auto& of = *policy->job_acl;
+    bool meant = of.namespace_ == alloc->namespace_ && (of.job_id.empty() || of.job_id == job_id) && (of.group.empty() || of.group == alloc->task_group) &&
+                 (of.task.empty() || of.task == task);
+    if (!meant) return true;
+    made->policies.push_back(policy->name);
+    if (auto rules = parsed(policy->name, state)) all.push_back(*rules);
+    return true;
+  });
+  made->may = std::make_shared<const acl::acl>(all);
+  return made;
+}
+
 result<caller_ref> authority::look_up(const std::string& token, const state::snapshot& state) {
   if (token.empty()) return anonymous(state);
   ref<schema::acl_token> found;
@@ -199,12 +232,14 @@ result<caller_ref> authority::look_up(const std::string& token, const state::sna
     return false;
   });
   if (found) return caller_of(std::move(found), state);
-  auto node = std::make_shared<caller>();
-  state::visit<table::nodes>(state, state::tree_id::nodes_by_secret, state::starting(token), [&](const auto& each) {
-    if (each->secret_id == token) node->node_id = each->id;
-    return false;
-  });
-  if (!node->node_id.empty()) return node;
+  if (auto node_id = node_of_token(context_, state, token)) {
+    auto node = std::make_shared<caller>();
+    node->node_id = *std::move(node_id);
+    return node;
+  }
+  if (context_.keyring != nullptr && std::ranges::count(token, '.') == 2)
+    if (auto claims = context_.keyring->verify(state, token))
+      if (auto found = workload_of(*claims, state)) return found;
   return fail(errc::permission_denied, "{}", unknown_token);
 }
 
@@ -224,6 +259,10 @@ result<caller_ref> authority::authenticate(const std::string& token, const state
   }
   const auto& found = it->second;
   if (found->expires.ns != 0 && found->expires <= context_.clock.now()) return fail(errc::permission_denied, "ACL token expired");
+  if (!found->alloc_id.empty()) {
+    auto alloc = state.alloc(found->alloc_id);
+    if (!alloc || sched::client_terminal(*alloc)) return fail(errc::permission_denied, "{}", unknown_token);
+  }
   return found;
 }
 
@@ -251,6 +290,7 @@ result<> authority::allow(const asked& a, const caller& by, const state::snapsho
     case need::variables: allowed = allows_variables(by, a); break;
     default: allowed = allows_level(by, row); break;
   }
+  if (!allowed && row.workloads_too && !ns.empty() && by.workload_namespace == ns) return {};
   // A node may read about others, and change itself.
   if (!allowed && row.nodes_too && !by.node_id.empty() && (row.level != acl::level::write || is_own_business(by, a, state))) return {};
   if (allowed && row.also != nullptr && !by.is_management()) {

@@ -24,7 +24,8 @@ struct caller {
   std::shared_ptr<const acl::acl> may = acl::acl::nobody();
   schema::ref<schema::acl_token> token;  // null: a node, a workload
   std::string node_id;                   // a client node
-  std::string workload_namespace;        // a task by its identity
+  std::string workload_namespace;        // a task by its identity, as long as its allocation is not over
+  std::string alloc_id;
   bool is_anonymous = false;
   timestamp expires{};  // zero: never
 
@@ -75,6 +76,7 @@ class authority {
   result<caller_ref> look_up(const std::string& token, const state::snapshot& state);
   caller_ref caller_of(schema::ref<schema::acl_token> token, const state::snapshot& state);
   caller_ref anonymous(const state::snapshot& state);
+  caller_ref workload_of(const value& claims, const state::snapshot& state);
   std::shared_ptr<const acl::policy> parsed(const std::string& name, const state::snapshot& state);
   result<> allow(const asked& a, const caller& by, const state::snapshot& state);
 

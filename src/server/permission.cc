@@ -120,6 +120,11 @@ struct row : permission {
     out.nodes_too = true;
     return out;
   }
+  constexpr row for_workloads_too() const {
+    auto out = *this;
+    out.workloads_too = true;
+    return out;
+  }
   constexpr row if_also(decltype(permission::also) f) const {
     auto out = *this;
     out.also = f;
@@ -251,8 +256,8 @@ constexpr permission work_rows[] = {
     row("Scaling.GetPolicy", read_scaling_policy).or_both(list_jobs, read_job),
     row("ServiceRegistration.Upsert", need::node_only),
     row("ServiceRegistration.DeleteByID", submit_job, delete_service_registration).for_nodes_too(),
-    row("ServiceRegistration.List", read_job).filtered().for_nodes_too(),
-    row("ServiceRegistration.GetService", read_job).for_nodes_too(),
+    row("ServiceRegistration.List", read_job).filtered().for_nodes_too().for_workloads_too(),
+    row("ServiceRegistration.GetService", read_job).for_nodes_too().for_workloads_too(),
     row("Search.PrefixSearch", need::own),
     row("Search.FuzzySearch", need::own),
     row("Event.Stream", need::own).if_also(&may_stream),

@@ -50,6 +50,8 @@ struct permission {
   bool filters = false;
   // A client node may ask this too.
   bool nodes_too = false;
+  // A task may ask this of its own namespace, by its identity alone.
+  bool workloads_too = false;
   // What more the request's content requires. Null: nothing.
   bool (*also)(const acl::acl& may, const state::snapshot& state, schema::record_view request, std::string_view namespace_) = nullptr;
 

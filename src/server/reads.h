@@ -44,7 +44,10 @@ struct read {
   const caller* by = nullptr;
   void watch(state::watch_key key) const { watched.push_back(std::move(key)); }
   // Lists: may the caller see elements of this namespace?
-  bool shows(std::string_view namespace_) const { return by == nullptr || row->in_namespace(*by->may, namespace_); }
+  bool shows(std::string_view namespace_) const {
+    return by == nullptr || row->in_namespace(*by->may, namespace_) || (row->nodes_too && !by->node_id.empty()) ||
+           (row->workloads_too && by->workload_namespace == namespace_);
+  }
   bool is_management() const { return by == nullptr || by->is_management(); }
 };
 

@@ -104,12 +104,13 @@ void add_keyring_methods(rpc::method_table& table, server_context& context) {
   add_write(table, context, "Keyring.Delete", &delete_key);
   add_here(table, context, "Keyring.GetConfig", &get_config);
   // Keys leave a server only for another server.
+  auto getting = method_of<schema::keyring_get_root_key_request>(context, "Keyring.Get");
   table.add_in_place<schema::keyring_get_root_key_request, schema::keyring_get_root_key_response>(
       "Keyring.Get",
-      [&context](rpc::call_context call, const schema::keyring_get_root_key_request& request,
+      [&context, getting](rpc::call_context call, const schema::keyring_get_root_key_request& request,
                  schema::keyring_get_root_key_response& response) -> awaitable<result<>> {
         CO_TRY(check_is_server(context, call));
-        co_return co_await run_read(context, attempt_of("Keyring.Get", &get_key, request, response));
+        co_return co_await run_read(context, attempt_of(getting, &get_key, request, response));
       });
 }
 

@@ -62,6 +62,7 @@ result<> list_variables(const read& r, const schema::variables_list_request& req
   r.watch(all ? state::watch_table(table::variables) : state::watch_prefix(table::variables, state::within(ns, request.prefix)));
   page on(request);
   state::visit<table::variables>(r.state, all ? state::starting({}) : state::within(ns, request.prefix), [&](const auto& v) {
+    if (r.by != nullptr && !r.by->may->allows_variable(v->namespace_, v->path, acl::variable_capability::list)) return true;
     // "!" sorts before whatever a namespace may have, so that the keys are in the table's order.
     if (v->path.starts_with(request.prefix) && on.takes(v->namespace_ + "!" + v->path, *v)) out.data.push_back(shown_without_items<schema::variable_metadata>(*v));
     return !on.full();
@@ -104,6 +105,13 @@ result<schema::variable> conflict_of(server_context& context, const state::seale
   return out;
 }
 
+// Who may write what somebody else wrote need not see it.
+bool may_read(server_context& context, const std::string& token, const schema::variable& v) {
+  if (!context.authority->enabled()) return true;
+  auto by = context.authority->authenticate(token, context.state());
+  return by && (*by)->may->allows_variable(v.namespace_, v.path, acl::variable_capability::read);
+}
+
 awaitable<result<schema::variables_apply_response>> apply_variable(server_context& context, schema::variables_apply_request request) {
   if (!request.var) co_return fail(errc::invalid, "variable must not be nil");
   auto& v = *request.var;
@@ -131,6 +139,7 @@ awaitable<result<schema::variables_apply_response>> apply_variable(server_contex
   out.result = outcome.applied ? "ok" : "conflict";
   if (outcome.conflict) {
     CO_TRY_ASSIGN(out.conflict, conflict_of(context, *outcome.conflict));
+    if (!may_read(context, request.auth_token, *out.conflict)) out.conflict->items.clear();
   } else if (outcome.written) {
     out.output = shown_without_items<schema::variable>(*outcome.written);
     out.output->items = std::move(v.items);
