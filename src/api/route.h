@@ -103,6 +103,7 @@ void add_event_routes(std::vector<route>& table);
 void add_diagnosis_routes(std::vector<route>& table);
 void add_openapi_routes(std::vector<route>& table);
 void add_acl_routes(std::vector<route>& table);
+void add_login_routes(std::vector<route>& table);
 void add_quota_routes(std::vector<route>& table);
 void add_enterprise_routes(std::vector<route>& table);
 

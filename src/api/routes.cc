@@ -25,6 +25,7 @@ std::span<const route> routes() {
     add_openapi_routes(t);
     add_acl_routes(t);
     add_quota_routes(t);
+    add_login_routes(t);
     add_enterprise_routes(t);
     return t;
   }();

@@ -12,6 +12,16 @@ namespace {
 using namespace commands;
 
 constexpr const command* table[] = {
+    &acl_auth_method_create,
+    &acl_auth_method_delete,
+    &acl_auth_method_info,
+    &acl_auth_method_list,
+    &acl_auth_method_update,
+    &acl_binding_rule_create,
+    &acl_binding_rule_delete,
+    &acl_binding_rule_info,
+    &acl_binding_rule_list,
+    &acl_binding_rule_update,
     &acl_bootstrap,
     &acl_policy_apply,
     &acl_policy_delete,
@@ -73,6 +83,7 @@ constexpr const command* table[] = {
     &job_tag_apply,
     &job_tag_unset,
     &job_validate,
+    &login,
     &man,
     &monitor,
     &monitor_export,

@@ -232,6 +232,8 @@ result<caller_ref> authority::look_up(const std::string& token, const state::sna
     return false;
   });
   if (found) return caller_of(std::move(found), state);
+  constexpr size_t secret_bytes_min = 32;  // shorter ones are nobody's, and would only begin many
+  if (token.size() < secret_bytes_min) return fail(errc::permission_denied, "{}", unknown_token);
   if (auto node_id = node_of_token(context_, state, token)) {
     auto node = std::make_shared<caller>();
     node->node_id = *std::move(node_id);

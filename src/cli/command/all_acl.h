@@ -29,5 +29,16 @@ extern const command quota_inspect;
 extern const command quota_list;
 extern const command quota_status;
 extern const command namespace_inspect;
+extern const command acl_auth_method_create;
+extern const command acl_auth_method_delete;
+extern const command acl_auth_method_info;
+extern const command acl_auth_method_list;
+extern const command acl_auth_method_update;
+extern const command acl_binding_rule_create;
+extern const command acl_binding_rule_delete;
+extern const command acl_binding_rule_info;
+extern const command acl_binding_rule_list;
+extern const command acl_binding_rule_update;
+extern const command login;
 
 }  // namespace drover::cli::commands

@@ -53,11 +53,12 @@ result<> await_allocs(const read& r, const schema::alloc_identities_request& req
   return {};
 }
 
-awaitable<result<>> sign_identities(server_context& context, const schema::alloc_identities_request& request, schema::alloc_identities_response& out) {
+awaitable<result<>> sign_identities(server_context& context, called_method method, const schema::alloc_identities_request& request, schema::alloc_identities_response& out) {
+  CO_TRY(co_await check_here(context, method, request.auth_token, request.namespace_, schema::view(request)));
   if (request.identities.empty()) co_return fail(errc::invalid, "no identities requested");
   if (request.identities.size() > signed_identities_max)
     co_return fail(errc::too_large, "{} identities requested; the limit is {}", request.identities.size(), signed_identities_max);
-  CO_TRY(co_await run_read(context, attempt_of("Alloc.SignIdentities", &await_allocs, request, out)));
+  CO_TRY(co_await run_read(context, attempt_of(method, &await_allocs, request, out)));
   auto state = context.state();
   auto node_id = node_of_token(context, state, request.auth_token);
   if (!node_id) co_return fail(errc::permission_denied, "Permission denied");
@@ -106,8 +107,8 @@ result<> get_allocs(const read& r, const schema::allocs_get_request& request, sc
   return {};
 }
 
-awaitable<result<>> get_allocs_with_identities(server_context& context, const schema::allocs_get_request& request, schema::allocs_get_response& out) {
-  CO_TRY(co_await run_read(context, attempt_of("Alloc.GetAllocs", &get_allocs, request, out)));
+awaitable<result<>> get_allocs_with_identities(server_context& context, called_method method, const schema::allocs_get_request& request, schema::allocs_get_response& out) {
+  CO_TRY(co_await run_read(context, attempt_of(method, &get_allocs, request, out)));
   // Another server has done it, or it is not a node that asks.
   bool has_identities = std::ranges::any_of(out.allocs, [](const auto& alloc) { return alloc && !alloc->signed_identities.empty(); });
   auto node_id = has_identities ? std::nullopt : node_of_token(context, context.state(), request.auth_token);
@@ -132,13 +133,16 @@ awaitable<result<schema::acl_create_client_introduction_token_response>> introdu
 }  // namespace
 
 void add_identity_methods(rpc::method_table& table, server_context& context) {
+  auto getting = method_of<schema::allocs_get_request>(context, "Alloc.GetAllocs");
   table.add_in_place<schema::allocs_get_request, schema::allocs_get_response>(
-      "Alloc.GetAllocs", [&context](rpc::call_context, const schema::allocs_get_request& request, schema::allocs_get_response& response) {
-        return get_allocs_with_identities(context, request, response);
+      "Alloc.GetAllocs", [&context, getting](rpc::call_context call, const schema::allocs_get_request& request, schema::allocs_get_response& response) {
+        return get_allocs_with_identities(context, as_called(getting, call), request, response);
       });
+  auto signing = method_of<schema::alloc_identities_request>(context, "Alloc.SignIdentities");
   table.add_in_place<schema::alloc_identities_request, schema::alloc_identities_response>(
-      "Alloc.SignIdentities", [&context](rpc::call_context, const schema::alloc_identities_request& request, schema::alloc_identities_response& response) {
-        return sign_identities(context, request, response);
+      "Alloc.SignIdentities",
+      [&context, signing](rpc::call_context call, const schema::alloc_identities_request& request, schema::alloc_identities_response& response) {
+        return sign_identities(context, as_called(signing, call), request, response);
       });
   add_write(table, context, "ACL.CreateClientIntroductionToken", &introduce);
 }

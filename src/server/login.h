@@ -1,0 +1,69 @@
+// Single sign-on with JWTs: from a token that somebody else signed to what its bearer gets here (roles, policies, management).
+//
+// login_keys fetches and keeps the keys of identity providers; loop thread only. The rest is pure.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/value.h"
+#include "jwt/jwt.h"
+#include "net/loop.h"
+#include "schema/acl.h"
+#include "schema/describe.h"
+#include "state/snapshot.h"
+
+namespace drover::server {
+
+struct server_context;
+
+// Of a JWT, by the method's claim mappings: what selectors and bind names read as value.NAME and list.NAME.
+struct login_claims {
+  std::map<std::string, std::string> value;
+  std::map<std::string, std::vector<std::string>> list;
+  DROVER_RECORD(login_claims);
+};
+
+// errc::invalid with what is wrong. Fills defaults.
+result<> complete_auth_method(schema::acl_auth_method& method, duration expiration_min, duration expiration_max);
+result<> check_binding_rule(const schema::acl_binding_rule& rule);
+
+// Audience, issuer and times of claims whose signature is good.
+result<> check_claims(const schema::acl_auth_method& method, const value& claims, timestamp now);
+// errc::invalid: a mapped claim is missing or of another kind.
+result<login_claims> mapped_claims(const schema::acl_auth_method& method, const value& claims);
+
+// What the matching rules bind. Roles and policies that do not exist bind nothing.
+struct bindings {
+  bool management = false;
+  std::vector<std::string> policies;
+  std::vector<schema::acl_token_role_link> roles;
+  bool empty() const { return !management && policies.empty() && roles.empty(); }
+};
+result<bindings> bindings_for(const state::snapshot& state, const std::string& method, const login_claims& claims);
+
+// "${value.name}" and "${auth_method_name}" replaced. errc::invalid: there is no such thing.
+result<std::string> filled_in(std::string_view text, const login_claims& claims, const std::map<std::string, std::string>& more = {});
+
+class login_keys {
+ public:
+  explicit login_keys(server_context& context) : context_(context) {}
+  // The claims of a token that the method's keys signed. errc::permission_denied otherwise; errc::unavailable: the provider does not answer.
+  net::awaitable<result<value>> verify(schema::ref<schema::acl_auth_method> method, std::string token);
+
+ private:
+  using key_set = std::vector<jwt::jwk>;
+  struct fetched {
+    std::shared_ptr<const key_set> keys;
+    net::time_point until;
+  };
+  net::awaitable<result<std::shared_ptr<const key_set>>> keys_of(const schema::acl_auth_method_config& config, bool anew);
+  net::awaitable<result<std::string>> fetch(std::string url);
+
+  server_context& context_;
+  std::map<std::string, fetched> kept_;  // by URL
+};
+
+}  // namespace drover::server
