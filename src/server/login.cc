@@ -7,16 +7,11 @@
 #include "codec/filter.h"
 #include "codec/json.h"
 #include "net/http_client.h"
-#include "schema/describe_macros.h"
 #include "server/context.h"
 #include "server/login_limits.h"
 #include "state/tables.h"
 
 namespace drover::server {
-
-#define SELF login_claims
-DESCRIBE(login_claims, "LoginClaims", BASES(), FIELD_AS(value, "value"), FIELD_AS(list, "list"))
-#undef SELF
 
 namespace {
 
