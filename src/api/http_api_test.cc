@@ -80,7 +80,7 @@ TEST_F(api_fixture, bad_input_is_refused_with_a_sentence_and_stores_nothing) {
       {"GET", "/v1/agent/monitor?node_id=a", "", 404, "Unknown node \"a\""},
       {"GET", "/v1/agent/monitor?server_id=nobody", "", 400, "unknown Nomad server nobody"},
       {"GET", "/v1/metrics?format=tea", "", 400, "format"},
-      {"GET", "/v1/quotas", "", 501, "Enterprise"},
+      {"GET", "/v1/sentinel/policies", "", 501, "Enterprise"},
       {"PATCH", "/v1/jobs", "", 405, "Invalid method"},
       {"POST", "/v1/system/gc", "", 405, "Invalid method"},
   };

@@ -7,7 +7,6 @@
 #include "codec/filter.h"
 #include "codec/json.h"
 #include "net/http_client.h"
-#include "server/context.h"
 #include "server/login_limits.h"
 #include "state/tables.h"
 
@@ -75,8 +74,8 @@ result<> check_binding_rule(const schema::acl_binding_rule& rule) {
   if (rule.description.size() > 256) return fail(errc::invalid, "description longer than 256");
   if (rule.bind_type != "role" && rule.bind_type != "policy" && rule.bind_type != "management")
     return fail(errc::invalid, "unsupported bind type: \"{}\"; it is role, policy or management", rule.bind_type);
-  if (rule.bind_type == "management" ? !rule.bind_name.empty() : rule.bind_name.empty())
-    return fail(errc::invalid, rule.bind_type == "management" ? "bind name must be empty for management" : "bind name is missing");
+  if (rule.bind_type == "management" && !rule.bind_name.empty()) return fail(errc::invalid, "bind name must be empty for management");
+  if (rule.bind_type != "management" && rule.bind_name.empty()) return fail(errc::invalid, "bind name is missing");
   if (!rule.selector.empty())
     if (auto parsed = codec::filter::parse(rule.selector); !parsed) return fail(errc::invalid, "invalid selector: {}", parsed.error().text());
   return {};

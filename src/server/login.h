@@ -17,8 +17,6 @@
 
 namespace drover::server {
 
-struct server_context;
-
 // Of a JWT, by the method's claim mappings: what selectors and bind names read as value.NAME and list.NAME.
 struct login_claims {
   std::map<std::string, std::string> value;
@@ -49,7 +47,6 @@ result<std::string> filled_in(std::string_view text, const login_claims& claims,
 
 class login_keys {
  public:
-  explicit login_keys(server_context& context) : context_(context) {}
   // The claims of a token that the method's keys signed. errc::permission_denied otherwise; errc::unavailable: the provider does not answer.
   net::awaitable<result<value>> verify(schema::ref<schema::acl_auth_method> method, std::string token);
 
@@ -62,7 +59,6 @@ class login_keys {
   net::awaitable<result<std::shared_ptr<const key_set>>> keys_of(const schema::acl_auth_method_config& config, bool anew);
   net::awaitable<result<std::string>> fetch(std::string url);
 
-  server_context& context_;
   std::map<std::string, fetched> kept_;  // by URL
 };
 

@@ -125,7 +125,7 @@ result<int> run_list(context& c) {
   if (!answer) return context::failed("listing ACL tokens", answer.error());
   if (c.wants_raw()) return c.raw(answer->body);
   TRY_ASSIGN(auto list, api_client::decode<std::vector<schema::acl_token_list_stub>>(answer->body));
-  std::ranges::stable_sort(list, {}, &schema::acl_token_list_stub::create_index);
+  std::ranges::sort(list, {}, &schema::acl_token_list_stub::create_index);
   format::table t({"Name", "Type", "Global", "Accessor ID", "Expired"});
   for (const auto& each : list) {
     bool expired = each.expiration_time && *each.expiration_time <= now();

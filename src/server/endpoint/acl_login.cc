@@ -211,7 +211,7 @@ awaitable<result<schema::acl_login_response>> log_in_somewhere(server_context& c
 // The keys of identity providers live as long as the method.
 void add_login(rpc::method_table& table, server_context& context) {
   auto method = method_of<schema::acl_login_request>(context, "ACL.Login");
-  auto keys = std::make_shared<login_keys>(context);
+  auto keys = std::make_shared<login_keys>();
   table.add<schema::acl_login_request, schema::acl_login_response>("ACL.Login",
                                                                    [&context, method, keys](rpc::call_context, schema::acl_login_request request) {
                                                                      return log_in_somewhere(context, method, keys, std::move(request));
