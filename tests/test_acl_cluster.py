@@ -1,17 +1,19 @@
 """Three servers and a client with access control: nodes register and work by their secrets, every agent refuses and allows alike."""
 import harness
-from cluster import Cluster
+from cluster import Cluster, each
 from test_acl import LOOP, READER
 
 
 def test_a_cluster_with_access_control(tmp_path):
     cluster = Cluster(tmp_path, servers=3, clients=1, config="acl { enabled = true }\n", tls=True)
     try:
-        cluster.start_servers()
-        leader = cluster.wait_leader()
-        secret = leader.ok("acl", "bootstrap").field("Secret ID")
+        each(cluster.servers, lambda m: m.start())
+        first = cluster.servers[0]
+        first.wait_json("/v1/status/leader", lambda leader: leader, "somebody leads")
+        secret = first.ok("acl", "bootstrap").field("Secret ID")
         for member in cluster.members:
             member.token = secret
+        leader = cluster.wait_leader()
         cluster.start_clients()
         leader.ok("acl", "policy", "apply", "reader", "-", stdin=READER)
         reader = leader.ok("acl", "token", "create", "-policy=reader").field("Secret ID")
