@@ -6,6 +6,7 @@
 #include "schema/job_rpc.h"
 #include "schema/node_rpc.h"
 #include "schema/operator_rpc.h"
+#include "schema/volume.h"
 
 namespace drover::server {
 namespace {
@@ -52,6 +53,13 @@ bool may_exec(const acl::acl& may, const state::snapshot& state, schema::record_
     for (const auto& task : group.tasks)
       if (group.name == alloc->task_group && task.name == exec.task && task.driver == "raw_exec") return may.allows(ns, alloc_node_exec);
   return true;
+}
+
+// A volume says its namespace itself.
+template <class Request, acl::capability c>
+bool may_make_volume(const acl::acl& may, const state::snapshot&, schema::record_view request, std::string_view) {
+  const auto& made = as<Request>(request).volume;
+  return made == nullptr || made->namespace_.empty() || may.allows(made->namespace_, c);
 }
 
 bool may_see_pool_nodes(const acl::acl& may, const state::snapshot&, schema::record_view, std::string_view) { return may.allows_node(level::read); }
@@ -278,8 +286,8 @@ constexpr permission work_rows[] = {
     row("CSIPlugin.Delete", need::management),
     row("HostVolume.Get", host_volume_read),
     row("HostVolume.List", host_volume_read).filtered(),
-    row("HostVolume.Create", host_volume_create),
-    row("HostVolume.Register", host_volume_register),
+    row("HostVolume.Create", host_volume_create).if_also(&may_make_volume<schema::host_volume_create_request, host_volume_create>),
+    row("HostVolume.Register", host_volume_register).if_also(&may_make_volume<schema::host_volume_register_request, host_volume_register>),
     row("HostVolume.Delete", host_volume_delete),
     row("TaskGroupHostVolumeClaim.List", host_volume_read).filtered(),
     row("TaskGroupHostVolumeClaim.Delete", host_volume_delete),

@@ -45,6 +45,7 @@ result<> list_volumes(const read& r, const schema::host_volume_list_request& req
   auto prefix = ns == "*" ? state::starting({}) : state::within(ns, request.prefix);
   state::visit<table::host_volumes>(r.state, prefix, [&](const ref<volume>& each) {
     if (!each->id.starts_with(request.prefix)) return true;
+    if (!r.shows(each->namespace_)) return true;
     if (!request.node_id.empty() && each->node_id != request.node_id) return true;
     if (!request.node_pool.empty() && each->node_pool != request.node_pool) return true;
     if (on.takes(each->namespace_ + "." + each->id, *each)) out.volumes.push_back(stub_of(*each));
