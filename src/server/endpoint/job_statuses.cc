@@ -96,7 +96,7 @@ std::vector<ref<schema::job>> chosen(const read& r, const schema::job_statuses_r
   for (const auto& each : request.jobs) wanted.emplace(each.namespace_.empty() ? "default" : each.namespace_, each.id);
   std::vector<ref<schema::job>> out;
   auto take = [&](const ref<schema::job>& job) {
-    if (job && (request.include_children || job->parent_id.empty())) out.push_back(job);
+    if (job && (request.include_children || job->parent_id.empty()) && r.shows(job->namespace_)) out.push_back(job);
     return true;
   };
   if (wanted.empty()) {

@@ -32,6 +32,14 @@ bool sees_nodes(const caller& by, std::string_view) { return by.may->allows_node
 bool sees_some(const caller&, std::string_view) { return true; }
 bool shows(const read& r, const std::string& ns) { return r.by == nullptr || r.by->may->allows(ns, acl::capability::read_job); }
 
+bool sees_plugins(const caller& by, std::string_view) { return by.may->allows_plugin(acl::level::list); }
+using capabilities = std::initializer_list<acl::capability>;
+constexpr acl::capability volume_words[] = {acl::capability::csi_list_volume, acl::capability::csi_read_volume, acl::capability::csi_mount_volume, acl::capability::list_jobs};
+bool shows_volumes(const read& r, const std::string& ns) {
+  return r.by == nullptr || std::ranges::any_of(volume_words, [&](auto c) { return r.by->may->allows(ns, c); });
+}
+bool shows_any(const read& r, const std::string& ns, capabilities each) { return r.by == nullptr || r.by->may->allows_any(ns, each); }
+
 bool in_namespace(std::string_view wanted, const std::string& ns) { return wanted == "*" || wanted == ns; }
 
 const prefix_context prefix_contexts[] = {
@@ -63,27 +71,30 @@ const prefix_context prefix_contexts[] = {
      [](const read& r, std::string_view, std::string_view prefix, const std::function<bool(const std::string&)>& add) {
        r.state.visit_namespaces(prefix, [&](const auto& n) { return (r.by != nullptr && !r.by->may->sees_namespace(n->name)) || add(n->name); });
      }},
-    {"scaling_policy", table::scaling_policies,
-     [](const state::snapshot& s, std::string_view ns, std::string_view prefix, const std::function<bool(const std::string&)>& add) {
-       state::visit<table::scaling_policies>(s, state::starting(prefix), [&](const auto& p) {
+    {"scaling_policy", table::scaling_policies, &sees_some,
+     [](const read& r, std::string_view ns, std::string_view prefix, const std::function<bool(const std::string&)>& add) {
+       state::visit<table::scaling_policies>(r.state, state::starting(prefix), [&](const auto& p) {
          auto of = p->target.find("Namespace");
-         return (of != p->target.end() && !in_namespace(ns, of->second)) || add(p->id);
+         bool hidden = of != p->target.end() && (!in_namespace(ns, of->second) || !shows_any(r, of->second, {acl::capability::list_scaling_policies}));
+         return hidden || add(p->id);
        });
      }},
-    {"plugins", table::csi_plugins,
-     [](const state::snapshot& s, std::string_view, std::string_view prefix, const std::function<bool(const std::string&)>& add) {
-       state::visit<table::csi_plugins>(s, state::starting(prefix), [&](const auto& p) { return add(p->id); });
+    {"plugins", table::csi_plugins, &sees_plugins,
+     [](const read& r, std::string_view, std::string_view prefix, const std::function<bool(const std::string&)>& add) {
+       state::visit<table::csi_plugins>(r.state, state::starting(prefix), [&](const auto& p) { return add(p->id); });
      }},
-    {"volumes", table::csi_volumes,
-     [](const state::snapshot& s, std::string_view ns, std::string_view prefix, const std::function<bool(const std::string&)>& add) {
-       state::visit<table::csi_volumes>(s, state::starting(""), [&](const auto& v) {
-         return !in_namespace(ns, v->namespace_) || !v->id.starts_with(prefix) || add(v->id);
+    {"volumes", table::csi_volumes, &sees_some,
+     [](const read& r, std::string_view ns, std::string_view prefix, const std::function<bool(const std::string&)>& add) {
+       state::visit<table::csi_volumes>(r.state, state::starting(""), [&](const auto& v) {
+         bool hidden = !in_namespace(ns, v->namespace_) || !shows_volumes(r, v->namespace_);
+         return hidden || !v->id.starts_with(prefix) || add(v->id);
        });
      }},
-    {"host_volumes", table::host_volumes,
-     [](const state::snapshot& s, std::string_view ns, std::string_view prefix, const std::function<bool(const std::string&)>& add) {
-       state::visit<table::host_volumes>(s, state::starting(""), [&](const auto& v) {
-         return !in_namespace(ns, v->namespace_) || !v->id.starts_with(prefix) || add(v->id);
+    {"host_volumes", table::host_volumes, &sees_some,
+     [](const read& r, std::string_view ns, std::string_view prefix, const std::function<bool(const std::string&)>& add) {
+       state::visit<table::host_volumes>(r.state, state::starting(""), [&](const auto& v) {
+         bool hidden = !in_namespace(ns, v->namespace_) || !shows_any(r, v->namespace_, {acl::capability::host_volume_read});
+         return hidden || !v->id.starts_with(prefix) || add(v->id);
        });
      }},
 };
