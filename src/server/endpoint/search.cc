@@ -161,7 +161,8 @@ class fuzzy_finder {
       if (in_namespace(ns_, alloc->namespace_) && shows(r_, alloc->namespace_)) offer("allocs", alloc->name, {alloc->namespace_, alloc->id});
       return true;
     });
-    state::visit<table::csi_plugins>(r_.state, state::starting(""), [&](const auto& p) { return offer("plugins", p->id, {}), true; });
+    if (r_.by == nullptr || sees_plugins(*r_.by, ns_))
+      state::visit<table::csi_plugins>(r_.state, state::starting(""), [&](const auto& p) { return offer("plugins", p->id, {}), true; });
     find_by_id();
     take_best();
   }
@@ -173,7 +174,7 @@ class fuzzy_finder {
     r_.state.visit_deployments(text_, [&](const auto& d) { return offer_id("deployment", d->namespace_, d->id); });
   }
   bool offer_id(const std::string& context, const std::string& ns, const std::string& id) {
-    if (in_namespace(ns_, ns)) offer(context, id, {ns});
+    if (in_namespace(ns_, ns) && shows(r_, ns)) offer(context, id, {ns});
     return !out_.truncations.contains(context) || !out_.truncations[context];
   }
 
