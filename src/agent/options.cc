@@ -17,7 +17,8 @@ server::gc_thresholds gc_thresholds_of(const server_config& from) {
           .batch_eval = from.batch_eval_gc_threshold,
           .job = from.job_gc_threshold,
           .deployment = from.deployment_gc_threshold,
-          .node = from.node_gc_threshold};
+          .node = from.node_gc_threshold,
+          .acl_token = from.acl_token_gc_threshold};
 }
 
 client::gc_options client_gc_of(const client_config& from) {
@@ -99,6 +100,7 @@ server::server_options server_options_of(const agent_config& config) {
   o.heartbeat_grace = from.heartbeat_grace;
   o.failover_heartbeat_ttl = from.failover_heartbeat_ttl;
   o.gc = gc_thresholds_of(from);
+  o.gc.global_acl_tokens = from.authoritative_region.empty() || from.authoritative_region == config.region;
   o.keyring = {.gc_interval = from.root_key_gc_interval,
                .gc_threshold = from.root_key_gc_threshold,
                .rotation_threshold = from.root_key_rotation_threshold,

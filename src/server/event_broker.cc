@@ -72,6 +72,10 @@ void event_broker::close_if(const std::function<bool(const event_filter&)>& refu
   published_.notify_all();
 }
 
+void event_broker::close_refused() {
+  close_if([](const event_filter& f) { return f.still_may && !f.still_may(); });
+}
+
 void event_broker::cut_off_laggards() {
   for (auto* each : subscriptions_) {
     if (!each->at_ || sequence_ - each->at_->sequence <= event_lag_max) continue;

@@ -26,6 +26,8 @@ struct event_filter {
   std::string namespace_ = "default";  // "*": all of them
   // What the caller may see; null: everything.
   std::function<bool(const state_event&)> may_see{};
+  // Asked after tokens or policies changed: may the caller have this subscription still? Null: always.
+  std::function<bool()> still_may{};
 
   bool passes(const state_event& e) const;
 };
@@ -46,7 +48,9 @@ class event_broker {
   event_broker& operator=(const event_broker&) = delete;
 
   void note(const fsm::commit_event& commit);
-  // Ends every subscription that `refuses`, after tokens or policies changed.
+  // Ends every subscription that may no longer be, after tokens or policies changed.
+  void close_refused();
+  // Ends every subscription that `refuses`.
   void close_if(const std::function<bool(const event_filter&)>& refuses);
   // Begins with the first kept batch that is not older than `index`.
   std::unique_ptr<event_subscription> subscribe(event_filter filter, uint64_t index);

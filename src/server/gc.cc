@@ -33,6 +33,11 @@ class finder {
     state_.visit_deployments("", [&](const ref<schema::deployment>& d) { return deployment_garbage(*d), true; });
     state_.visit_nodes("", [&](const ref<schema::node>& node) { return node_garbage(*node), true; });
     volume_garbage();
+    state::visit<state::table::acl_tokens>(state_, state::starting({}), [&](const ref<schema::acl_token>& token) { return token_garbage(*token), true; });
+    state::visit<state::table::one_time_tokens>(state_, state::starting({}), [&](const auto& token) {
+      out_.one_time_tokens = token->expires_at <= now_;
+      return !out_.one_time_tokens;
+    });
     out_.evals.assign(evals_.begin(), evals_.end());
     out_.allocs.assign(allocs_.begin(), allocs_.end());
     return std::move(out_);
@@ -105,6 +110,12 @@ class finder {
     });
   }
 
+  // A token that has expired opens nothing; its record stays for a while, for whoever asks what it was.
+  void token_garbage(const schema::acl_token& token) {
+    if (!token.expiration_time || *token.expiration_time > now_ || (token.global && !thresholds_.global_acl_tokens)) return;
+    if (old(token.create_time.ns, thresholds_.acl_token)) out_.acl_tokens.push_back(token.accessor_id);
+  }
+
   const state::snapshot& state_;
   const gc_thresholds& thresholds_;
   timestamp now_;
@@ -157,6 +168,16 @@ net::awaitable<result<>> collect(server_context& context, garbage what) {
     schema::node_batch_deregister_request command;
     command.node_ids = take_some(what.nodes);
     CO_TRY(co_await context.replicate->apply<fsm::command_type::node_batch_deregister>(command));
+  }
+  while (!what.acl_tokens.empty()) {
+    schema::acl_token_delete_request command;
+    command.accessor_ids = take_some(what.acl_tokens);
+    CO_TRY(co_await context.replicate->apply<fsm::command_type::acl_token_delete>(command));
+  }
+  if (what.one_time_tokens) {
+    schema::one_time_token_expire_request command;
+    command.timestamp = context.clock.now();
+    CO_TRY(co_await context.replicate->apply<fsm::command_type::one_time_token_expire>(command));
   }
   co_return result<>{};
 }

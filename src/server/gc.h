@@ -1,4 +1,4 @@
-// The garbage collector: ended evaluations, allocations, jobs, deployments and nodes that are old enough leave the state.
+// The garbage collector: ended evaluations, allocations, jobs, deployments and nodes that are old enough leave the state, and expired tokens.
 // The leader's alone; loop thread only. What to collect is a pure function of the state and the time.
 #pragma once
 
@@ -18,7 +18,12 @@ struct garbage {
   std::vector<std::string> deployments;
   std::vector<std::string> nodes;
   std::vector<std::pair<std::string, std::string>> host_volumes;  // namespace, id: of those nodes that take theirs with them
-  bool empty() const { return evals.empty() && allocs.empty() && jobs.empty() && deployments.empty() && nodes.empty() && host_volumes.empty(); }
+  std::vector<std::string> acl_tokens;  // expired; accessor ids
+  bool one_time_tokens = false;         // some are over
+  bool empty() const {
+    return evals.empty() && allocs.empty() && jobs.empty() && deployments.empty() && nodes.empty() && host_volumes.empty() &&
+           acl_tokens.empty() && !one_time_tokens;
+  }
 };
 // With `force` age does not matter, only that a thing has ended.
 garbage find_garbage(const state::snapshot& state, const gc_thresholds& thresholds, timestamp now, bool force);

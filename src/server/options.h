@@ -29,6 +29,8 @@ struct gc_thresholds {
   duration job = hours(4);
   duration deployment = hours(1);
   duration node = hours(24);
+  duration acl_token = hours(1);  // of expired ones, since they were made
+  bool global_acl_tokens = true;  // false: another region removes them
 };
 
 // Root keys and what is signed with them.

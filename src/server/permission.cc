@@ -64,20 +64,27 @@ bool may_make_volume(const acl::acl& may, const state::snapshot&, schema::record
 
 bool may_see_pool_nodes(const acl::acl& may, const state::snapshot&, schema::record_view, std::string_view) { return may.allows_node(level::read); }
 
-bool may_stream(const acl::acl& may, const state::snapshot&, schema::record_view request, std::string_view ns) {
-  constexpr std::string_view of_namespace[] = {"Deployment", "Evaluation", "Allocation", "Job", "Service"};
+bool may_stream(const acl::acl& may, const state::snapshot& state, schema::record_view request, std::string_view ns) {
+  constexpr std::string_view of_namespace[] = {"Deployment", "Evaluation", "Allocation", "Job", "Service", "CSIPlugin"};
   const auto& topics = as<schema::event_stream_request>(request).topics;
   if (topics.empty()) return false;
+  // In "*" whoever may in some namespace may subscribe, and is shown that.
+  auto in_some = [&](auto&& allowed) {
+    if (ns != "*") return bool(allowed(ns));
+    bool found = false;
+    state.visit_namespaces("", [&](const auto& each) { return found = allowed(each->name), !found; });
+    return found;
+  };
+  auto with = [&](acl::capability c) { return in_some([&](std::string_view name) { return may.allows(name, c); }); };
   return std::ranges::all_of(topics, [&](const auto& each) {
     const std::string& topic = each.first;
-    if (std::ranges::find(of_namespace, topic) != std::end(of_namespace)) return may.allows(ns, read_job);
+    if (std::ranges::find(of_namespace, topic) != std::end(of_namespace)) return with(read_job);
     if (topic == "Node") return may.allows_node(level::read);
-    if (topic == "NodePool") return may.allows_pool("*", pc::read);
-    if (topic == "HostVolume") return may.allows(ns, host_volume_read);
-    if (topic == "CSIVolume") return may.allows(ns, csi_read_volume);
-    if (topic == "CSIPlugin") return may.allows_plugin(level::read);
+    if (topic == "HostVolume") return with(host_volume_read);
+    if (topic == "CSIVolume") return with(csi_read_volume);
+    if (topic == "Variable") return in_some([&](std::string_view name) { return may.sees_variables(name); });
     if (topic == "Operator") return may.allows_operator(level::read);
-    return false;
+    return false;  // management, which is not asked
   });
 }
 

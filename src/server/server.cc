@@ -125,6 +125,7 @@ struct cluster_server::parts {
   job_stubs stubs;
   size_t event_batches = event_batches_kept;
   std::unique_ptr<event_broker> events;
+  uint64_t events_checked_at = 0;  // the index of the ACL tables at which subscribers were asked whether they still may
 
   std::string id;
   std::vector<listed_server> recovered;  // from peers.json
@@ -338,7 +339,11 @@ void cluster_server::parts::on_commit(const fsm::commit_event& event) {
     leader->revoke();
     leader->establish();
   }
-  if (events) events->note(event);
+  if (events) {
+    events->note(event);
+    auto acl_index = event.state.index({state::table::acl_tokens, state::table::acl_policies, state::table::acl_roles});
+    if (authority.enabled() && acl_index != std::exchange(events_checked_at, acl_index)) events->close_refused();
+  }
   plans->note(event);
   for (auto& w : workers) w->note(event);
   if (context.is_leader && !event.restored) leader->note(event);

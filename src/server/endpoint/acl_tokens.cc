@@ -2,10 +2,12 @@
 #include <algorithm>
 
 #include "base/text.h"
+#include "jwt/jwt.h"
 #include "server/endpoint/acl_common.h"
 #include "server/endpoint/acl_token_write.h"
 #include "server/endpoint/endpoints.h"
 #include "server/file.h"
+#include "server/keyring.h"
 #include "server/limits.h"
 
 namespace drover::server {
@@ -79,10 +81,26 @@ result<> resolve_token(const read& r, const schema::resolve_acl_token_request& r
   return {};
 }
 
-result<> who_am_i(const read& r, const schema::generic_request&, schema::acl_who_am_i_response& out) {
+// What a token says that this cluster signed. Null: it signed none such. "aud" is a list for whoever decodes it.
+value claims_of(const read& r, const std::string& token) {
+  if (r.keyring == nullptr || std::ranges::count(token, '.') != 2) return {};
+  auto claims = r.keyring->verify(r.state, token);
+  if (!claims || claims->as_object() == nullptr) return {};
+  auto out = *claims->as_object();
+  value::list audiences;
+  for (auto& each : jwt::audiences(*claims)) audiences.push_back(value(std::move(each)));
+  out.set("aud", value(std::move(audiences)));
+  return value(std::move(out));
+}
+
+// With ACLs off too: agents ask what a task's identity says.
+result<> who_am_i(const read& r, const schema::generic_request& request, schema::acl_who_am_i_response& out) {
   out.index = r.state.index(table::acl_tokens);
-  if (r.by == nullptr) return {};
+  auto claims = claims_of(r, request.auth_token);
+  if (r.by == nullptr && claims.is_null()) return {};
   auto& identity = out.identity.emplace();
+  identity.claims = std::move(claims);
+  if (r.by == nullptr) return {};
   identity.client_id = r.by->node_id;
   identity.acl_token = with_role_names(r.state, r.by->token);
   return {};

@@ -37,11 +37,30 @@ result<event_filter> filter_of(const schema::event_stream_request& request) {
   return out;
 }
 
-// The first message says at once that the subscription is there.
-awaitable<result<>> send_events(event_subscription& events, rpc::message_stream* to) {
+bool shows(const caller& by, const state_event& e) {
+  const auto& may = *by.may;
+  if (e.topic == "Variable") return may.allows_variable(e.namespace_, e.key, acl::variable_capability::list);
+  if (e.namespace_.empty()) return true;  // the topic was allowed as a whole
+  if (e.topic == "HostVolume") return may.allows(e.namespace_, acl::capability::host_volume_read);
+  if (e.topic == "CSIVolume") return may.allows(e.namespace_, acl::capability::csi_read_volume);
+  return may.allows(e.namespace_, acl::capability::read_job);
+}
+
+// Each event is looked at with what the caller may do at that time.
+void guard_filter(event_filter& filter, server_context& context, called_method method, const schema::event_stream_request& request) {
+  filter.may_see = [&context, token = request.auth_token](const state_event& e) {
+    auto by = context.authority->authenticate(token, context.state());
+    return by && shows(**by, e);
+  };
+  filter.still_may = [&context, method, request] { return check_caller(context, method, request).has_value(); };
+}
+
+// The first message says at once that the subscription is there. A token may end without any change of the state: it is looked at each time.
+awaitable<result<>> send_events(event_subscription& events, rpc::message_stream* to, std::function<result<caller_ref>()> check) {
   CO_TRY(co_await to->write(message_of("{}")));
   for (;;) {
     auto line = co_await events.next(net::after(event_heartbeat));
+    if (auto may = check(); !may) co_return co_await to->write(failure_of(may.error()));
     if (!line) co_return co_await to->write(failure_of(line.error()));
     CO_TRY(co_await to->write(message_of(*std::move(line))));
   }
@@ -54,13 +73,15 @@ awaitable<result<>> stream_events(server_context& context, called_method method,
     co_return co_await join_streams(std::move(caller), std::move(callee));
   }
   auto filter = filter_of(request);
-  if (auto may = co_await check_here(context, method, request.auth_token, request.namespace_, schema::view(request)); filter && !may) filter = std::unexpected(may.error());
+  auto may = co_await check_here(context, method, request.auth_token, request.namespace_, schema::view(request));
+  if (filter && !may) filter = std::unexpected(may.error());
+  if (filter && *may) guard_filter(*filter, context, method, request);
   if (filter && broker == nullptr) filter = fail(errc::unsupported, "event broker not enabled: set enable_event_broker = true in the server block");
   if (filter && broker->subscribers() >= event_subscribers_max)
     filter = fail(errc::unavailable, "this server has {} event subscribers already; ask another server", event_subscribers_max);
   if (!filter) co_return co_await caller->write(failure_of(filter.error()));
   auto events = broker->subscribe(*std::move(filter), static_cast<uint64_t>(std::max<int64_t>(request.index, 0)));
-  co_return co_await rpc::while_caller_stays(caller.get(), send_events(*events, caller.get()));
+  co_return co_await rpc::while_caller_stays(caller.get(), send_events(*events, caller.get(), [&] { return check_caller(context, method, request); }));
 }
 
 }  // namespace
