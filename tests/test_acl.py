@@ -1,12 +1,15 @@
 """Who may do what: bootstrap, policies, tokens and roles by command and by HTTP, against agents with access control."""
+import http.client
 import json
 import os
 import re
+import time
 import uuid
 
 import pytest
 
 import harness
+from test_events import Events
 
 READER = 'namespace "default" { policy = "read" }\n'
 WRITER = 'namespace "default" { policy = "write" }\nnode { policy = "read" }\n'
@@ -33,8 +36,8 @@ job "loop" {
 class Guarded(harness.Agent):
     """An agent with access control; bootstrapped with its first start."""
 
-    def __init__(self, folder, *, config="", **options):
-        super().__init__(folder, config="acl { enabled = true }\n" + config, **options)
+    def __init__(self, folder, *, config="", acl="", **options):
+        super().__init__(folder, config=f"acl {{\n  enabled = true\n{acl}}}\n{config}", **options)
 
     def start(self, *arguments):
         self.launch(*arguments).wait_started()
@@ -318,3 +321,48 @@ def test_tokens_are_changed_listed_and_deleted(agent):
     assert agent.as_(secret, "GET", "/v1/jobs").status == 403
     assert agent.run("acl", "token", "delete", accessor).err == f"Error deleting token: Unexpected response code: 400 (Cannot delete nonexistent tokens: {accessor})\n"
     agent.ok("job", "stop", "-purge", "-detach", "t")
+
+
+def test_expired_tokens_are_collected(tmp_path):
+    agent = Guarded(tmp_path / "a", with_client=False, acl='  token_min_expiration_ttl = "1ms"\n')
+    agent.roles = ("server",)
+    try:
+        agent.start()
+        agent.ok("acl", "policy", "apply", "reader", "-", stdin=READER)
+        made = agent.ok("acl", "token", "create", "-name=short", "-policy=reader", "-ttl=300ms")
+        stays = agent.ok("acl", "token", "create", "-name=long", "-policy=reader", "-ttl=1h").field("Accessor ID")
+        accessor, secret = made.field("Accessor ID"), made.field("Secret ID")
+
+        end = time.monotonic() + harness.DEADLINE
+        while agent.as_(secret, "GET", "/v1/jobs").text != "ACL token expired":
+            assert time.monotonic() < end, "the token has not expired"
+        assert agent.http("GET", f"/v1/acl/token/{accessor}").status == 200, "its record stays for a while"
+        agent.ok("system", "gc")
+        assert agent.http("GET", f"/v1/acl/token/{accessor}").status == 404
+        assert agent.http("GET", f"/v1/acl/token/{stays}").status == 200
+    finally:
+        agent.close()
+
+
+def test_the_event_stream_shows_what_may_be_seen(agent):
+    for name in ("seen", "unseen"):
+        agent.ok("namespace", "apply", name)
+    secret = agent.give("watcher", 'namespace "seen" { policy = "read" }\n')
+    accessor = next(t["AccessorID"] for t in agent.http("GET", "/v1/acl/tokens").json if t["Name"] == "watcher")
+    headers = {"X-Nomad-Token": secret}
+    for query in ("topic=Job&namespace=unseen", "topic=Node", "topic=*&namespace=seen", "topic=ACLToken"):
+        answer = agent.http("GET", f"/v1/event/stream?{query}", headers=headers)
+        assert answer.status == 403 and "Permission denied" in answer.text, query
+    with Events(agent, "topic=Job&namespace=*", headers=headers) as events:
+        for name in ("unseen", "seen"):
+            job = harness.idle_job(f"in-{name}")
+            job["Namespace"] = name
+            assert agent.http("PUT", "/v1/jobs", {"Job": job}).status == 200
+        seen = events.until(lambda e: e["Topic"] == "Job")
+        assert {e["Namespace"] for e in seen} == {"seen"}
+        agent.ok("acl", "token", "delete", accessor)
+        with pytest.raises((OSError, http.client.HTTPException, ValueError)):
+            while True:
+                assert "unseen" not in json.dumps(events.line())
+    for name in ("seen", "unseen"):
+        agent.ok("job", "stop", "-namespace", name, "-purge", "-detach", f"in-{name}")

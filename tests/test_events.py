@@ -12,9 +12,9 @@ import harness
 class Events:
     """One subscription; lines are read as they come."""
 
-    def __init__(self, agent, query="", timeout=harness.DEADLINE):
+    def __init__(self, agent, query="", timeout=harness.DEADLINE, headers=None):
         self.connection = http.client.HTTPConnection("127.0.0.1", agent.port, timeout=timeout)
-        self.connection.request("GET", f"/v1/event/stream?{query}")
+        self.connection.request("GET", f"/v1/event/stream?{query}", headers=headers or {})
         self.answer = self.connection.getresponse()
         assert self.answer.status == 200, self.answer.read()
         assert self.line() == {}, "the first line says that the subscription is there"

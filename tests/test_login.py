@@ -141,7 +141,7 @@ def test_methods_and_rules_are_shown_changed_and_deleted(agent, provider):
     assert agent.ok("acl", "binding-rule", "info", which).field("Bind Name") == "reader"
     wrong = agent.run("acl", "binding-rule", "create", "-auth-method=shown", "-bind-type=policy", "-bind-name=x", "-selector=value.user ==")
     assert wrong.code == 1 and "invalid selector" in wrong.err
-    assert agent.run("acl", "auth-method", "create", "-name=o", "-type=OIDC", "-token-locality=local", "-max-token-ttl=1h", "-config={}").code == 1
+    assert agent.run("acl", "auth-method", "create", "-name=o", "-type=SAML", "-token-locality=local", "-max-token-ttl=1h", "-config={}").code == 1
     agent.ok("acl", "binding-rule", "delete", which)
     agent.ok("acl", "auth-method", "delete", "shown")
     assert agent.run("acl", "auth-method", "info", "shown").err == \

@@ -98,6 +98,10 @@ void add_login_routes(std::vector<route>& t) {
      .rpc = rpc_of<acl_binding_rules_delete_request, acl_binding_rules_delete_response>("ACL.DeleteBindingRules")},
     {.methods = "POST PUT", .path = "/v1/acl/login", .acl = "", .flags = body_required, .handle = &call_rpc,
      .rpc = rpc_of<acl_login_request, acl_login_response>("ACL.Login"), .answer = "acl_token"},
+    {.methods = "POST PUT", .path = "/v1/acl/oidc/auth-url", .acl = "", .flags = body_required, .handle = &call_rpc,
+     .rpc = rpc_of<acloidc_auth_url_request, acloidc_auth_url_response>("ACL.OIDCAuthURL")},
+    {.methods = "POST PUT", .path = "/v1/acl/oidc/complete-auth", .acl = "", .flags = body_required, .handle = &call_rpc,
+     .rpc = rpc_of<acloidc_complete_auth_request, acl_login_response>("ACL.OIDCCompleteAuth"), .answer = "acl_token"},
   });
 }
 

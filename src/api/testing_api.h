@@ -21,12 +21,14 @@ namespace drover::api {
 
 class api_fixture : public ::testing::Test {
  public:
-  api_fixture() {
+  api_fixture() : api_fixture(false) {}
+  explicit api_fixture(bool with_acl) {
     char pattern[] = "/tmp/drover-api-XXXXXX";
     directory = ::mkdtemp(pattern);
     server::server_options options;
     options.data_dir = directory;
     options.name = "test";
+    options.acl.enabled = with_acl;
     options.own_methods = &own_methods;
     add_monitor(own_methods, loop);
     add_diagnosis(own_methods, {.enable_debug = true});
@@ -40,6 +42,7 @@ class api_fixture : public ::testing::Test {
                                               .server = cluster.get(),
                                               .own = &own,
                                               .config = value(value::object()),
+                                              .acl_enabled = with_acl,
                                               .prometheus_metrics = true});
     http = std::make_unique<net::http_server>(loop, net::http_server_options{.handler = api->handler()});
     auto bound = net::must(http->listen({.host = "127.0.0.1", .port = 0}));

@@ -45,11 +45,21 @@ std::vector<jwt::signature_algorithm> algorithms_of(const schema::acl_auth_metho
 
 duration or_default(duration given, duration otherwise) { return given.ns == 0 ? otherwise : given.ns < 0 ? duration() : given; }
 
+result<> check_oidc_config(const schema::acl_auth_method_config& config) {
+  if (config.oidc_discovery_url.empty()) return fail(errc::invalid, "missing OIDCDiscoveryURL");
+  if (config.oidc_client_id.empty()) return fail(errc::invalid, "missing OIDCClientID");
+  if (config.allowed_redirect_ur_is.empty())
+    return fail(errc::invalid, "missing AllowedRedirectURIs: of the command line it is http://localhost:4649/oidc/callback");
+  if (config.oidc_client_assertion)
+    return fail(errc::invalid, "OIDCClientAssertion is not supported in this release: use OIDCClientSecret, OIDCEnablePKCE or both");
+  return {};
+}
+
 }  // namespace
 
 result<> complete_auth_method(schema::acl_auth_method& method, duration expiration_min, duration expiration_max) {
   if (!acl::is_policy_name(method.name)) return fail(errc::invalid, "invalid name '{}': a method's name is 1 to 128 letters, digits and dashes", method.name);
-  if (method.type != "JWT") return fail(errc::invalid, "invalid token type '{}': JWT is the only type of auth methods in this release", method.type);
+  if (method.type != "JWT" && method.type != "OIDC") return fail(errc::invalid, "invalid token type '{}': it is JWT or OIDC", method.type);
   if (method.token_locality != "local" && method.token_locality != "global")
     return fail(errc::invalid, "invalid token locality '{}': it is local or global", method.token_locality);
   if (method.max_token_ttl < expiration_min || method.max_token_ttl > expiration_max)
@@ -58,6 +68,7 @@ result<> complete_auth_method(schema::acl_auth_method& method, duration expirati
   if (method.token_name_format.empty()) method.token_name_format = "${auth_method_type}-${auth_method_name}";
   if (!method.config) return fail(errc::invalid, "missing auth method Config");
   const auto& config = *method.config;
+  if (method.type == "OIDC") TRY(check_oidc_config(config));
   int sources = !config.jwt_validation_pub_keys.empty() + !config.jwks_url.empty() + !config.oidc_discovery_url.empty();
   if (sources != 1) return fail(errc::invalid, "exactly one of JWTValidationPubKeys, JWKSURL and OIDCDiscoveryURL must be set, not {}", sources);
   if (!config.jwks_ca_cert.empty() || !config.discovery_ca_pem.empty())
@@ -166,7 +177,7 @@ result<bindings> bindings_for(const state::snapshot& state, const std::string& m
   return out;
 }
 
-net::awaitable<result<std::string>> login_keys::fetch(std::string url) {
+net::awaitable<result<std::string>> login_keys::fetch(std::string url, std::string authorization, std::string form) {
   CO_TRY_ASSIGN(auto parsed, net::parse_url(url));
   net::http_client_options options;
   bool brackets = parsed.host.find(':') != std::string::npos;
@@ -176,10 +187,38 @@ net::awaitable<result<std::string>> login_keys::fetch(std::string url) {
   request.target = parsed.target.empty() ? "/" : parsed.target;
   request.timeout = login_fetch_timeout;
   request.response_bytes_max = login_fetch_bytes_max;
+  request.headers.set("Accept", "application/json");
+  if (!authorization.empty()) request.headers.set("Authorization", std::move(authorization));
+  if (!form.empty()) {
+    request.method = "POST";
+    request.headers.set("Content-Type", "application/x-www-form-urlencoded");
+    request.body = std::move(form);
+  }
   auto answer = co_await client->request(std::move(request));
   if (!answer) co_return fail(errc::unavailable, "the identity provider at {} does not answer: {}", url, answer.error().text());
   if (answer->status != 200) co_return fail(errc::unavailable, "the identity provider at {} answers {}", url, answer->status);
   co_return std::move(answer->body);
+}
+
+net::awaitable<result<provider_document>> login_keys::discover(std::string url) {
+  while (url.ends_with('/')) url.pop_back();
+  if (auto kept = documents_.find(url); kept != documents_.end() && kept->second.until > net::now()) co_return kept->second.document;
+  CO_TRY_ASSIGN(auto body, co_await fetch(url + "/.well-known/openid-configuration"));
+  auto read = codec::value_from_json(body);
+  if (!read || read->as_object() == nullptr) co_return fail(errc::unavailable, "the discovery document of {} is not a JSON object", url);
+  provider_document out;
+  out.issuer = jwt::text_claim(*read, "issuer");
+  out.authorization_endpoint = jwt::text_claim(*read, "authorization_endpoint");
+  out.token_endpoint = jwt::text_claim(*read, "token_endpoint");
+  out.userinfo_endpoint = jwt::text_claim(*read, "userinfo_endpoint");
+  out.jwks_uri = jwt::text_claim(*read, "jwks_uri");
+  if (out.jwks_uri.empty()) co_return fail(errc::unavailable, "the discovery document of {} names no jwks_uri", url);
+  if (const auto* ways = read->find("token_endpoint_auth_methods_supported"); ways != nullptr && ways->as_list() != nullptr)
+    out.client_secret_in_body = std::ranges::none_of(*ways->as_list(), [](const value& each) { return each == value("client_secret_basic"); });
+  if (const auto* says = read->find("authorization_response_iss_parameter_supported"); says != nullptr) out.answers_with_issuer = *says == value(true);
+  if (documents_.size() >= login_providers_max) documents_.clear();
+  documents_[url] = {out, net::after(login_keys_kept_for)};
+  co_return out;
 }
 
 net::awaitable<result<std::shared_ptr<const login_keys::key_set>>> login_keys::keys_of(const schema::acl_auth_method_config& config, bool anew) {
@@ -188,11 +227,8 @@ net::awaitable<result<std::shared_ptr<const login_keys::key_set>>> login_keys::k
   if (!anew && kept != kept_.end() && kept->second.until > net::now()) co_return kept->second.keys;
   auto from = url;
   if (config.jwks_url.empty()) {
-    while (from.ends_with('/')) from.pop_back();
-    CO_TRY_ASSIGN(auto text, co_await fetch(from + "/.well-known/openid-configuration"));
-    CO_TRY_ASSIGN(auto document, codec::value_from_json(text));
-    from = jwt::text_claim(document, "jwks_uri");
-    if (from.empty()) co_return fail(errc::unavailable, "the discovery document of {} names no jwks_uri", url);
+    CO_TRY_ASSIGN(auto document, co_await discover(url));
+    from = document.jwks_uri;
   }
   CO_TRY_ASSIGN(auto body, co_await fetch(from));
   CO_TRY_ASSIGN(auto keys, jwt::parse_key_set(body));

@@ -45,10 +45,21 @@ result<bindings> bindings_for(const state::snapshot& state, const std::string& m
 // "${value.name}" and "${auth_method_name}" replaced. errc::invalid: there is no such thing.
 result<std::string> filled_in(std::string_view text, const login_claims& claims, const std::map<std::string, std::string>& more = {});
 
+// "https://id.example.com/.well-known/openid-configuration", as far as logins need it.
+struct provider_document {
+  std::string issuer, authorization_endpoint, token_endpoint, userinfo_endpoint, jwks_uri;
+  bool client_secret_in_body = false;  // it takes it nowhere else
+  bool answers_with_issuer = false;    // RFC 9207
+};
+
 class login_keys {
  public:
   // The claims of a token that the method's keys signed. errc::permission_denied otherwise; errc::unavailable: the provider does not answer.
   net::awaitable<result<value>> verify(schema::ref<schema::acl_auth_method> method, std::string token);
+  // errc::unavailable: the provider does not answer, or with something else.
+  net::awaitable<result<provider_document>> discover(std::string url);
+  // The body of a 200; errc::unavailable otherwise. `form` empty: a GET. `authorization`: the header of that name.
+  net::awaitable<result<std::string>> fetch(std::string url, std::string authorization = {}, std::string form = {});
 
  private:
   using key_set = std::vector<jwt::jwk>;
@@ -57,9 +68,13 @@ class login_keys {
     net::time_point until;
   };
   net::awaitable<result<std::shared_ptr<const key_set>>> keys_of(const schema::acl_auth_method_config& config, bool anew);
-  net::awaitable<result<std::string>> fetch(std::string url);
 
+  struct discovered {
+    provider_document document;
+    net::time_point until;
+  };
   std::map<std::string, fetched> kept_;  // by URL
+  std::map<std::string, discovered> documents_;
 };
 
 }  // namespace drover::server

@@ -11,6 +11,7 @@
 #include "schema/operator_rpc.h"
 #include "rpc/pool.h"
 #include "server/alloc_updates.h"
+#include "server/acl_replication.h"
 #include "server/authority.h"
 #include "server/blocked_evals.h"
 #include "server/bootstrap.h"
@@ -149,6 +150,7 @@ struct cluster_server::parts {
   std::unique_ptr<lost_nodes> lost;
   std::unique_ptr<server::keyring> keys;
   std::unique_ptr<server::variable_locks> locks;
+  std::unique_ptr<acl_replication> replication;
   std::unique_ptr<leader_duties> leader;
   std::vector<std::unique_ptr<worker>> workers;
 
@@ -268,6 +270,7 @@ void cluster_server::parts::make_parts() {
   context.keyring = keys.get();
   locks = std::make_unique<server::variable_locks>(context);
   context.variable_locks = locks.get();
+  replication = std::make_unique<acl_replication>(context);
   leader = std::make_unique<leader_duties>(context);
   context.leader = leader.get();
   for (int i = 0; i < options.scheduler_workers; ++i) {
@@ -302,6 +305,7 @@ result<> cluster_server::start() {
   p.catching_up->spawn(p.catch_up(p.raft->stats().last_log_index));
   p.bootstrap->start();
   p.raft_members->start();
+  p.replication->start();
   return {};
 }
 
@@ -355,6 +359,7 @@ net::awaitable<void> cluster_server::stop() {
   if (p.catching_up) co_await p.catching_up->stop();
   if (p.bootstrap) co_await p.bootstrap->stop();
   if (p.raft_members) co_await p.raft_members->stop();
+  if (p.replication) co_await p.replication->stop();
   co_await p.channel.stop();
   co_await p.own_channel.stop();
   co_await p.writes.stop();

@@ -1,4 +1,4 @@
-// acl auth-method, acl binding-rule; login.
+// acl auth-method, acl binding-rule.
 #include <algorithm>
 
 #include "base/text.h"
@@ -90,7 +90,7 @@ result<int> show_rule(context& c, const api_answer& answer) {
 // ---- auth methods
 
 constexpr flag_spec method_flags[] = {{"name", flag_kind::text, "What the method is called."},
-                                      {"type", flag_kind::text, "JWT."},
+                                      {"type", flag_kind::text, "JWT or OIDC."},
                                       {"token-locality", flag_kind::text, "local or global: where the tokens of a login are valid."},
                                       {"token-name-format", flag_kind::text, "Name of the tokens; ${auth_method_type}, ${auth_method_name} and ${value.NAME} are filled in."},
                                       {"max-token-ttl", flag_kind::text, "How long the tokens are valid, such as 8h."},
@@ -248,34 +248,6 @@ result<int> run_list_rules(context& c) {
   return 0;
 }
 
-// ---- login
-
-constexpr flag_spec login_flags[] = {{"method", flag_kind::text, "The auth method; otherwise the default one."},
-                                     {"type", flag_kind::text, "JWT."},
-                                     {"login-token", flag_kind::text, "The token of the identity provider."},
-                                     json_flag,
-                                     template_flag};
-
-result<int> run_login(context& c) {
-  if (!c.arguments.empty()) return c.misused("This command takes no arguments");
-  if (auto type = c.flags.text("type"); !type.empty() && to_upper(type) != "JWT")
-    return fail(errc::unsupported, "Unsupported authentication type \"{}\": this release knows JWT", type);
-  if (c.flags.text("login-token").empty()) return c.misused("You need to provide a login token using the -login-token flag");
-  schema::acl_login_request request;
-  request.auth_method_name = c.flags.text("method");
-  request.login_token = c.flags.text("login-token");
-  value::object body;
-  body.set("AuthMethodName", value(request.auth_method_name));
-  body.set("LoginToken", value(request.login_token));
-  auto answer = c.api.send({.method = "POST", .path = "/v1/acl/login", .body = codec::value_to_json(value(std::move(body)))});
-  if (!answer) return context::failed("performing login", answer.error());
-  if (c.wants_raw()) return c.raw(answer->body);
-  TRY_ASSIGN(auto token, api_client::decode<schema::acl_token>(answer->body));
-  c.say(fmt::format("Successfully logged in via JWT and {}\n\n{}", request.auth_method_name.empty() ? "the default method" : request.auth_method_name,
-                    token_text(token)));
-  return 0;
-}
-
 }  // namespace
 
 const command acl_auth_method_create = {.name = "acl auth-method create", .synopsis = "Create an auth method", .usage = "[options]",
@@ -298,8 +270,4 @@ const command acl_binding_rule_info = {.name = "acl binding-rule info", .synopsi
                                        .flags = show_flags, .run = &run_rule_info};
 const command acl_binding_rule_list = {.name = "acl binding-rule list", .synopsis = "List binding rules", .usage = "[options]",
                                        .help = "Every binding rule.", .flags = show_flags, .run = &run_list_rules};
-const command login = {.name = "login", .synopsis = "Get a token from an identity provider's", .usage = "[options]",
-                       .help = "Prints a token with the roles and policies that binding rules give to the bearer of -login-token.", .flags = login_flags,
-                       .run = &run_login};
-
 }  // namespace drover::cli::commands

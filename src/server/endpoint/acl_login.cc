@@ -4,8 +4,8 @@
 #include "base/text.h"
 #include "server/endpoint/access_endpoints.h"
 #include "server/endpoint/acl_common.h"
-#include "server/endpoint/acl_token_write.h"
-#include "server/login.h"
+#include "server/endpoint/login_token.h"
+#include "server/endpoint/oidc.h"
 
 namespace drover::server {
 namespace {
@@ -13,6 +13,16 @@ namespace {
 using state::table;
 using schema::acl_auth_method;
 using schema::acl_binding_rule;
+
+constexpr std::string_view redacted = "redacted";
+
+// Without the secret with which this cluster proves itself to the provider. Servers of other regions, who replicate it, get it whole.
+ref<acl_auth_method> without_secret(ref<acl_auth_method> method) {
+  if (!method || !method->config || method->config->oidc_client_secret.empty()) return method;
+  auto out = *method;
+  out.config->oidc_client_secret = redacted;
+  return schema::share(std::move(out));
+}
 
 result<> list_methods(const read& r, const schema::acl_auth_method_list_request& request, schema::acl_auth_method_list_response& out) {
   r.watch(state::watch_table(table::acl_auth_methods));
@@ -30,7 +40,7 @@ result<> list_methods(const read& r, const schema::acl_auth_method_list_request&
 
 result<> get_method(const read& r, const schema::acl_auth_method_get_request& request, schema::acl_auth_method_get_response& out) {
   r.watch(state::watch_record(table::acl_auth_methods, request.method_name));
-  out.auth_method = state::find<table::acl_auth_methods>(r.state, {request.method_name, {}, {}});
+  out.auth_method = without_secret(state::find<table::acl_auth_methods>(r.state, {request.method_name, {}, {}}));
   out.index = out.auth_method ? out.auth_method->modify_index : r.state.index(table::acl_auth_methods);
   return {};
 }
@@ -53,6 +63,9 @@ awaitable<result<schema::acl_auth_method_upsert_response>> upsert_methods(server
     auto method = *each;
     auto stored = state::find<table::acl_auth_methods>(state, {method.name, {}, {}});
     if (stored && !method.config) method.config = stored->config;
+    // As it was shown; the real one stays.
+    if (stored && stored->config && method.config && method.config->oidc_client_secret == redacted)
+      method.config->oidc_client_secret = stored->config->oidc_client_secret;
     if (auto checked = complete_auth_method(method, limits.token_min_expiration, limits.token_max_expiration); !checked)
       co_return fail(errc::invalid, "auth method {} invalid: {}", &each - request.auth_methods.data(), checked.error().text());
     if (method.default_)
@@ -67,7 +80,7 @@ awaitable<result<schema::acl_auth_method_upsert_response>> upsert_methods(server
   schema::acl_auth_method_upsert_response out;
   CO_TRY_ASSIGN(out.index, co_await context.replicate->apply<fsm::command_type::acl_auth_method_upsert>(request));
   auto after = context.state();
-  for (const auto& each : request.auth_methods) out.auth_methods.push_back(state::find<table::acl_auth_methods>(after, {each->name, {}, {}}));
+  for (const auto& each : request.auth_methods) out.auth_methods.push_back(without_secret(state::find<table::acl_auth_methods>(after, {each->name, {}, {}})));
   co_return out;
 }
 
@@ -157,65 +170,26 @@ awaitable<result<schema::acl_binding_rules_delete_response>> delete_rules(server
 
 // ---- login
 
-// The method that a login names, or the default one.
-result<ref<acl_auth_method>> method_for(const state::snapshot& state, const std::string& name) {
-  if (!name.empty()) {
-    if (auto found = state::find<table::acl_auth_methods>(state, {name, {}, {}})) return found;
-    return fail(errc::invalid, "auth-method \"{}\" not found", name);
-  }
-  for (const auto& each : state::collect<table::acl_auth_methods>(state, state::tree_of(table::acl_auth_methods), state::starting({})))
-    if (each->default_ && each->type == "JWT") return each;
-  return fail(errc::invalid, "missing auth method name, and there is no default one");
-}
-
-awaitable<result<schema::acl_login_response>> log_in(server_context& context, login_keys& keys, schema::acl_login_request request) {
+awaitable<result<schema::acl_login_response>> log_in(server_context& context, std::shared_ptr<login_keys> keys, schema::acl_login_request request) {
+  schema::acl_login_response response;
+  CO_TRY_ASSIGN(bool answered, co_await answered_elsewhere(context, "ACL.Login", "JWT", request, response));
+  if (answered) co_return std::move(response);
   CO_TRY(need_acl(context));
   if (request.login_token.empty()) co_return fail(errc::invalid, "missing login token");
   if (request.login_token.size() > acl_token_bytes_max) co_return fail(errc::invalid, "the login token has more than {} bytes", acl_token_bytes_max);
-  CO_TRY_ASSIGN(auto method, method_for(context.state(), request.auth_method_name));
-  CO_TRY_ASSIGN(auto raw, co_await keys.verify(method, std::move(request.login_token)));
+  CO_TRY_ASSIGN(auto method, auth_method_for(context.state(), request.auth_method_name, "JWT"));
+  CO_TRY_ASSIGN(auto raw, co_await keys->verify(method, std::move(request.login_token)));
   CO_TRY(check_claims(*method, raw, context.clock.now()));
   CO_TRY_ASSIGN(auto claims, mapped_claims(*method, raw));
-  auto state = context.state();
-  CO_TRY_ASSIGN(auto bound, bindings_for(state, method->name, claims));
-  if (bound.empty()) co_return fail(errc::permission_denied, "Permission denied: no role or policy bindings matched");
-  schema::acl_token wanted;
-  CO_TRY_ASSIGN(wanted.name, filled_in(method->token_name_format, claims, {{"auth_method_type", method->type}, {"auth_method_name", method->name}}));
-  wanted.type = bound.management ? "management" : "client";
-  wanted.global = method->token_locality == "global";
-  wanted.expiration_ttl = method->max_token_ttl;
-  if (!bound.management) {
-    wanted.policies = std::move(bound.policies);
-    wanted.roles = std::move(bound.roles);
-  }
-  CO_TRY_ASSIGN(auto token, completed_token(context, state, std::move(wanted)));
-  schema::acl_token_upsert_request command;
-  command.tokens.push_back(schema::share(token));
-  schema::acl_login_response out;
-  CO_TRY_ASSIGN(out.index, co_await context.replicate->apply<fsm::command_type::acl_token_upsert>(command));
-  out.acl_token = state::find<table::acl_tokens>(context.state(), {token.accessor_id, {}, {}});
-  context.logger.info("logged in", {{"auth_method", method->name}, {"accessor_id", token.accessor_id}});
-  co_return out;
-}
-
-awaitable<result<schema::acl_login_response>> log_in_somewhere(server_context& context, called_method method, std::shared_ptr<login_keys> keys,
-                                                               schema::acl_login_request request) {
-  if (context.forward != nullptr && !context.forward->leads_alone(request.region)) {
-    schema::acl_login_response response;
-    CO_TRY_ASSIGN(auto where, co_await context.forward->route(write_route_of(method.name, request, schema::slot(response))));
-    if (where == place::answered) co_return std::move(response);
-  }
-  co_return co_await log_in(context, *keys, std::move(request));
+  co_return co_await give_login_token(context, std::move(method), std::move(claims));
 }
 
 // The keys of identity providers live as long as the method.
 void add_login(rpc::method_table& table, server_context& context) {
-  auto method = method_of<schema::acl_login_request>(context, "ACL.Login");
   auto keys = std::make_shared<login_keys>();
-  table.add<schema::acl_login_request, schema::acl_login_response>("ACL.Login",
-                                                                   [&context, method, keys](rpc::call_context, schema::acl_login_request request) {
-                                                                     return log_in_somewhere(context, method, keys, std::move(request));
-                                                                   });
+  table.add<schema::acl_login_request, schema::acl_login_response>(
+      "ACL.Login", [&context, keys](rpc::call_context, schema::acl_login_request request) { return log_in(context, keys, std::move(request)); });
+  add_oidc_methods(table, context, keys);
 }
 
 }  // namespace

@@ -165,8 +165,19 @@ awaitable<result<schema::acl_token_upsert_response>> upsert_tokens(server_contex
 awaitable<result<schema::generic_response>> delete_tokens(server_context& context, schema::acl_token_delete_request request) {
   CO_TRY(need_acl(context));
   if (request.accessor_ids.empty()) co_return fail(errc::invalid, "must specify as least one token");
-  for (const auto& id : request.accessor_ids)
-    if (!state::find<table::acl_tokens>(context.state(), {id, {}, {}})) co_return fail(errc::invalid, "Cannot delete nonexistent tokens: {}", id);
+  size_t global = 0;
+  for (const auto& id : request.accessor_ids) {
+    auto token = state::find<table::acl_tokens>(context.state(), {id, {}, {}});
+    if (!token) co_return fail(errc::invalid, "Cannot delete nonexistent tokens: {}", id);
+    global += token->global ? 1 : 0;
+  }
+  const auto& home = context.options.acl.authoritative_region;
+  if (global != 0 && !home.empty() && home != context.options.region) {
+    if (global != request.accessor_ids.size()) co_return fail(errc::invalid, "Cannot delete mixed global and non-global tokens");
+    // They would come back from there.
+    request.region = home;
+    co_return co_await context.call<schema::generic_response>("ACL.DeleteTokens", std::move(request));
+  }
   request.auth_token.clear();
   schema::generic_response out;
   CO_TRY_ASSIGN(out.index, co_await context.replicate->apply<fsm::command_type::acl_token_delete>(request));

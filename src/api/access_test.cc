@@ -1,0 +1,145 @@
+// Every route with every kind of permission: open exactly to those that its row's `acl` names. What the methods behind the routes require is
+// tested in server/permission_test.cc; this is what a caller of the HTTP API sees.
+#include <set>
+
+#include "acl/policy.h"
+#include "api/agent_access.h"
+#include "api/route.h"
+#include "api/testing_api.h"
+#include "base/text.h"
+
+namespace drover::api {
+namespace {
+
+struct grant {
+  std::string name, rules, token;
+  std::shared_ptr<const acl::acl> may;
+};
+
+std::vector<grant> grants() {
+  std::vector<grant> out = {{.name = "", .rules = "", .token = "", .may = acl::acl::nobody()}};
+  for (size_t i = 0; i < static_cast<size_t>(acl::capability::count_); ++i) {
+    std::string word(acl::name(static_cast<acl::capability>(i)));
+    out.push_back({.name = "ns-" + word, .rules = R"(namespace "default" { capabilities = [")" + word + "\"] }", .token = {}, .may = {}});
+  }
+  for (std::string block : {"node", "agent", "operator", "quota"})
+    for (std::string word : {"read", "write"})
+      out.push_back({.name = block + "-" + word, .rules = block + " { policy = \"" + word + "\" }", .token = {}, .may = {}});
+  for (std::string word : {"read", "write", "delete"})
+    out.push_back({.name = "pool-" + word, .rules = R"(node_pool "*" { capabilities = [")" + word + "\"] }", .token = {}, .may = {}});
+  for (std::string word : {"read", "write", "list", "destroy"})
+    out.push_back({.name = "var-" + word, .rules = R"(namespace "default" { variables { path "*" { capabilities = [")" + word + "\"] } } }", .token = {}, .may = {}});
+  for (auto& each : out)
+    if (!each.rules.empty()) each.may = std::make_shared<const acl::acl>(std::vector<acl::policy>{net::must(acl::parse_policy(each.name, each.rules))});
+  return out;
+}
+
+class guarded_api : public api_fixture {
+ public:
+  guarded_api() : api_fixture(true) {
+    for (auto end = net::after(seconds(30)); first.empty() && net::now() < end;) {
+      auto answer = as("", "POST", "/v1/acl/bootstrap");
+      if (answer.status == 200) first = text_of(answer, "SecretID");
+    }
+    EXPECT_FALSE(first.empty());
+  }
+
+  static std::string text_of(const net::http_response& answer, std::string_view member) {
+    auto read = net::must(codec::value_from_json(answer.body));
+    const auto* found = read.find(member);
+    return found == nullptr || found->as_string() == nullptr ? "" : *found->as_string();
+  }
+
+  // Only the beginning of an answer that does not end.
+  net::awaitable<net::http_response> ask(std::string token, std::string method, std::string target, std::string body) {
+    net::http_client_request request{.method = std::move(method), .target = std::move(target), .body = std::move(body), .timeout = seconds(20)};
+    request.headers.set("X-Nomad-Token", token);
+    auto what = request.method + " " + request.target;
+    auto reader = co_await client->open(std::move(request));
+    EXPECT_TRUE(reader) << what << ": " << reader.error().text();
+    net::http_response out;
+    if (!reader) co_return out;
+    out.status = (*reader)->status();
+    bool ends = out.status >= 400 || (*reader)->headers().has("Content-Length");
+    if (!ends) co_return out;
+    auto text = co_await (*reader)->read_all(1 << 20);
+    if (text) out.body = *std::move(text);
+    co_return out;
+  }
+  net::http_response as(const std::string& token, std::string method, std::string target, std::string body = {}) {
+    net::http_response out;
+    net::run_test(loop, keep(ask(token, std::move(method), std::move(target), std::move(body)), out));
+    return out;
+  }
+  static bool is_refused(const net::http_response& answer) { return answer.status == 403 && answer.body == "Permission denied"; }
+
+  void make_token(grant& g) {
+    if (g.rules.empty()) return;
+    value::object policy, token;
+    policy.set("Name", value(g.name));
+    policy.set("Rules", value(g.rules));
+    auto written = as(first, "PUT", "/v1/acl/policy/" + g.name, codec::value_to_json(value(std::move(policy))));
+    ASSERT_EQ(written.status, 200) << g.name << written.body;
+    token.set("Type", value("client"));
+    token.set("Policies", value(value::list{value(g.name)}));
+    g.token = text_of(as(first, "PUT", "/v1/acl/token", codec::value_to_json(value(std::move(token)))), "SecretID");
+    ASSERT_FALSE(g.token.empty()) << g.name;
+  }
+
+  std::string first;
+};
+
+// A path of the row with something in it that does not exist.
+std::string target_of(const route& row) {
+  std::string out;
+  for (auto part : path_parts(row.path)) {
+    out += '/';
+    if (!part.starts_with(':')) out += part;
+    else out += part.contains("namespace") ? "default" : "11111111-2222-3333-4444-555555555555";
+  }
+  return out;
+}
+
+// What gets past the reading of a body, where an empty object does not.
+std::string body_of(const route& row) {
+  constexpr std::string_view job = R"({"ID":"11111111-2222-3333-4444-555555555555","Name":"j","Type":"batch","Datacenters":["dc1"],"TaskGroups":[)"
+                                   R"({"Name":"g","Tasks":[{"Name":"t","Driver":"raw_exec"}]}]})";
+  const std::pair<std::string_view, std::string> rows[] = {
+      {"/v1/jobs", fmt::format(R"({{"Job":{}}})", job)},
+      {"/v1/validate/job", fmt::format(R"({{"Job":{}}})", job)},
+      {"/v1/job/:job_id+", fmt::format(R"({{"Job":{}}})", job)},
+      {"/v1/job/:job_id+/plan", fmt::format(R"({{"Job":{}}})", job)},
+  };
+  for (const auto& [path, body] : rows)
+    if (row.path == path) return body;
+  return "{}";
+}
+
+TEST_F(guarded_api, every_route_is_open_exactly_where_its_row_says) {
+  auto all = grants();
+  for (auto& each : all) make_token(each);
+  // Their answer depends on what they find; those who may not see it are refused, or shown less.
+  const std::set<std::string_view> by_content = {"own", "by context", "per topic", "none", ""};
+  size_t asked = 0, refused = 0;
+  for (const auto& row : routes()) {
+    auto target = target_of(row);
+    auto body = body_of(row);
+    for (auto method : split(row.methods, ' ')) {
+      bool by_row = !by_content.contains(row.acl) && !row.acl.starts_with("variables:") && row.acl != "ns:any";
+      for (const auto& each : all) {
+        auto answer = as(each.token, std::string(method), target, method == "GET" || method == "DELETE" ? "" : body);
+        ++asked;
+        refused += is_refused(answer) ? 1 : 0;
+        if (!by_row) continue;
+        bool open = has_access(*each.may, row.acl, "default");
+        EXPECT_EQ(is_refused(answer), !open) << method << ' ' << target << " (" << row.acl << ") with \"" << each.name << "\": " << answer.status << ' ' << answer.body;
+      }
+    }
+  }
+  RecordProperty("asked", static_cast<int>(asked));
+  RecordProperty("refused", static_cast<int>(refused));
+  EXPECT_GT(refused, asked / 2);
+}
+
+}  // namespace
+}  // namespace drover::api
