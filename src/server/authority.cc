@@ -6,6 +6,7 @@
 #include "schema/alloc_rpc.h"
 #include "schema/job_rpc.h"
 #include "schema/node_rpc.h"
+#include "crypto/digest.h"
 #include "jwt/jwt.h"
 #include "sched/reconcile/reconciler.h"
 #include "server/identities.h"
@@ -228,7 +229,7 @@ result<caller_ref> authority::look_up(const std::string& token, const state::sna
   if (token.empty()) return anonymous(state);
   ref<schema::acl_token> found;
   state::visit<table::acl_tokens>(state, state::tree_id::acl_tokens_by_secret, state::starting(token), [&](const auto& each) {
-    if (each->secret_id == token) found = each;
+    if (crypto::same_digest(each->secret_id, token)) found = each;
     return false;
   });
   if (found) return caller_of(std::move(found), state);

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/text.h"
+#include "crypto/digest.h"
 #include "jwt/jwt.h"
 #include "state/tables.h"
 
@@ -74,7 +75,7 @@ std::optional<std::string> node_of_token(server_context& context, const state::s
   std::optional<std::string> out;
   if (token.empty()) return out;
   state::visit<table::nodes>(state, state::tree_id::nodes_by_secret, state::starting(token), [&](const auto& node) {
-    if (node->secret_id == token) out = node->id;
+    if (crypto::same_digest(node->secret_id, token)) out = node->id;
     return !out;
   });
   return out;

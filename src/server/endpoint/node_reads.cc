@@ -1,4 +1,5 @@
 // Node.* and NodePool.* methods that only read, the client's allocation watch among them.
+#include "crypto/digest.h"
 #include "schema/node_rpc.h"
 #include "server/endpoint/endpoints.h"
 #include "server/endpoint/shown_alloc.h"
@@ -50,7 +51,7 @@ result<> client_allocs(const read& r, const schema::node_specific_request& reque
   if (request.secret_id.empty()) return fail(errc::invalid, "missing secret ID for node \"{}\"", request.node_id);
   auto node = r.state.node(request.node_id);
   if (!node) return fail(errc::not_found, "node not found");
-  if (node->secret_id != request.secret_id) return fail(errc::permission_denied, "Permission denied");
+  if (!crypto::same_digest(node->secret_id, request.secret_id)) return fail(errc::permission_denied, "Permission denied");
   r.watch(state::watch_allocs_of_node(request.node_id));
   r.watch(state::watch_node(request.node_id));
   r.state.visit_allocs_by_node(request.node_id, [&](const ref<schema::allocation>& alloc) {
@@ -114,7 +115,7 @@ awaitable<result<>> answer_client(server_context& context, called_method method,
                                   schema::node_client_allocs_response& response) {
   if (call.back && !request.forwarded) {
     auto node = context.state().node(request.node_id);
-    if (node && !request.secret_id.empty() && node->secret_id == request.secret_id)
+    if (node && !request.secret_id.empty() && crypto::same_digest(node->secret_id, request.secret_id))
       context.nodes->add(request.node_id, std::move(call.back), context.clock.now());
   }
   return run_read(context, attempt_of(as_called(method, call), &client_allocs, request, response));

@@ -1,6 +1,7 @@
 // Node.* methods that change nodes, and what client nodes report.
 #include <algorithm>
 
+#include "crypto/digest.h"
 #include "schema/alloc_rpc.h"
 #include "schema/node_rpc.h"
 #include "schema/operator_rpc.h"
@@ -109,7 +110,7 @@ awaitable<result<schema::node_update_response>> register_node(server_context& co
   auto node = std::make_shared<schema::node>(*request.node);
   CO_TRY(co_await check_no_twin(context, *node));
   auto before = context.state().node(node->id);
-  if (before && before->secret_id != node->secret_id) {
+  if (before && !crypto::same_digest(before->secret_id, node->secret_id)) {
     context.logger.warn("a node was not registered: its id belongs to another node with another secret",
                         {{"node_id", node->id}, {"name", node->name}, {"registered_name", before->name}});
     co_return fail(errc::permission_denied, "node secret ID does not match. Not registering node.");
