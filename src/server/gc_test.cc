@@ -51,5 +51,30 @@ TEST(garbage, a_node_that_went_down_just_now_stays) {
   EXPECT_EQ(find_garbage(w.store.current(), {}, timestamp(hours(1).ns), true).nodes.size(), 1u);
 }
 
+TEST(garbage, expired_tokens_go_when_they_are_old_enough) {
+  world w;
+  auto token = [&](const std::string& id, duration lives, bool global) {
+    schema::acl_token t;
+    t.accessor_id = t.secret_id = id;
+    t.global = global;
+    t.create_time = timestamp(hours(90).ns);
+    if (lives.ns != 0) t.expiration_time = t.create_time + lives;
+    w.put<state::table::acl_tokens>(std::move(t));
+  };
+  token("expired", minutes(1), false);
+  token("global", minutes(1), true);
+  token("lives", hours(20), false);
+  token("forever", {}, false);
+  auto found = [&](const gc_thresholds& thresholds, duration at, bool force) { return find_garbage(w.store.current(), thresholds, timestamp(at.ns), force).acl_tokens; };
+  using ids = std::vector<std::string>;
+  EXPECT_EQ(found({}, hours(100), false), (ids{"expired", "global"}));
+  gc_thresholds of_another_region;
+  of_another_region.global_acl_tokens = false;
+  EXPECT_EQ(found(of_another_region, hours(100), false), (ids{"expired"}));
+  EXPECT_EQ(found({}, hours(90) + minutes(30), false), ids()) << "the record is kept for an hour";
+  EXPECT_EQ(found({}, hours(90) + minutes(30), true), (ids{"expired", "global"}));
+  EXPECT_EQ(found({}, hours(90) + seconds(30), true), ids()) << "nothing has expired yet";
+}
+
 }  // namespace
 }  // namespace drover::server
