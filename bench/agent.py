@@ -57,10 +57,10 @@ def job(name, count=1, command="/bin/sleep", args=(MARKER,), **more):
 class Site:
     """An agent of its own with no limit on connections."""
 
-    def __init__(self, label):
+    def __init__(self, label, config="", start=lambda agent: agent.start()):
         self.folder = tempfile.mkdtemp(prefix=f"drover-bench-{label}-")
-        self.agent = harness.Agent(self.folder, config="limits {\n  http_max_conns_per_client = 0\n}\n", log_level="WARN")
-        self.agent.start()
+        self.agent = harness.Agent(self.folder, config="limits {\n  http_max_conns_per_client = 0\n}\n" + config, log_level="WARN")
+        start(self.agent)
 
     def __enter__(self):
         return self.agent

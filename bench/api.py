@@ -19,12 +19,12 @@ ALLOCS = int(os.environ.get("BENCH_ALLOCS", "5000"))
 SUBSCRIBERS = int(os.environ.get("BENCH_SUBSCRIBERS", "1000"))
 
 
-def measure(agent, path, count, method="GET", body=None):
+def measure(agent, path, count, method="GET", body=None, token=None):
     """CPU microseconds and rate of one request, over one connection."""
     connection = http.client.HTTPConnection("127.0.0.1", agent.port, timeout=120)
 
     def once():
-        connection.request(method, path, body=body)
+        connection.request(method, path, body=body, headers={"X-Nomad-Token": token} if token else {})
         answer = connection.getresponse()
         data = answer.read()
         assert answer.status == 200, (path, answer.status, data[:200])
@@ -65,6 +65,26 @@ def bench_lists():
             else:
                 figures = measure(agent, path, count)
             report("api_" + label, allocations=ALLOCS, **figures)
+
+
+def guarded(agent):
+    agent.launch().wait_started()
+    agent.wait_json("/v1/status/leader", lambda leader: leader, "somebody leads")
+    agent.token = agent.ok("acl", "bootstrap").field("Secret ID")
+    agent.wait("/v1/nodes", lambda nodes: any(n["Status"] == "ready" for n in nodes), "the node is ready")
+
+
+def bench_acl():
+    """What a check costs: the same small read without access control, and with it by a token of twenty policies, in turns."""
+    with Site("acl-off") as off, Site("acl-on", "acl {\n  enabled = true\n}\n", guarded) as on:
+        for agent in (off, on):
+            agent.register({**job("one"), "Datacenters": ["nowhere"]})
+        for number in range(20):
+            on.ok("acl", "policy", "apply", f"p{number}", "-", stdin=f'namespace "team-{number}-*" {{ policy = "write" }}\nnamespace "default" {{ policy = "read" }}\n')
+        token = on.ok("acl", "token", "create", *[f"-policy=p{number}" for number in range(20)]).field("Secret ID")
+        rounds = [(measure(off, "/v1/job/one/summary", 4000)["cpu_us"], measure(on, "/v1/job/one/summary", 4000, token=token)["cpu_us"]) for _ in range(7)]
+        without, by_token = (sorted(each)[len(rounds) // 2] for each in zip(*rounds))
+        report("api_acl", cpu_us_without=without, cpu_us_with=by_token, cpu_us_check=sorted(b - a for a, b in rounds)[len(rounds) // 2])
 
 
 def bench_events():

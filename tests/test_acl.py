@@ -1,4 +1,5 @@
 """Who may do what: bootstrap, policies, tokens and roles by command and by HTTP, against agents with access control."""
+import base64
 import http.client
 import json
 import os
@@ -366,3 +367,22 @@ def test_the_event_stream_shows_what_may_be_seen(agent):
                 assert "unseen" not in json.dumps(events.line())
     for name in ("seen", "unseen"):
         agent.ok("job", "stop", "-namespace", name, "-purge", "-detach", f"in-{name}")
+
+
+def test_guessed_tokens_open_nothing(agent):
+    def part(text):
+        return base64.urlsafe_b64encode(text.encode()).rstrip(b"=").decode()
+
+    claims = part('{"sub":"x","nomad_node_id":"y","nomad_namespace":"default","exp":99999999999}')
+    unsigned = f'{part("""{"alg":"none","typ":"JWT"}""")}.{claims}.'
+    mac = f'{part("""{"alg":"HS256","typ":"JWT"}""")}.{claims}.{part("x" * 32)}'
+    known = agent.token
+    for guess in ("x", "0" * 36, known[:-1], known[:-1] + ("0" if known[-1] != "0" else "1"), known + "0", known.upper() if known.upper() != known else "A", 
+                  NOBODY, "*", "anonymous", "eyJ", "eyJ.eyJ.eyJ", "." * 1000, "a" * 20_000, unsigned, mac, "%00", "\t" + NOBODY, "'; drop table tokens"):
+        answer = agent.as_(guess, "GET", "/v1/jobs")
+        assert answer.status in (403, 431), f"{guess[:60]}: {answer}"
+        assert agent.http("GET", "/v1/jobs", headers={"X-Nomad-Token": "", "Authorization": f"Bearer {guess}"}).status in (403, 431), guess[:60]
+    answer = agent.http("GET", f"/v1/jobs?token={known}", headers={"X-Nomad-Token": ""})
+    assert answer.status == 403, "a secret in a URL would stand in logs"
+    node = agent.http("GET", "/v1/nodes").json[0]["ID"]
+    assert agent.as_(node, "GET", "/v1/jobs").status == 403
