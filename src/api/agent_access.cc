@@ -72,7 +72,7 @@ awaitable<result<access>> agent_access::access_of(std::string token) {
     if (known_.size() >= known_tokens_max) known_.clear();
     it = known_.insert_or_assign(token, std::move(fresh)).first;
   }
-  if (it->second.expires.ns != 0 && it->second.expires <= client::wall_now()) co_return fail(errc::permission_denied, "ACL token expired");
+  if (!it->second.expires.is_zero() && it->second.expires <= client::wall_now()) co_return fail(errc::permission_denied, "ACL token expired");
   co_return it->second.may;
 }
 

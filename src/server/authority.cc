@@ -25,7 +25,9 @@ constexpr std::string_view anonymous_policy = "anonymous";
 constexpr std::string_view unknown_token = "ACL token not found";
 
 const std::string& text_in(const schema::field_info& field, schema::record_view request) {
-  return *static_cast<const std::string*>(field.in(request.data));
+  const void* at = field.in(request.data);
+  const auto* shared = field.type().pointer;  // a text that records share
+  return *static_cast<const std::string*>(shared == nullptr ? at : shared->get(at));
 }
 
 std::string_view object_member(of whose) {
@@ -40,7 +42,7 @@ std::string_view object_member(of whose) {
 }
 
 // Where the row's namespace is that of an object: the object's, if there is one.
-std::string namespace_of(const asked& a, const state::snapshot& state) {
+std::string object_namespace(const asked& a, const state::snapshot& state) {
   std::string own(or_default(a.namespace_));
   if (a.by.object == nullptr) return own;
   if (a.by.row->whose == of::job) {
@@ -204,7 +206,7 @@ caller_ref authority::workload_of(const value& claims, const state::snapshot& st
   };
   auto alloc = state.alloc(text("nomad_allocation_id"));
   if (!alloc || !alloc->job || alloc->namespace_ != text("nomad_namespace")) return nullptr;
-  auto job_id = alloc->job->parent_id.empty() ? alloc->job_id : alloc->job->parent_id;
+  std::string job_id = alloc->job->parent_id.empty() ? std::string(alloc->job_id) : alloc->job->parent_id;
   auto task = text("nomad_task");
   auto made = std::make_shared<caller>();
   made->alloc_id = alloc->id;
@@ -261,7 +263,7 @@ result<caller_ref> authority::authenticate(const std::string& token, const state
     it = callers_.emplace(token, std::move(made)).first;
   }
   const auto& found = it->second;
-  if (found->expires.ns != 0 && found->expires <= context_.clock.now()) return fail(errc::permission_denied, "ACL token expired");
+  if (!found->expires.is_zero() && found->expires <= context_.clock.now()) return fail(errc::permission_denied, "ACL token expired");
   if (!found->alloc_id.empty()) {
     auto alloc = state.alloc(found->alloc_id);
     if (!alloc || sched::client_terminal(*alloc)) return fail(errc::permission_denied, "{}", unknown_token);
@@ -286,7 +288,7 @@ result<> authority::allow(const asked& a, const caller& by, const state::snapsho
       break;
     }
     case need::namespace_:
-      ns = namespace_of(a, state);
+      ns = object_namespace(a, state);
       allowed = (ns == "*" && row.filters) || row.in_namespace(*by.may, ns);
       break;
     case need::pool: allowed = allows_pools(by, row, a.request); break;

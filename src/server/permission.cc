@@ -296,6 +296,10 @@ constexpr permission work_rows[] = {
     row("HostVolume.Create", host_volume_create).if_also(&may_make_volume<schema::host_volume_create_request, host_volume_create>),
     row("HostVolume.Register", host_volume_register).if_also(&may_make_volume<schema::host_volume_register_request, host_volume_register>),
     row("HostVolume.Delete", host_volume_delete),
+    // From the server that was asked to the one that has the node's session.
+    row("ClientHostVolume.Create", need::server_only),
+    row("ClientHostVolume.Register", need::server_only),
+    row("ClientHostVolume.Delete", need::server_only),
     row("TaskGroupHostVolumeClaim.List", host_volume_read).filtered(),
     row("TaskGroupHostVolumeClaim.Delete", host_volume_delete),
 };

@@ -218,7 +218,7 @@ awaitable<result<schema::one_time_token_exchange_response>> exchange(server_cont
 awaitable<result<schema::generic_response>> expire(server_context& context, schema::one_time_token_expire_request request) {
   CO_TRY(need_acl(context));
   request.auth_token.clear();
-  if (request.timestamp.ns == 0) request.timestamp = context.clock.now();
+  if (request.timestamp.is_zero() || request.timestamp.ns == 0) request.timestamp = context.clock.now();
   schema::generic_response out;
   CO_TRY_ASSIGN(out.index, co_await context.replicate->apply<fsm::command_type::one_time_token_expire>(request));
   co_return out;

@@ -113,7 +113,9 @@ awaitable<result<Response>> ask_node(server_context& context, std::string what, 
 
 template <class Request, class Response>
 void pass_to_node(rpc::method_table& table, server_context& context, std::string method, std::string what) {
-  table.add<Request, Response>(std::move(method), [&context, what](rpc::call_context, Request request) {
+  auto guarded = method_of<Request>(context, method);
+  table.add<Request, Response>(std::move(method), [&context, guarded, what](rpc::call_context call, Request request) {
+    if (auto peer = context.authority->check_peer(*guarded.by, call); !peer) return refused<Response>(std::move(peer).error());
     return ask_node<Request, Response>(context, what, std::move(request), true);
   });
 }
