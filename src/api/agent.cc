@@ -119,8 +119,10 @@ awaitable<result<reply>> self(call& c) {
   out.append("config", c.with.config);
   value member;
   if (c.with.server != nullptr) {
-    CO_TRY_ASSIGN(auto members, co_await members_of(c));
-    if (!members.members.empty()) member = codec::to_value(schema::view(members.members.front()));
+    // Members are for who may read nodes; the rest is for who may read agents.
+    auto members = co_await members_of(c);
+    if (!members && members.error().code() != errc::permission_denied) co_return std::unexpected(std::move(members).error());
+    if (members && !members->members.empty()) member = codec::to_value(schema::view(members->members.front()));
   }
   out.append("member", std::move(member));
   out.append("stats", stats_of(c));

@@ -31,7 +31,8 @@ bool has_access(const acl::acl& may, std::string_view needed, std::string_view n
   }
   if (what == "agent") return may.allows_agent(level_named(how));
   if (what == "node") return may.allows_node(level_named(how));
-  if (what == "operator") return may.allows_operator(level_named(how));
+  if (what == "quota") return may.allows_quota(level_named(how));
+  if (what == "operator" && (how == "read" || how == "write")) return may.allows_operator(level_named(how));
   return may.is_management();
 }
 

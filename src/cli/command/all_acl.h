@@ -28,7 +28,6 @@ extern const command quota_init;
 extern const command quota_inspect;
 extern const command quota_list;
 extern const command quota_status;
-extern const command namespace_inspect;
 extern const command acl_auth_method_create;
 extern const command acl_auth_method_delete;
 extern const command acl_auth_method_info;

@@ -1,4 +1,4 @@
-// quota apply, delete, init, inspect, list, status; namespace inspect.
+// quota apply, delete, init, inspect, list, status.
 #include "base/text.h"
 #include "cli/command/all_acl.h"
 #include "cli/format/table.h"
@@ -162,16 +162,6 @@ result<int> run_status(context& c) {
 
 constexpr flag_spec inspect_flags[] = {template_flag};
 
-result<int> run_inspect_namespace(context& c) {
-  if (c.arguments.size() != 1) return c.misused("This command takes one argument: <namespace>");
-  auto answer = c.api.send({.path = "/v1/namespace/" + path_word(c.arguments[0])});
-  if (!answer) return context::failed("retrieving namespace", answer.error());
-  if (c.flags.has("t")) return c.raw(answer->body);
-  TRY_ASSIGN(auto parsed, codec::value_from_json(answer->body));
-  c.say(codec::value_to_json(parsed, {.pretty = true}));
-  return 0;
-}
-
 }  // namespace
 
 const command quota_apply = {.name = "quota apply", .synopsis = "Create or change a quota", .usage = "[options] <input>",
@@ -186,7 +176,5 @@ const command quota_list = {.name = "quota list", .synopsis = "List quotas", .us
                             .run = &run_list};
 const command quota_status = {.name = "quota status", .synopsis = "Show a quota and its use", .usage = "[options] <quota>",
                               .help = "What the namespaces with this quota use of it now.", .flags = show_flags, .run = &run_status};
-const command namespace_inspect = {.name = "namespace inspect", .synopsis = "Show a namespace as JSON", .usage = "[options] <namespace>",
-                                   .help = "All of it.", .flags = inspect_flags, .run = &run_inspect_namespace};
 
 }  // namespace drover::cli::commands
