@@ -90,9 +90,11 @@ result<api_answer> login_by_oidc(context& c, const std::string& method) {
   auto nonce = env::real_random().uuid();
   auto url = begin_oidc(c, method, redirect, nonce);
   if (url) {
-    if (!open_browser(*url))
+    if (!open_browser(*url)) {
       c.say(fmt::format("Automatic opening of the OIDC provider for login has failed. To complete the\n"
                         "authentication, please visit your provider using the URL below:\n\n{}\n", *url));
+      c.out.flush();
+    }
     net::run_to_completion(loop, [](callback& of) -> net::awaitable<void> { co_await of.came.wait(); }(answer));
   }
   net::run_to_completion(loop, server.stop(seconds(1)));
