@@ -27,6 +27,7 @@ def made_secrets(agent):
     once = agent.as_(reader, "POST", "/v1/acl/token/onetime").json["OneTimeToken"]["OneTimeSecretID"]
     assert agent.as_(None, "POST", "/v1/acl/token/onetime/exchange", {"OneTimeSecretID": once}).status == 200
     assert agent.as_("00000000-wrong-secret-of-somebody", "GET", "/v1/jobs").status == 403
+    agent.wait_json("/v1/operator/keyring/keys", lambda keys: keys, "there is a root key")
     agent.ok("var", "put", "nomad/jobs/hush", f"password={VARIABLE}")
     assert VARIABLE in agent.ok("var", "get", "nomad/jobs/hush").out
     config = {"OIDCDiscoveryURL": "http://127.0.0.1:1", "OIDCClientID": "c", "OIDCClientSecret": OIDC, "AllowedRedirectURIs": ["http://localhost/cb"]}
@@ -41,11 +42,10 @@ def made_secrets(agent):
 def test_secrets_stand_nowhere_else(agent, tmp_path):
     secrets, node = made_secrets(agent)
     agent.http("PUT", "/v1/jobs", {"Job": harness.idle_job("seen")})
-    agent.wait_running("seen")
     texts = {"log": agent.log(), "audit": open(os.path.join(agent.data_dir, "audit", "audit.log")).read()}
     with Events(agent, "index=1", headers={"X-Nomad-Token": agent.token}) as events:
-        agent.http("PUT", "/v1/namespace", {"Name": "marker"})
-        texts["events"] = json.dumps(events.until(lambda e: "marker" in json.dumps(e)))
+        agent.http("PUT", "/v1/jobs", {"Job": harness.idle_job("marker")})
+        texts["events"] = json.dumps(events.until(lambda e: e["Topic"] == "Job" and e["Key"] == "marker"))
     agent.ok("operator", "debug", "-duration", "1s", "-interval", "1s", "-output", str(tmp_path), cwd=str(tmp_path))
     texts["debug"] = archive(tmp_path)
     for path in ("/v1/agent/self", "/v1/metrics", "/v1/acl/tokens", "/v1/acl/auth-method/corp", "/v1/acl/auth-methods", f"/v1/node/{node}", "/v1/nodes",
