@@ -250,7 +250,7 @@ TEST(config, finish_refuses_what_cannot_run) {
 
 TEST(config, what_does_nothing_is_said) {
   EXPECT_TRUE(unused_settings(dev_config()).empty());
-  auto c = read({R"(enable_syslog = true
+  auto c = read({R"(consul { address = "127.0.0.1:8500" }
                     tls { http = true }
                     client { servers = ["a"] })"});
   EXPECT_EQ(unused_settings(c).size(), 1u);

@@ -104,6 +104,7 @@ awaitable<result<reply>> delete_token(call& c) {
 }
 
 awaitable<result<reply>> own_token(call& c) {
+  if (!c.with.acl_enabled) co_return fail(errc::invalid, "ACL support disabled");
   schema::resolve_acl_token_request request;
   CO_TRY(fill_options(c, static_cast<schema::query_options&>(request)));
   request.secret_id = request.auth_token;
