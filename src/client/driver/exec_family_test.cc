@@ -9,7 +9,6 @@
 #include "base/text.h"
 #include "client/driver/java.h"
 #include "client/driver/qemu.h"
-#include "client/driver/run_program.h"
 #include "client/driver/user_rules.h"
 #include "codec/json.h"
 
@@ -101,14 +100,6 @@ TEST(user_rules, what_the_plugin_block_denies) {
   EXPECT_FALSE(check_user_allowed("exec", "root", json(R"({"denied_host_gids":"0"})")));
   EXPECT_TRUE(check_user_allowed("exec", "4242", json(R"({"denied_host_uids":"0-10"})")));
   EXPECT_EQ(check_user_allowed("exec", "4242", json(R"({"denied_host_uids":"x"})")).error().code(), errc::invalid);
-}
-
-TEST(run_program, gives_output_and_errors) {
-  EXPECT_EQ(*run_program({.words = {"cat"}, .input = "hello"}), "hello");
-  EXPECT_EQ(*run_program({.words = {"sh", "-c", "echo wrong >&2"}, .with_errors = true}), "wrong\n");
-  EXPECT_EQ(run_program({.words = {"no-such-program-here"}}).error().code(), errc::not_found);
-  EXPECT_EQ(run_program({.words = {"sh", "-c", "echo no; exit 1"}}).error().text(), "sh: no");
-  EXPECT_EQ(run_program({.words = {"sleep", "100"}, .limit = milliseconds(50)}).error().code(), errc::timeout);
 }
 
 }  // namespace

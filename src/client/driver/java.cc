@@ -3,7 +3,7 @@
 #include <unistd.h>
 
 #include "base/text.h"
-#include "client/driver/run_program.h"
+#include "client/exec/program.h"
 
 namespace drover::client {
 
@@ -71,7 +71,7 @@ void java_driver::begin(std::function<void()> changed) {
 awaitable<void> java_driver::end() { co_await scope_.stop(); }
 
 awaitable<void> java_driver::look(std::function<void()> changed) {
-  auto said = co_await services_.pool.run([] { return run_program({.words = {"java", "-version"}, .with_errors = true}); });
+  auto said = co_await services_.pool.run([] { return exec::output_of(exec::with_own_env({"java", "-version"}), true); });
   auto version = said ? parse_java_version(*said) : result<java_version>(fail(said.error()));
   if (!version) {
     if (version.error().code() == errc::not_found) co_return;

@@ -6,7 +6,7 @@
 #include <filesystem>
 
 #include "base/text.h"
-#include "client/driver/run_program.h"
+#include "client/exec/program.h"
 #include "net/stream.h"
 
 namespace drover::client {
@@ -188,7 +188,7 @@ void qemu_driver::begin(std::function<void()> changed) { scope_.spawn(&qemu_driv
 awaitable<void> qemu_driver::end() { co_await scope_.stop(); }
 
 awaitable<void> qemu_driver::look(std::function<void()> changed) {
-  auto said = co_await services_.pool.run([] { return run_program({.words = {"qemu-system-x86_64", "--version"}}); });
+  auto said = co_await services_.pool.run([] { return exec::output_of(exec::with_own_env({"qemu-system-x86_64", "--version"})); });
   auto version = said ? parse_qemu_version(*said) : result<std::string>(fail(said.error()));
   if (!version) {
     if (version.error().code() == errc::not_found) co_return;

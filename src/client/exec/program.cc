@@ -39,6 +39,10 @@ std::vector<std::string> environment_of(const program_request& request) {
   auto env = request.env;
   for (const char* kept : {"PATH", "HOME"})
     if (const char* text = std::getenv(kept); text && !env.contains(kept)) env[kept] = text;
+  for (char** at = request.with_own_env ? environ : nullptr; at != nullptr && *at != nullptr; ++at) {
+    std::string_view entry = *at;
+    if (auto equals = entry.find('='); equals != std::string_view::npos) env.try_emplace(std::string(entry.substr(0, equals)), entry.substr(equals + 1));
+  }
   std::vector<std::string> out;
   for (auto& [key, text] : env) out.push_back(key + "=" + text);
   return out;
@@ -179,6 +183,13 @@ result<program_result> run_program(const program_request& request) {
   if (WIFSIGNALED(status)) result.signal = WTERMSIG(status);
   else result.code = WEXITSTATUS(status);
   return result;
+}
+
+result<std::string> output_of(const program_request& request, bool with_errors) {
+  TRY_ASSIGN(auto ended, run_program(request));
+  if (ended.ok()) return with_errors ? ended.out + ended.err : ended.out;
+  auto said = trim(ended.out.empty() ? ended.err : ended.out);
+  return fail(errc::invalid, "{}: {}", request.command.front(), said.empty() ? ended.how() : std::string(said.substr(0, 300)));
 }
 
 }  // namespace drover::exec

@@ -80,5 +80,18 @@ TEST(program, one_that_is_not_there) {
   EXPECT_NE(done.error().text().find("/nowhere/program"), std::string::npos);
 }
 
+TEST(program, gives_its_output_where_it_must_end_well) {
+  auto cat = with_own_env({"cat"});
+  cat.input = "hello";
+  EXPECT_EQ(*output_of(cat), "hello");
+  EXPECT_EQ(*output_of(with_own_env({"sh", "-c", "echo wrong >&2"}), true), "wrong\n");
+  EXPECT_EQ(output_of(with_own_env({"no-such-program-here"})).error().code(), errc::not_found);
+  EXPECT_EQ(output_of(with_own_env({"sh", "-c", "echo no; exit 1"})).error().text(), "sh: no");
+  EXPECT_EQ(output_of(with_own_env({"sh", "-c", "exit 1"})).error().text(), "sh: exit code 1");
+  ::setenv("DROVER_PROGRAM_TEST", "mine", 1);
+  EXPECT_EQ(*output_of(with_own_env({"sh", "-c", "printf %s $DROVER_PROGRAM_TEST"})), "mine");
+  ::unsetenv("DROVER_PROGRAM_TEST");
+}
+
 }  // namespace
 }  // namespace drover::exec

@@ -8,7 +8,7 @@
 
 #include "base/text.h"
 #include "client/limits.h"
-#include "client/network/program.h"
+#include "client/exec/program.h"
 #include "client/system.h"
 #include "codec/json.h"
 
@@ -106,14 +106,14 @@ std::string plugin_config(const value& plugin, const value& list, const network_
 }
 
 // "ADD failed: ..." from the error object that a plugin prints.
-std::string reason_of(const program_end& end) {
-  auto said = codec::value_from_json(end.output);
+std::string reason_of(const exec::program_result& end) {
+  auto said = codec::value_from_json(end.out);
   if (said) {
     auto message = text_of(said->find("msg")), details = text_of(said->find("details"));
     if (!message.empty()) return details.empty() ? message : message + ": " + details;
   }
-  auto errors = std::string(trim(end.errors.empty() ? end.output : end.errors));
-  return errors.empty() ? fmt::format("exit code {}", end.code) : errors.substr(0, 512);
+  auto errors = std::string(trim(end.err.empty() ? end.out : end.err));
+  return errors.empty() ? end.how() : errors.substr(0, 512);
 }
 
 // Addresses and names in the last result; the interface is the one inside.
@@ -167,14 +167,15 @@ std::map<std::string, std::string> cni_networks::plugin_versions() const {
     for (auto& entry : std::filesystem::directory_iterator(std::string(directory), failed)) {
       auto name = entry.path().filename().string();
       if (out.contains(name) || ::access(entry.path().c_str(), X_OK) != 0 || !entry.is_regular_file(failed)) continue;
-      auto ended = run_program({.path = entry.path(),
-                                .env = {{"CNI_COMMAND", ""}},
-                                .input = {},
-                                .timeout = seconds(5),
-                                .output_bytes_max = limits::cni_output_bytes_max});
+      auto ended = exec::run_program({.command = {entry.path()},
+                                      .env = {{"CNI_COMMAND", ""}},
+                                      .directory = {},
+                                      .input = {},
+                                      .timeout = seconds(5),
+                                      .output_bytes_max = limits::cni_output_bytes_max});
       if (!ended) continue;
       // "CNI bridge plugin v1.1.1", or with the protocol versions on a second line: the first whole version in it, as Nomad takes it.
-      for (auto word : split(replace_all(ended->errors + " " + ended->output, "\n", " "), ' '))
+      for (auto word : split(replace_all(ended->err + " " + ended->out, "\n", " "), ' '))
         if (is_version(word)) {
           out[name] = word;
           break;
@@ -221,20 +222,21 @@ result<std::string> cni_networks::run(const invocation& what, const network_reco
   auto type = text_of(what.plugin.find("type"));
   TRY_ASSIGN(auto path, find_plugin(type));
   auto usual_path = std::string("/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
-  auto ended = run_program({.path = path,
-                            .env = {{"CNI_COMMAND", what.command},
-                                    {"CNI_CONTAINERID", record.alloc_id},
-                                    {"CNI_NETNS", record.namespace_path},
-                                    {"CNI_IFNAME", record.interface_name},
-                                    {"CNI_ARGS", record.cni_arguments},
-                                    {"CNI_PATH", path_},
-                                    {"PATH", usual_path}},
-                            .input = plugin_config(what.plugin, what.list, record, what.previous),
-                            .timeout = limits::cni_timeout,
-                            .output_bytes_max = limits::cni_output_bytes_max});
+  auto ended = exec::run_program({.command = {path},
+                                  .env = {{"CNI_COMMAND", what.command},
+                                          {"CNI_CONTAINERID", record.alloc_id},
+                                          {"CNI_NETNS", record.namespace_path},
+                                          {"CNI_IFNAME", record.interface_name},
+                                          {"CNI_ARGS", record.cni_arguments},
+                                          {"CNI_PATH", path_},
+                                          {"PATH", usual_path}},
+                                  .directory = {},
+                                  .input = plugin_config(what.plugin, what.list, record, what.previous),
+                                  .timeout = limits::cni_timeout,
+                                  .output_bytes_max = limits::cni_output_bytes_max});
   if (!ended) return fail(ended.error());
-  if (ended->code != 0) return fail(errc::io, "CNI plugin {} {}: {}", type, what.command, reason_of(*ended));
-  return ended->output;
+  if (!ended->ok()) return fail(errc::io, "CNI plugin {} {}: {}", type, what.command, reason_of(*ended));
+  return ended->out;
 }
 
 result<> cni_networks::add(network_record& record) const {

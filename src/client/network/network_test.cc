@@ -9,7 +9,6 @@
 #include "client/network/bridge.h"
 #include "client/network/cni.h"
 #include "client/network/files.h"
-#include "client/network/program.h"
 #include "client/network/record.h"
 #include "client/system.h"
 
@@ -110,17 +109,6 @@ TEST(network_records, survive_and_forget_what_is_broken) {
   ASSERT_TRUE(records.remove(sample().alloc_id));
   ASSERT_TRUE(records.remove(sample().alloc_id));
   EXPECT_FALSE(records.any());
-}
-
-TEST(program, ends_with_its_limits) {
-  auto run = [](std::string path, std::string input, duration timeout, size_t most) {
-    return run_program({.path = std::move(path), .env = {{"PATH", "/bin:/usr/bin"}}, .input = std::move(input), .timeout = timeout, .output_bytes_max = most});
-  };
-  EXPECT_EQ(run("/bin/cat", std::string(300'000, 'x'), seconds(30), 1 << 20)->output.size(), 300'000u);
-  EXPECT_EQ(run("/bin/false", "", seconds(30), 10)->code, 1);
-  EXPECT_EQ(run("/bin/cat", std::string(300'000, 'x'), seconds(30), 1000).error().code(), errc::too_large);
-  EXPECT_EQ(run("/usr/bin/yes", "", milliseconds(20), 1ull << 40).error().code(), errc::timeout);
-  EXPECT_THAT(run("/no/such", "", seconds(1), 10).error().text(), HasSubstr("running /no/such"));
 }
 
 // A plugin that answers as told and writes down what it was asked.

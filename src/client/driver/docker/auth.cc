@@ -6,7 +6,7 @@
 #include "base/text.h"
 #include "client/driver/docker/api.h"
 #include "client/driver/docker/limits.h"
-#include "client/driver/run_program.h"
+#include "client/exec/program.h"
 #include "codec/json.h"
 
 namespace drover::client::docker {
@@ -50,7 +50,10 @@ result<registry_auth> decode_entry(const value& entry, const std::string& path) 
 result<registry_auth> auth_from_helper(const std::string& helper, const std::string& registry) {
   auto program = "docker-credential-" + helper;
   auto key = key_of(registry);
-  TRY_ASSIGN(auto text, run_program({.words = {program, "get"}, .input = key, .limit = limits::helper_timeout}));
+  auto ask = exec::with_own_env({program, "get"});
+  ask.input = key;
+  ask.timeout = limits::helper_timeout;
+  TRY_ASSIGN(auto text, exec::output_of(ask));
   auto answer = codec::value_from_json(text);
   if (!answer) return fail(errc::invalid, "{} did not answer in JSON", program);
   registry_auth out{.username = text_at(*answer, "Username"), .password = text_at(*answer, "Secret"), .email = {}, .server_address = registry};
