@@ -199,6 +199,8 @@ void add_agent_call(rpc::method_table& table, server_context& context, std::stri
 
 void add_client_methods(rpc::method_table& table, server_context& context) {
   pass_on<schema::alloc_signal_request, schema::generic_response>(table, context, "ClientAllocations.Signal", "Allocations.Signal");
+  pass_on<schema::alloc_pause_request, schema::generic_response>(table, context, "ClientAllocations.SetPauseState", "Allocations.SetPauseState");
+  pass_on<schema::alloc_get_pause_state_request, schema::alloc_get_pause_state_response>(table, context, "ClientAllocations.GetPauseState", "Allocations.GetPauseState");
   pass_on<schema::alloc_restart_request, schema::generic_response>(table, context, "ClientAllocations.Restart", "Allocations.Restart");
   pass_on<schema::alloc_stats_request, schema::alloc_stats_response>(table, context, "ClientAllocations.Stats", "Allocations.Stats");
   pass_on<schema::alloc_checks_request, schema::alloc_checks_response>(table, context, "ClientAllocations.Checks", "Allocations.Checks");

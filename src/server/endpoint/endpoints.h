@@ -32,6 +32,7 @@ void add_identity_methods(rpc::method_table& table, server_context& context);
 void add_client_methods(rpc::method_table& table, server_context& context);
 void add_acl_policy_methods(rpc::method_table& table, server_context& context);
 void add_acl_token_methods(rpc::method_table& table, server_context& context);
+void add_restart_turn_methods(rpc::method_table& table, server_context& context);
 void add_peer_methods(rpc::method_table& table, server_context& context);
 
 }  // namespace drover::server
