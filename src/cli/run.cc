@@ -95,7 +95,8 @@ std::optional<int> complete(const std::string& program, const std::vector<std::s
 
 int run(int argc, char** argv, const agent_functions& agent) {
   auto program = program_name(argc > 0 ? argv[0] : nullptr);
-  if (argc > 1 && std::string_view(argv[1]) == "agent") return agent.run(argc - 2, argv + 2);
+  bool is_doctor = argc > 2 && std::string_view(argv[2]) == "doctor";
+  if (argc > 1 && std::string_view(argv[1]) == "agent" && !is_doctor) return agent.run(argc - 2, argv + 2);
   // A closed pipe is the end of output, not of us: exec must restore the terminal.
   std::signal(SIGPIPE, SIG_IGN);
   std::vector<std::string> words(argv + std::min(argc, 1), argv + argc);
