@@ -41,6 +41,12 @@ constexpr block_rule resources_blocks[] = {
 
 constexpr attribute_rule logs_attributes[] = {
     {"max_files"}, {"max_file_size", "max_file_size_mb"}, {"disabled"}, {"enabled"}};
+constexpr attribute_rule sink_attributes[] = {{"type"}, {"address"}, {"facility"}};
+const body_rules& sink_rules() {
+  static const body_rules rules{&schema::type_of<schema::log_sink>, sink_attributes, {}};
+  return rules;
+}
+constexpr block_rule logs_blocks[] = {{"sink", "sinks", &sink_rules, label_use::needed, "name"}};
 
 constexpr attribute_rule artifact_attributes[] = {
     {"source", "getter_source"},
@@ -196,7 +202,7 @@ const body_rules& resources_rules() {
   return rules;
 }
 const body_rules& logs_rules() {
-  static const body_rules rules{&schema::type_of<schema::log_config>, logs_attributes, {}};
+  static const body_rules rules{&schema::type_of<schema::log_config>, logs_attributes, logs_blocks};
   return rules;
 }
 const body_rules& volume_mount_rules() {

@@ -2,6 +2,7 @@
 #include <set>
 
 #include "base/text.h"
+#include "jobspec/cron.h"
 #include "jobspec/limits.h"
 #include "jobspec/validate_parts.h"
 
@@ -35,6 +36,9 @@ problem_list check_template(const schema::task_template& tmpl) {
   else if (escapes(tmpl.dest_path, levels_to_allocation))
     out.add("Template destination \"{}\" escapes the allocation directory", tmpl.dest_path);
   out.one_of("Template change_mode", tmpl.change_mode, {"noop", "restart", "signal", "script"});
+  if (!tmpl.change_rollout.empty()) out.one_of("Template change_rollout", tmpl.change_rollout, {"immediate", "rolling"});
+  if (tmpl.change_rollout == "rolling" && tmpl.change_mode != "restart")
+    out.add("Template change_rollout \"rolling\" needs change_mode \"restart\", not \"{}\"", tmpl.change_mode);
   if (tmpl.change_mode == "signal" && tmpl.change_signal.empty())
     out.add("Must specify signal value when change mode is signal");
   if (tmpl.change_mode == "signal" && tmpl.envvars) out.add("Cannot use signals with env var templates");
@@ -149,12 +153,47 @@ void check_named(problem_list& out, const schema::task& task) {
   }
 }
 
+// As Nomad says it: without lists and steps, and an end on the day of its start.
+void check_schedule(problem_list& out, const schema::task_schedule& schedule) {
+  if (!schedule.cron) {
+    out.add("Schedule must have a cron block");
+    return;
+  }
+  const auto& cron_block = *schedule.cron;
+  auto check = [&](std::string_view name, const std::string& text, ptrdiff_t fields, std::string_view rest) {
+    if (std::ranges::count(text, ' ') != fields - 1) out.add("schedule cron.{} must contain {} fields, not \"{}\"", name, fields, text);
+    else if (text.find_first_of("/,") != std::string::npos) out.add("schedule cron.{} must not contain \"/\" or \",\": \"{}\"", name, text);
+    else if (auto parsed = cron::parse(text + std::string(rest)); !parsed) out.add("schedule cron.{} \"{}\": {}", name, text, parsed.error().text());
+  };
+  check("start", cron_block.start, 6, "");
+  check("end", cron_block.end, 2, " * * *");
+}
+
+constexpr size_t log_sinks_max = 8;
+
+void check_log_sinks(problem_list& out, const schema::log_config& logs) {
+  if (logs.sinks.size() > log_sinks_max) out.add("{} log sinks; at most {} are allowed", logs.sinks.size(), log_sinks_max);
+  if (logs.disabled && !logs.sinks.empty()) out.add("Log sinks need logs: they read what is written there, and the logs are disabled");
+  std::set<std::string_view> names;
+  for (const auto& sink : logs.sinks) {
+    if (!is_name(sink.name, "-_", identity_name_bytes_max)) out.add("Log sink \"{}\": its name must have 1 to {} letters, digits, dashes or underscores", sink.name, identity_name_bytes_max);
+    if (!names.insert(sink.name).second) out.add("Log sink \"{}\" is defined twice", sink.name);
+    out.one_of(fmt::format("Log sink \"{}\" type", sink.name), sink.type, {"file", "syslog"});
+    if (sink.type == "file" && !(sink.address.empty() && sink.facility.empty())) out.add("Log sink \"{}\": address and facility are for the type syslog", sink.name);
+    if (sink.type != "syslog") continue;
+    if (!sink.address.starts_with("udp://") && !sink.address.starts_with("tcp://"))
+      out.add("Log sink \"{}\": address must be udp://HOST:PORT or tcp://HOST:PORT, not \"{}\"", sink.name, sink.address);
+    if (!sink.facility.empty()) out.one_of(fmt::format("Log sink \"{}\" facility", sink.name), sink.facility, {"kern", "user", "mail", "daemon", "auth", "syslog", "lpr", "news", "uucp", "cron", "authpriv", "ftp", "local0", "local1", "local2", "local3", "local4", "local5", "local6", "local7"});
+  }
+}
+
 void check_logs(problem_list& out, const schema::task& task, const schema::task_group& group) {
   if (!task.log_config.has_value()) {
     out.add("Missing Log Config");
     return;
   }
   const auto& logs = *task.log_config;
+  check_log_sinks(out, logs);
   if (logs.max_files < 1) out.add("Minimum number of files is 1; got {}", logs.max_files);
   if (logs.max_file_size_mb < 1) out.add("Minimum file size is 1MB; got {}", logs.max_file_size_mb);
   if (logs.disabled || !group.ephemeral_disk.has_value()) return;
@@ -221,6 +260,7 @@ problem_list check_task(const schema::task& task, const schema::task_group& grou
   else
     out.add("Missing task resources");
   check_logs(out, task, group);
+  if (task.schedule) check_schedule(out, *task.schedule);
   for (size_t i = 0; i < task.constraints.size(); ++i)
     out.nest(fmt::format("Constraint {} validation failed", i + 1),
              check_constraint(task.constraints[i], placement_scope::task));
