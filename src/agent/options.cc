@@ -129,6 +129,14 @@ server::server_options server_options_of(const agent_config& config) {
   return o;
 }
 
+// A block fingerprint "env_aws" {} in the client block asks for that one, which is not run otherwise.
+static void ask_fingerprints(const value& blocks, std::map<std::string, std::string>& options) {
+  if (const auto* list = blocks.as_list())
+    for (const auto& each : *list) ask_fingerprints(each, options);
+  if (const auto* named = blocks.as_object())
+    for (const auto& [name, settings] : *named) options.try_emplace("fingerprint." + name, "true");
+}
+
 client::client_options client_options_of(const agent_config& config) {
   const auto& from = config.client;
   client::client_options o;
@@ -144,6 +152,7 @@ client::client_options client_options_of(const agent_config& config) {
   if (const char* token = std::getenv("NOMAD_CLIENT_INTRO_TOKEN"); token != nullptr && o.introduction_token.empty()) o.introduction_token = token;
   o.meta = from.meta;
   o.options = from.options;
+  ask_fingerprints(from.fingerprint, o.options);
   o.reserved = {.cpu = from.reserved.cpu,
                 .memory_mb = from.reserved.memory,
                 .disk_mb = from.reserved.disk,

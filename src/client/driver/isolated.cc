@@ -65,6 +65,8 @@ isolated_config read_isolated(config_reader& r, const value& plugin) {
   out.ipc_mode = r.text("ipc_mode", preset("default_ipc_mode"));
   out.cap_add = r.texts("cap_add");
   out.cap_drop = r.texts("cap_drop");
+  auto* by_default = plugin.find("no_new_privileges");
+  out.no_new_privileges = r.boolean("no_new_privileges", by_default && by_default->as_bool() && *by_default->as_bool());
   return out;
 }
 
@@ -93,6 +95,7 @@ awaitable<result<std::unique_ptr<task_handle>>> start_isolated(shim_services& se
   spec.command = std::move(command.command);
   spec.args = std::move(command.args);
   spec.work_dir = config.work_dir;
+  spec.no_new_privs = config.no_new_privileges;
   spec.search_dirs = {"/local", "/"};
   if (spec.user.empty()) spec.user = default_user;
   CO_TRY(check_user_allowed(command.driver, spec.user, plugin));

@@ -13,6 +13,8 @@ namespace drover::client {
 struct isolated_config {
   std::string work_dir, pid_mode, ipc_mode;
   std::vector<std::string> cap_add, cap_drop;
+  // Ours: nothing that it starts gains rights, whatever the file's owner and mode say.
+  bool no_new_privileges = false;
 };
 // The keys of the task that say so; `plugin` has the defaults. Call before r.finish(), check after it.
 isolated_config read_isolated(config_reader& r, const value& plugin);

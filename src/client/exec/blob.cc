@@ -91,6 +91,7 @@ void write_cgroups(blob_writer& out, const launch_spec& spec) {
     if (dir != spec.shim_cgroup.unified) out.text(shim::tag_shim_cgroup, dir + "/cgroup.procs");
   for (const auto& dir : spec.cgroup.dirs)
     if (dir != spec.cgroup.unified) out.text(shim::tag_task_cgroup, dir + "/cgroup.procs");
+  for (const auto& dir : spec.joined_cgroups) out.text(shim::tag_task_cgroup, dir + "/cgroup.procs");
   if (!spec.cgroup.memory.empty())
     out.text(shim::tag_oom_file,
              spec.cgroup.memory + (spec.cgroup.mode == cgroup_mode::v2 ? "/memory.events" : "/memory.oom_control"));

@@ -80,6 +80,8 @@ struct launch_spec {
   std::optional<int> oom_score_adj;
   // From cgroup_manager::create(); an empty one runs the task without a cgroup.
   task_cgroup cgroup;
+  // Directories of groups that are somebody else's and that the task joins, after its own. They must exist; they are neither emptied nor removed.
+  std::vector<std::string> joined_cgroups;
   // From cgroup_manager::shim_cgroup(); keeps the shim out of the agent's own cgroup, which a service manager may kill.
   task_cgroup shim_cgroup;
 };

@@ -17,6 +17,10 @@ struct context {
 };
 
 void arch(const context&, schema::node&);
+// The instance that a cloud says this is, where the configuration asks; waits up to seconds for it..
+void cloud(const context&, schema::node&);
+// Graphics processors, from sysfs.
+void gpu(const context&, schema::node&);
 void cgroup(const context&, schema::node&);
 void cpu(const context&, schema::node&);
 void drivers(const context&, schema::node&);

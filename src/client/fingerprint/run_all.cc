@@ -11,7 +11,7 @@ struct row {
   void (*run)(const context&, schema::node&);
 };
 constexpr row table[] = {
-    {"arch", &arch},     {"host", &host},       {"cpu", &cpu},         {"memory", &memory},   {"storage", &storage}, {"network", &network},
+    {"arch", &arch},     {"host", &host},       {"cpu", &cpu},         {"memory", &memory},   {"storage", &storage}, {"network", &network}, {"cloud", &cloud}, {"gpu", &gpu},
     {"bridge", &bridge},   {"cni", &cni},
     {"cgroup", &cgroup}, {"signal", &signal},   {"nomad", &release},   {"drivers", &drivers}, {"reserved", &reserved},
 };
