@@ -235,6 +235,7 @@ EOT
 
 
 def put_variable(agent, path, **items):
+    agent.wait("/v1/operator/keyring/keys", lambda keys: any(key["State"] == "active" for key in keys), "the first root key")
     answer = agent.http("PUT", f"/v1/var/{path}", {"Path": path, "Items": items})
     assert answer.status == 200, answer
 
@@ -256,3 +257,92 @@ def test_variables_of_the_cluster_arrive_change_and_disappear(agent, tmp_path):
     put_variable(agent, "nomad/jobs/variables", user="u", password="third")
     wait_text(agent, alloc, "u:third", "t/local/out")
     assert "second" not in agent.log() and "third" not in agent.log()
+
+
+def test_a_script_runs_on_the_first_files_too(agent, tmp_path):
+    run = '''change_script {
+          command             = "/bin/sh"
+          args                = ["-c", "cat \\"$NOMAD_TASK_DIR/out\\" >> \\"$NOMAD_TASK_DIR/ran\\""]
+          timeout             = "20s"
+          run_on_first_render = true
+        }'''
+    start(agent, tmp_path, "first", template('{{ with nomadVar "nomad/jobs/first" }}{{ .value }}{{ end }}', change_mode='"script"', change_script=run))
+    put_variable(agent, "nomad/jobs/first", value="one")
+    alloc = agent.wait_running("first")[0]
+    wait_text(agent, alloc, "one", "t/local/ran")
+    wait_event(agent, "first", "Template successfully ran script /bin/sh")
+    put_variable(agent, "nomad/jobs/first", value="two")
+    wait_text(agent, alloc, "two", "t/local/ran")
+    assert read(agent, alloc, "t/local/ran").split() == ["one", "two"]
+
+
+ROLLING = '''
+job "rolling" {
+  group "g" {
+    count = 3
+    update {
+      max_parallel     = 1
+      min_healthy_time = "1s"
+    }
+    restart {
+      attempts = 1000
+      interval = "1h"
+      delay    = "300ms"
+      mode     = "delay"
+    }
+    task "t" {
+      driver = "raw_exec"
+      config {
+        command = "/bin/sh"
+        args    = ["-c", "read secret < \\"$NOMAD_TASK_DIR/out\\"; [ $secret != bad ] || exit 1; echo $secret >> \\"$NOMAD_TASK_DIR/seen\\"; exec sleep 600"]
+      }
+      resources {
+        cpu    = 20
+        memory = 16
+      }
+      template {
+        data           = "{{ with nomadVar \\"nomad/jobs/rolling\\" }}{{ .secret }}\\n{{ end }}"
+        destination    = "local/out"
+        splay          = "0s"
+        change_rollout = "rolling"
+        wait {
+          min = "0s"
+          max = "1s"
+        }
+      }
+    }
+  }
+}
+'''
+
+
+def times_of(alloc, kind):
+    return [event["Time"] for event in alloc["TaskStates"]["t"]["Events"] if event["Type"] == kind]
+
+
+def test_a_new_secret_takes_no_service_down(agent, tmp_path):
+    put_variable(agent, "nomad/jobs/rolling", secret="first")
+    agent.ok("job", "run", "-detach", harness.write_job(tmp_path, "rolling.nomad", ROLLING))
+    agent.wait_allocs("rolling", lambda allocs: sum(bool((a["DeploymentStatus"] or {}).get("Healthy")) for a in allocs) == 3, "three healthy allocations")
+
+    def restarted(allocs, times):
+        return all(len(times_of(a, "Restart Signaled")) >= times and a["TaskStates"]["t"]["State"] == "running" for a in allocs)
+
+    put_variable(agent, "nomad/jobs/rolling", secret="second")
+    allocs = agent.wait_allocs("rolling", lambda all_of: restarted(all_of, 1), "three restarts", timeout=90)
+    turns = sorted((times_of(a, "Restart Signaled")[0], times_of(a, "Started")[1]) for a in allocs)
+    for (_, started), (next_restart, _) in zip(turns, turns[1:]):
+        assert next_restart - started >= 1e9, turns
+    assert any("Waiting for a turn to restart: 1 of 3 allocations" in e for a in allocs for e in events(a))
+
+    # What breaks one breaks no other.
+    put_variable(agent, "nomad/jobs/rolling", secret="bad")
+    agent.wait_allocs("rolling", lambda all_of: any(a["TaskStates"]["t"]["Restarts"] >= 5 for a in all_of), "one that fails again and again")
+    allocs = agent.get("/v1/job/rolling/allocations")
+    broken = [a["ID"] for a in allocs if a["TaskStates"]["t"]["Restarts"] > 1]
+    assert len(broken) == 1 and len(allocs) == 3
+    # And what repairs it goes round again.
+    put_variable(agent, "nomad/jobs/rolling", secret="third")
+    for alloc in allocs:
+        wait_text(agent, alloc, "third", "t/local/seen")
+    assert [read(agent, a, "t/local/seen").split() for a in allocs] == [["first", "second", "third"]] * 3

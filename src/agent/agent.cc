@@ -59,7 +59,7 @@ struct agent::parts {
   std::unique_ptr<client::client> client;
   std::unique_ptr<api::http_api> api;
   std::unique_ptr<api::audit_log> audit;
-  net::http_handler handle;
+  net::http_handler handle, handle_task;
   std::unique_ptr<net::http_server> http;
   std::unique_ptr<api::metrics_sink> sink;
   std::vector<std::string> http_addresses;
@@ -92,6 +92,7 @@ result<> agent::parts::start() {
   TRY(start_client());
   api = std::make_unique<api::http_api>(services());
   handle = api->handler();
+  handle_task = api->task_handler();
   TRY(start_audit());
   return start_sink();
 }

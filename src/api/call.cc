@@ -10,6 +10,7 @@
 #include "codec/json.h"
 
 namespace drover::api {
+
 namespace {
 
 std::string region_of(const call& c) {

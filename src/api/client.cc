@@ -16,6 +16,22 @@ net::awaitable<result<reply>> stat_file(call& c) {
   co_return co_await call_rpc(c);
 }
 
+// "pause", "run" and "scheduled" are the words of this route alone.
+net::awaitable<result<reply>> set_pause(call& c) {
+  schema::alloc_pause_request request;
+  CO_TRY(decode_body(c, schema::slot(request)));
+  CO_TRY(fill_options(c, static_cast<schema::query_options&>(request)));
+  request.alloc_id = c.path_value("alloc_id");
+  if (request.schedule_state == "pause") request.schedule_state = "force_pause";
+  else if (request.schedule_state == "run") request.schedule_state = "force_run";
+  else if (request.schedule_state == "scheduled") request.schedule_state = "schedule_resume";
+  else co_return fail(errc::invalid, "Not a valid task schedule state: \"{}\"; pause, run and scheduled are", request.schedule_state);
+  CO_TRY_ASSIGN(auto target, target_of(c, "ClientAllocations.SetPauseState", &request.alloc_id, nullptr));
+  auto answer = co_await rpc::call<schema::generic_response>(*target.channel, std::move(target.method), std::move(request));
+  if (!answer) co_return fail(std::move(answer).error());
+  co_return json_reply(c, schema::view(*answer));
+}
+
 }  // namespace
 
 void add_client_routes(std::vector<route>& t) {
@@ -29,6 +45,10 @@ void add_client_routes(std::vector<route>& t) {
      .handle = &call_rpc, .rpc = rpc_of<alloc_restart_request, generic_response>("ClientAllocations.Restart")},
     {.methods = "POST PUT", .path = "/v1/client/allocation/:alloc_id/signal", .acl = "ns:alloc-lifecycle", .flags = on_node | body_required,
      .handle = &call_rpc, .rpc = rpc_of<alloc_signal_request, generic_response>("ClientAllocations.Signal")},
+    {.methods = "GET", .path = "/v1/client/allocation/:alloc_id/pause", .acl = "ns:pause-allocation", .flags = on_node, .handle = &call_rpc,
+     .rpc = rpc_of<alloc_get_pause_state_request, alloc_get_pause_state_response>("ClientAllocations.GetPauseState"), .params = "task"},
+    {.methods = "POST PUT", .path = "/v1/client/allocation/:alloc_id/pause", .acl = "ns:pause-allocation", .flags = on_node | body_required,
+     .handle = &set_pause, .rpc = rpc_of<alloc_pause_request, generic_response>("ClientAllocations.SetPauseState")},
     {.methods = "GET POST PUT", .path = "/v1/client/allocation/:alloc_id/gc", .acl = "ns:gc-allocation", .flags = on_node, .handle = &call_rpc,
      .rpc = rpc_of<alloc_specific_request, generic_response>("ClientAllocations.GarbageCollect"), .answer = "-"},
     {.methods = "GET", .path = "/v1/client/allocation/:alloc_id/exec", .acl = "ns:alloc-exec", .flags = on_node | streaming, .handle = &exec},

@@ -1,4 +1,4 @@
-// GET /v1/client/allocation/:alloc_id/exec: a command inside a task over a WebSocket. The client sends {"stdin": {...}}, {"tty_size": {...}} and
+// GET /v1/client/allocation/:alloc_id/exec and GET /v1/job/:job_id/action: a command inside a task over a WebSocket. The client sends {"stdin": {...}}, {"tty_size": {...}} and
 // {} as heartbeat; the node's output goes back as it is. Failures after the handshake are close codes: 1011 for ours, 1008 for the client's.
 #include "api/http_api.h"
 #include "api/limits.h"
@@ -34,11 +34,26 @@ result<std::vector<std::string>> command_param(const call& c) {
 result<schema::alloc_exec_request> request_of(const call& c) {
   schema::alloc_exec_request out;
   TRY(fill_options(c, static_cast<schema::query_options&>(out)));
-  out.alloc_id = c.path_value("alloc_id");
   out.task = c.query("task");
   if (out.task.empty()) return fail(errc::invalid, "task name is missing: ?task=");
-  TRY_ASSIGN(out.cmd, command_param(c));
   TRY_ASSIGN(out.tty, bool_param(c, "tty"));
+  return out;
+}
+
+result<schema::alloc_exec_request> exec_request_of(const call& c) {
+  TRY_ASSIGN(auto out, request_of(c));
+  out.alloc_id = c.path_value("alloc_id");
+  TRY_ASSIGN(out.cmd, command_param(c));
+  return out;
+}
+
+result<schema::alloc_exec_request> action_request_of(const call& c) {
+  TRY_ASSIGN(auto out, request_of(c));
+  out.job_id = c.path_value("job_id");
+  out.alloc_id = c.query("allocID");
+  out.action = c.query("action");
+  if (out.alloc_id.empty()) return fail(errc::invalid, "allocation ID is missing: ?allocID=");
+  if (out.action.empty()) return fail(errc::invalid, "action name is missing: ?action=");
   return out;
 }
 
@@ -99,18 +114,22 @@ awaitable<result<>> run(call& c, net::websocket& socket, schema::alloc_exec_requ
   co_return done;
 }
 
-}  // namespace
-
-awaitable<result<reply>> exec(call& c) {
-  CO_TRY_ASSIGN(auto request, request_of(c));
+awaitable<result<reply>> run_session(call& c, result<schema::alloc_exec_request> request) {
+  if (!request) co_return fail(request.error());
   if (!c.exchange.is_websocket()) co_return fail(errc::invalid, "this is a WebSocket: ask for the upgrade");
   net::websocket_options options;
   options.limits.message_bytes_max = exec_message_bytes_max;
   CO_TRY_ASSIGN(auto socket, co_await c.exchange.upgrade_websocket(options));
-  auto done = co_await run(c, *socket, std::move(request));
+  auto done = co_await run(c, *socket, *std::move(request));
   if (done) co_await socket->close(net::close_code::normal);
   else co_await socket->close(close_code_of(http_status(done.error().code())), done.error().text());
   co_return reply{.answered = true};
 }
+
+}  // namespace
+
+awaitable<result<reply>> exec(call& c) { return run_session(c, exec_request_of(c)); }
+
+awaitable<result<reply>> run_action(call& c) { return run_session(c, action_request_of(c)); }
 
 }  // namespace drover::api

@@ -4,6 +4,7 @@
 #include "api/call.h"
 #include "api/cors.h"
 #include "api/router.h"
+#include "schema/acl.h"
 
 namespace drover::api {
 
@@ -12,6 +13,23 @@ http_api::~http_api() = default;
 
 net::http_handler http_api::handler() {
   return [this](net::http_exchange& exchange) { return serve(exchange); };
+}
+
+net::http_handler http_api::task_handler() {
+  return [this](net::http_exchange& exchange) { return serve_task(exchange); };
+}
+
+net::awaitable<void> http_api::serve_task(net::http_exchange& exchange) {
+  schema::generic_request ask;
+  ask.region = with_.region;
+  ask.auth_token = token_of(exchange.request());
+  ask.allow_stale = true;
+  if (ask.auth_token.empty()) co_return co_await answer(exchange, text_reply(401, "Unauthorized"));
+  auto known = co_await rpc::call<schema::acl_who_am_i_response>(*with_.servers, "ACL.WhoAmI", std::move(ask));
+  if (!known && known.error().code() != errc::permission_denied) co_return co_await answer(exchange, fail(known.error()));
+  if (!known || !known->identity || (!known->identity->acl_token && known->identity->claims.is_null()))
+    co_return co_await answer(exchange, text_reply(403, "Forbidden"));
+  co_await serve(exchange);
 }
 
 net::http_response http_api::finish(reply answer) const {

@@ -86,9 +86,12 @@ class http_api {
   http_api& operator=(const http_api&) = delete;
 
   net::http_handler handler();
+  // The same for requests of tasks, by the sockets of their own: each must show a token that the servers know, whatever is asked.
+  net::http_handler task_handler();
 
  private:
   net::awaitable<void> serve(net::http_exchange& exchange);
+  net::awaitable<void> serve_task(net::http_exchange& exchange);
   net::awaitable<void> call_from_page(net::http_exchange& exchange);
   net::awaitable<void> call_route(net::http_exchange& exchange, route_match found);
   bool is_checked_here(const route& row) const;

@@ -1,6 +1,7 @@
 // Jobs: registration, reading, plans, parsing.
 #include "api/call.h"
 #include "api/http_api.h"
+#include "api/node_stream.h"
 #include "base/text.h"
 #include "codec/json.h"
 #include "jobspec/canonical.h"
@@ -187,6 +188,7 @@ void add_job_routes(std::vector<route>& t) {
      .rpc = rpc_of<job_service_registrations_request, job_service_registrations_response>("Job.GetServiceRegistrations"), .answer = "services"},
     {.methods = "GET", .path = "/v1/job/:job_id+/actions", .acl = "ns:read-job", .handle = &call_rpc,
      .rpc = rpc_of<job_action_list_request, job_action_list_response>("Job.GetActions"), .answer = "actions"},
+    {.methods = "GET", .path = "/v1/job/:job_id+/action", .acl = "ns:alloc-exec", .flags = on_node | streaming, .handle = &run_action},
     {.methods = "POST PUT", .path = "/v1/job/:job_id+/plan", .acl = "ns:plan-job", .flags = body_required, .handle = &plan_job,
      .rpc = rpc_of<job_plan_request, job_plan_response>("Job.Plan")},
     {.methods = "GET", .path = "/v1/job/:job_id+/explain", .acl = "ns:read-job", .handle = &call_rpc,

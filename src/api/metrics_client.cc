@@ -5,6 +5,7 @@
 #include "api/metrics.h"
 #include "base/text.h"
 #include "client/alloc_runner.h"
+#include "client/logs/log_sink.h"
 #include "schema/alloc_rpc.h"
 
 namespace drover::api {
@@ -179,6 +180,10 @@ net::awaitable<void> add_client_metrics(const services& with, metrics_list& out)
   }
   add_allocated(*node, sum_of(allocs), out);
   add_counts(*node, allocs, out);
+  auto sinks = with.client->log_sinks();
+  out.counter("nomad.client.log_sinks.lines", number(sinks.lines), node_labels(*node));
+  out.counter("nomad.client.log_sinks.bytes_dropped", number(sinks.bytes_dropped), node_labels(*node));
+  out.counter("nomad.client.log_sinks.failures", number(sinks.failures), node_labels(*node));
   if (with.own == nullptr) co_return;
   if (with.telemetry.publish_node) {
     schema::node_specific_request request;

@@ -48,7 +48,6 @@ void add_enterprise_routes(std::vector<route>& t) {
       {"POST PUT", "/v1/recommendations/apply", "ns:submit-job"},
       {"GET", "/v1/recommendation/:id", "ns:read-job"},
       {"DELETE", "/v1/recommendation/:id", "ns:submit-job"},
-      {"GET POST PUT", "/v1/client/allocation/:alloc_id/pause", "ns:pause-allocation"},
   };
   for (const auto& r : rows) t.push_back({.methods = r.methods, .path = r.path, .acl = r.acl, .handle = &enterprise_only});
 }

@@ -39,11 +39,13 @@ constexpr const command* table[] = {
     &acl_token_list,
     &acl_token_self,
     &acl_token_update,
+    &agent_doctor,
     &agent_info,
     &alloc_checks,
     &alloc_exec,
     &alloc_fs,
     &alloc_logs,
+    &alloc_pause,
     &alloc_restart,
     &alloc_signal,
     &alloc_status,
@@ -61,6 +63,7 @@ constexpr const command* table[] = {
     &eval_list,
     &eval_status,
     &fmt_command,
+    &job_action,
     &job_allocs,
     &job_deployments,
     &job_dispatch,
@@ -177,6 +180,7 @@ struct alias {
   std::string_view name, means;
 };
 constexpr alias aliases[] = {
+    {"action", "job action"},
     {"alloc-status", "alloc status"},
     {"client-config", "node config"},
     {"debug", "operator debug"},

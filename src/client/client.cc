@@ -166,7 +166,8 @@ void client::state::make_runner_context() {
                                      },
                                  .servers_known = [this] { return watcher->contacted().is_set(); },
                                  .services = services.get(),
-                                 .networks = networks.get()});
+                                 .networks = networks.get(),
+                                 .log_sinks = &sink_counters});
   watcher->known = [this] { return known(); };
   watcher->apply = [this](alloc_changes changes) { apply(std::move(changes)); };
   // What this node ended and forgot may run again in the eyes of servers with an older state, and they may not know what it reported.
@@ -340,6 +341,8 @@ net::awaitable<result<>> client::state::last_report() {
 }
 
 net::awaitable<result<>> client::drain_for_shutdown() { co_return co_await state_->drain(); }
+log_sink_counters client::log_sinks() const { return state_->sink_counters; }
+void client::serve_task_api(net::http_handler handler) { state_->context->task_api = std::move(handler); }
 void client::on_fatal(std::function<void(error)> function) { state_->fatal = std::move(function); }
 rpc::channel& client::servers() const { return state_->servers; }
 std::vector<std::string> client::known_servers() const { return state_->remote ? state_->remote->servers().shown() : std::vector<std::string>{}; }

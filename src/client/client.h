@@ -14,6 +14,7 @@
 
 #include "client/options.h"
 #include "client/server_channel.h"
+#include "net/http_server.h"
 #include "net/loop.h"
 #include "rpc/channel.h"
 #include "schema/node.h"
@@ -21,6 +22,7 @@
 namespace drover::client {
 
 class alloc_runner;
+struct log_sink_counters;
 class task_driver;
 
 class client {
@@ -40,6 +42,8 @@ class client {
   net::awaitable<result<>> drain_for_shutdown();
   // Called at most once, when this agent must end with an error: no server answered in server_join.retry_max tries. Set before start().
   void on_fatal(std::function<void(error)> function);
+  // Who answers what tasks ask through the API sockets in their secrets directories. Set before start(); without it they have none.
+  void serve_task_api(net::http_handler handler);
   // Adds the methods that servers and the HTTP API call on a node: Allocations.*, FileSystem.*, ClientStats.*, NodeMeta.* (streams.h says
   // what the streams carry). The table must not be used after this object is gone.
   void register_methods(rpc::method_table& table);
@@ -67,6 +71,8 @@ class client {
   std::vector<std::string> explain_networks() const;
   // How this agent stands, for `agent-info` and tests.
   size_t running_allocations() const;
+  // What the log sinks of its tasks have done since this agent began (logs/log_sink.h).
+  log_sink_counters log_sinks() const;
 
   // Inside: see client_state.h.
   struct state;

@@ -13,6 +13,7 @@
 #include "client/driver/external/host.h"
 #include "client/driver/registry.h"
 #include "client/host_stats.h"
+#include "client/logs/log_sink.h"
 #include "client/endpoint/endpoint.h"
 #include "client/network/manager.h"
 #include "client/node_link.h"
@@ -92,6 +93,7 @@ struct client::state {
   std::map<std::string, uint64_t> ignored;
   std::unique_ptr<endpoints> methods;
   host_stats_reader host_stats;
+  log_sink_counters sink_counters;
   net::event garbage;
   std::function<void(error)> fatal;
   std::optional<machine_instant> last_contact;

@@ -4,6 +4,7 @@
 
 #include "base/text.h"
 #include "client/alloc_runner.h"
+#include "client/schedule.h"
 #include "client/system.h"
 
 namespace drover::client {
@@ -35,6 +36,8 @@ health_view look_at_health(const schema::task_group& group, const task_states& s
     // Only what must keep running counts: a prestart task has ended by then, a poststart task may, a poststop task has not begun.
     if (stage != task_stage::main && !is_sidecar(stage)) continue;
     any = true;
+    // It waits for its time, as its schedule says: that is no fault.
+    if (it != states.end() && is_paused(it->second.paused)) continue;
     if (it == states.end() || it->second.state != "running") {
       out.running = false;
       continue;
@@ -55,7 +58,7 @@ std::string why_late(const health_view& view, const alloc_services::health& chec
 }  // namespace
 
 net::awaitable<void> watch_health(alloc_runner& runner, health_rules rules) {
-  auto deadline = wall_now() + rules.healthy_deadline;
+  auto began = wall_now(), deadline = began + rules.healthy_deadline;
   for (;;) {
     auto view = look_at_health(runner.group(), runner.states());
     auto checks = rules.with_checks ? runner.services().check_health() : alloc_services::health{.checked = false, .passing = true, .since = {}, .failing = {}};
@@ -66,7 +69,7 @@ net::awaitable<void> watch_health(alloc_runner& runner, health_rules rules) {
     }
     auto since = checks.since.is_zero() ? view.since : std::max(view.since, checks.since);
     bool well = view.running && checks.passing;
-    auto healthy_at = since.is_zero() ? deadline : since + rules.min_healthy_time;
+    auto healthy_at = (since.is_zero() ? began : since) + rules.min_healthy_time;
     if (well && now >= healthy_at) {
       runner.set_health(true, {});
       co_return;

@@ -10,12 +10,14 @@
 #include "client/options.h"
 #include "client/state_db.h"
 #include "net/blocking.h"
+#include "net/http_server.h"
 #include "net/loop.h"
 #include "rpc/channel.h"
 
 namespace drover::client {
 
 class alloc_runner;
+struct log_sink_counters;
 class network_manager;
 class registrar;
 
@@ -44,6 +46,10 @@ struct runner_context {
   registrar* services = nullptr;
   // The networks of allocations that have one of their own.
   network_manager* networks = nullptr;
+  // What the log sinks of all tasks have done.
+  log_sink_counters* log_sinks = nullptr;
+  // Answers what comes through the tasks' own API sockets; null: they have none.
+  net::http_handler task_api{};
 };
 
 }  // namespace drover::client

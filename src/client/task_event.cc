@@ -121,6 +121,8 @@ task_event restart_signaled(timestamp now, std::string reason) {
   e.restart_reason = std::move(reason);
   return e;
 }
+task_event pausing(timestamp now, bool by_override) { return make("Pausing", now, by_override ? "Pausing due to override" : "Pausing due to schedule"); }
+task_event running(timestamp now, bool by_override) { return make("Running", now, by_override ? "Running due to override" : "Running due to schedule"); }
 task_event signaling(timestamp now, std::string signal, std::string reason) {
   std::string text = signal.empty() ? "Task being sent a signal" : "Task being sent signal " + signal;
   if (!reason.empty()) text += ": " + reason;

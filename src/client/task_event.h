@@ -38,6 +38,9 @@ task_event restarting(timestamp now, duration delay, std::string reason);
 task_event not_restarting(timestamp now, std::string reason);
 task_event restart_signaled(timestamp now, std::string reason);
 task_event signaling(timestamp now, std::string signal, std::string reason);
+// By the schedule, or by whoever overrides it.
+task_event pausing(timestamp now, bool by_override);
+task_event running(timestamp now, bool by_override);
 task_event sibling_failed(timestamp now, std::string sibling);
 task_event leader_dead(timestamp now);
 task_event main_dead(timestamp now);

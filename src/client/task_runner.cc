@@ -68,6 +68,7 @@ void task_runner::start() {
   }
   if (stored_.state.events.empty()) events::append(stored_.state, events::received(wall_now()));
   save();
+  begin_schedule();
   scope_.spawn(&task_runner::run, this);
 }
 
@@ -121,8 +122,12 @@ awaitable<void> task_runner::run() {
     co_return;
   }
   while (!kill_requested_) {
+    co_await await_schedule();
+    if (kill_requested_) break;
     auto outcome = co_await run_once();
     if (kill_requested_) break;
+    // It was ended for its schedule: that is no outcome.
+    if (std::exchange(pausing_, false)) continue;
     if (restart_requested_) outcome = restart_as_failure_ ? run_outcome::exited_failed : run_outcome::restart_requested;
     restart_requested_ = false;
     auto decision = tracker_.decide(outcome, wall_now(), random_unit());
@@ -296,6 +301,8 @@ void task_runner::started(std::shared_ptr<task_handle> handle) {
   stats_.reset();
   stored_.handle = handle_->serialise();
   set_state("running", events::started(wall_now()));
+  for (auto& hook : hooks_) hook->started();
+  if (paused()) stop_for_pause();
   // Asked for while the driver was starting it.
   if (kill_requested_ || restart_requested_) scope_.spawn(&task_runner::stop_handle, this, handle_);
 }

@@ -53,6 +53,8 @@ class task_runner {
   awaitable<result<>> signal(int number, std::string reason);
   awaitable<result<std::unique_ptr<exec_process>>> exec(std::vector<std::string> command, bool tty);
   awaitable<result<schema::task_resource_usage>> usage();
+  // Pauses it or lets it run whatever its schedule says, or as that says: force_pause, force_run, schedule_resume (schedule.h).
+  result<> override_schedule(const std::string& state);
   // Fails before anything ran: the allocation could not be set up.
   void fail_setup(schema::task_event why);
   // The job record changed in place.
@@ -74,6 +76,15 @@ class task_runner {
   awaitable<void> run();
   awaitable<bool> wait_turn();
   awaitable<void> reattach();
+  // task_schedule.cc
+  std::pair<std::string, net::time_point> wanted_pause();
+  bool paused() const;
+  void begin_schedule();
+  void start_schedule();
+  awaitable<void> keep_schedule();
+  void set_pause(const std::string& wanted);
+  void stop_for_pause();
+  awaitable<void> await_schedule();
   awaitable<void> await_servers(bool lost);
   // meta "drover.start_without_servers" of the task, its group or its job.
   bool starts_without_servers() const;
@@ -119,6 +130,12 @@ class task_runner {
   bool kill_requested_ = false;
   bool restart_requested_ = false;
   bool restart_as_failure_ = false;
+  // What overrides the schedule, or "schedule_resume".
+  std::string pause_override_ = "schedule_resume", schedule_error_;
+  bool scheduled_ = false;
+  // Its process is being ended to pause it.
+  bool pausing_ = false;
+  net::event schedule_changed_;
   // Notified when one of the requests above arrives.
   net::event wake_;
   // Set while the task does not run.

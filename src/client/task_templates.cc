@@ -71,6 +71,8 @@ task_templates::task_templates(task_hook_context& c)
       namespace_(c.alloc->namespace_),
       source_(c.node, {.namespace_ = c.alloc->namespace_, .token = token_of(c), .file_reader = [this](std::string path) { return file_reader(path); }},
               [this] { changed_.set(); }),
+      turn_(c.node, c.alloc->id, c.task.name, [this](std::string text) { emit_(events::template_message(wall_now(), std::move(text))); }),
+      rollout_rules_(rollout_rules_of(c.group)),
       logger_(c.node.logger.named("template")),
       scope_(c.node.loop, logger_) {
   const auto& o = node_.options.templates;
@@ -89,6 +91,7 @@ task_templates::~task_templates() = default;
 
 awaitable<void> task_templates::stop() {
   co_await scope_.stop();
+  co_await turn_.stop();
   co_await source_.stop();
 }
 
@@ -207,8 +210,14 @@ awaitable<result<>> task_templates::first() {
       tell_at = net::never;
     }
   }
+  for (auto& t : all_)
+    if (changes(t->spec, "script") && t->spec.change_script && t->spec.change_script->run_on_first_render) first_scripts_.push_back(*t->spec.change_script);
   if (wants_to_follow()) scope_.spawn(&task_templates::follow, this, true);
   co_return result<>{};
+}
+
+void task_templates::task_started() {
+  for (auto& script : std::exchange(first_scripts_, {})) scope_.spawn(&task_templates::run_script, this, std::move(script));
 }
 
 void task_templates::resume() { scope_.spawn(&task_templates::follow, this, false); }
@@ -262,23 +271,23 @@ awaitable<void> task_templates::follow(bool prepared) {
 
 awaitable<void> task_templates::apply(std::vector<const one*> changed) {
   duration splay;
-  bool restart = false;
+  bool restart = false, rolling = true;
   std::set<std::string> signals;
   std::vector<schema::change_script> scripts;
   for (auto* t : changed) {
     if (changes(t->spec, "noop")) continue;
     splay = std::max(splay, t->spec.splay);
-    if (changes(t->spec, "restart")) restart = true;
-    else if (changes(t->spec, "signal")) signals.insert(t->spec.change_signal.empty() ? "SIGHUP" : t->spec.change_signal);
+    if (changes(t->spec, "restart")) {
+      restart = true;
+      rolling = rolling && t->spec.change_rollout == "rolling";
+    } else if (changes(t->spec, "signal")) signals.insert(t->spec.change_signal.empty() ? "SIGHUP" : t->spec.change_signal);
     else if (t->spec.change_script) scripts.push_back(*t->spec.change_script);
   }
   logger_.info("templates rendered again", {{"task", task_name_}, {"templates", std::to_string(changed.size())}});
   if (!restart && signals.empty() && scripts.empty()) co_return;
   if (splay.ns > 0) co_await net::sleep_for(duration(static_cast<int64_t>(static_cast<double>(splay.ns) * random_unit())));
   if (restart) {
-    // A task that does not run reads the new file when it starts.
-    auto asked = control_.restart("Template with change_mode restart re-rendered");
-    if (!asked) logger_.debug("a changed template found its task not running", {{"task", task_name_}});
+    co_await restart_task(rolling);
     co_return;
   }
   for (auto& name : signals) {
@@ -287,6 +296,21 @@ awaitable<void> task_templates::apply(std::vector<const one*> changed) {
     if (!sent && sent.error().code() != errc::not_found) control_.fail(fmt::format("Template failed to send signals [{}]: {}", name, sent.error().text()));
   }
   for (auto& script : scripts) co_await run_script(std::move(script));
+}
+
+awaitable<void> task_templates::restart_task(bool rolling) {
+  if (rolling) {
+    co_await turn_.take();
+    // What came while it was waited for is part of this restart.
+    changed_.reset();
+    if (auto again = co_await render(); !again) changed_.set();
+  }
+  auto now = wall_now();
+  auto asked = control_.restart("Template with change_mode restart re-rendered");
+  // A task that does not run reads the new file when it starts.
+  if (!asked) logger_.debug("a changed template found its task not running", {{"task", task_name_}});
+  if (rolling && asked) turn_.keep(rollout_rules_, now);
+  else if (rolling) co_await turn_.leave();
 }
 
 awaitable<result<int>> task_templates::run_command(std::vector<std::string> command) {

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "client/hook/hook.h"
+#include "client/restart_turn.h"
 #include "client/template_source.h"
 #include "net/event.h"
 #include "net/task_scope.h"
@@ -29,6 +30,8 @@ class task_templates {
   awaitable<result<>> first();
   // Follows the data of a task that runs: what changed while nobody looked counts as a change.
   void resume();
+  // The task has begun to run.
+  void task_started();
   awaitable<void> stop();
 
  private:
@@ -45,6 +48,7 @@ class task_templates {
   awaitable<void> follow(bool prepared);
   awaitable<void> quiet_down();
   awaitable<void> apply(std::vector<const one*> changed);
+  awaitable<void> restart_task(bool rolling);
   awaitable<void> run_script(schema::change_script script);
   awaitable<result<int>> run_command(std::vector<std::string> command);
   void tell_missing(const std::vector<std::string>& missing);
@@ -64,6 +68,10 @@ class task_templates {
   std::vector<std::unique_ptr<one>> all_;
   net::event changed_;
   template_source source_;
+  restart_turn turn_;
+  health_rules rollout_rules_;
+  // What runs once, when the task has begun with its first files.
+  std::vector<schema::change_script> first_scripts_;
   std::string told_missing_;
   log::logger logger_;
   net::task_scope scope_;

@@ -243,6 +243,7 @@ constexpr permission work_rows[] = {
     row("Alloc.UpdateDesiredTransition", need::management),
     row("Alloc.GetServiceRegistrations", read_job).in(of::alloc),
     row("Alloc.SignIdentities", need::node_only),
+    row("Alloc.RestartTurn", need::node_only),
     row("Eval.GetEval", read_job).in(of::eval),
     row("Eval.Dequeue", need::server_only),
     row("Eval.Ack", need::server_only),

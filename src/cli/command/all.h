@@ -7,9 +7,11 @@ namespace drover::cli::commands {
 
 extern const command agent_info;
 extern const command alloc_checks;
+extern const command agent_doctor;
 extern const command alloc_exec;
 extern const command alloc_fs;
 extern const command alloc_logs;
+extern const command alloc_pause;
 extern const command alloc_restart;
 extern const command alloc_signal;
 extern const command alloc_status;
@@ -27,6 +29,7 @@ extern const command eval_delete;
 extern const command eval_list;
 extern const command eval_status;
 extern const command fmt_command;
+extern const command job_action;
 extern const command job_allocs;
 extern const command job_deployments;
 extern const command job_dispatch;

@@ -57,6 +57,33 @@ result<int> run_signal(context& c) {
   return 0;
 }
 
+constexpr flag_spec pause_flags[] = {{"state", flag_kind::text, "\"pause\" (default), \"run\" whatever the schedule says, or \"scheduled\": as that says."},
+                                     {"status", flag_kind::boolean, "Print how it is and change nothing."},
+                                     {"task", flag_kind::text, "This task alone."},
+                                     verbose_flag};
+
+result<int> run_pause(context& c) {
+  if (c.arguments.empty() || c.arguments.size() > 2) return c.misused("This command takes up to two arguments: <alloc-id> <task>");
+  auto state = c.flags.has("state") ? c.flags.text("state") : std::string("pause");
+  if (state != "pause" && state != "run" && state != "scheduled")
+    return fail(errc::invalid, "Pause action must be one of \"pause\", \"run\", or \"scheduled\" but got \"{}\"", state);
+  TRY_ASSIGN(auto alloc, find_alloc(c, c.arguments[0]));
+  TRY_ASSIGN(auto task, checked_task(c, alloc));
+  if (c.flags.on("status")) {
+    api_request ask{.path = fmt::format("/v1/client/allocation/{}/pause", path_word(alloc.id)), .query = {{"task", task}}, .namespace_ = alloc.namespace_};
+    auto now = c.api.get<schema::alloc_get_pause_state_response>(std::move(ask));
+    if (!now) return context::failed("getting task pause state", now.error());
+    c.say(fmt::format("Pause state: \"{}\"", now->schedule_state));
+    return 0;
+  }
+  value::object body;
+  body.append("Task", task);
+  body.append("ScheduleState", state);
+  auto done = c.api.send(to_node(alloc, "pause", std::move(body)));
+  if (!done) return context::failed("setting pause state", done.error());
+  return 0;
+}
+
 constexpr flag_spec stop_flags[] = {detach_flag, {"no-shutdown-delay", flag_kind::boolean, "Do not wait for the shutdown delays of group and tasks."}, verbose_flag};
 
 result<int> run_stop(context& c) {
@@ -102,6 +129,15 @@ const command alloc_signal = {.name = "alloc signal",
                               .help = "Sends a signal to the tasks of an allocation, or to the one named.",
                               .flags = signal_flags,
                               .run = &run_signal};
+const command alloc_pause = {
+    .name = "alloc pause",
+    .synopsis = "Pause a running task, or let it run, whatever its schedule says",
+    .usage = "[options] <allocation> [<task>]",
+    .help = "A paused task is ended as if it were stopped, and waits. All tasks of the allocation unless one is named.",
+    .flags = pause_flags,
+    .run = &run_pause,
+};
+
 const command alloc_stop = {.name = "alloc stop",
                             .synopsis = "Stop an allocation and place another",
                             .usage = "[options] <allocation>",

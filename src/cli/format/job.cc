@@ -127,6 +127,14 @@ std::string latest_deployment(const schema::deployment& d, const style& how) {
   return out;
 }
 
+std::string actions_of(const schema::job& job) {
+  table t({"Action Name", "Task Group", "Task"});
+  for (const auto& group : job.task_groups)
+    for (const auto& task : group.tasks)
+      for (const auto& action : task.actions) t.add({action.name, group.name, task.name});
+  return t.empty() ? std::string() : section("Actions", t.text());
+}
+
 }  // namespace
 
 std::string job_list(const std::vector<schema::job_list_stub>& list, bool with_namespace) {
@@ -175,7 +183,7 @@ std::string job(const job_view& view, const style& how) {
   }
   out += future_attempts(view, how) + failures_of(view);
   if (view.latest_deployment) out += latest_deployment(*view.latest_deployment, how);
-  return out + section("Allocations", allocation_list(view.allocs, how));
+  return out + actions_of(j) + section("Allocations", allocation_list(view.allocs, how));
 }
 
 }  // namespace drover::cli::format

@@ -30,6 +30,10 @@ void endpoints::add_allocations(rpc::method_table& table) {
       "Allocations.Restart", [this](context c, schema::alloc_restart_request r) { return restart(std::move(c), std::move(r)); });
   table.add<schema::alloc_signal_request, schema::generic_response>(
       "Allocations.Signal", [this](context c, schema::alloc_signal_request r) { return signal(std::move(c), std::move(r)); });
+  table.add<schema::alloc_pause_request, schema::generic_response>(
+      "Allocations.SetPauseState", [this](context c, schema::alloc_pause_request r) { return set_pause(std::move(c), std::move(r)); });
+  table.add<schema::alloc_get_pause_state_request, schema::alloc_get_pause_state_response>(
+      "Allocations.GetPauseState", [this](context c, schema::alloc_get_pause_state_request r) { return get_pause(std::move(c), std::move(r)); });
   table.add<schema::alloc_stats_request, schema::alloc_stats_response>(
       "Allocations.Stats", [this](context c, schema::alloc_stats_request r) { return alloc_stats(std::move(c), std::move(r)); });
   table.add<schema::alloc_checks_request, schema::alloc_checks_response>(
@@ -64,6 +68,24 @@ endpoints::answer<schema::generic_response> endpoints::signal(context, schema::a
     CO_TRY(co_await runner->find_task(name)->signal(number, "User Requested Signal"));
   }
   co_return schema::generic_response{};
+}
+
+// Of one task, or of all.
+endpoints::answer<schema::generic_response> endpoints::set_pause(context, schema::alloc_pause_request request) {
+  CO_TRY_ASSIGN(auto runner, find(request.alloc_id));
+  if (request.task.empty() && runner->tasks_done()) co_return fail(errc::not_found, "Task not running");
+  if (!request.task.empty()) CO_TRY(runner->pick_task(request.task));
+  for (auto& task : runner->tasks()) {
+    if (request.task.empty() ? task->dead() : task->name() != request.task) continue;
+    CO_TRY(task->override_schedule(request.schedule_state));
+  }
+  co_return schema::generic_response{};
+}
+
+endpoints::answer<schema::alloc_get_pause_state_response> endpoints::get_pause(context, schema::alloc_get_pause_state_request request) {
+  CO_TRY_ASSIGN(auto runner, find(request.alloc_id));
+  CO_TRY_ASSIGN(auto* task, runner->pick_task(request.task));
+  co_return schema::alloc_get_pause_state_response{.schedule_state = task->state().paused};
 }
 
 endpoints::answer<schema::alloc_stats_response> endpoints::alloc_stats(context, schema::alloc_stats_request request) {

@@ -27,6 +27,8 @@ class endpoints {
 
   void add_allocations(rpc::method_table& table);
   answer<schema::generic_response> restart(context c, schema::alloc_restart_request request);
+  answer<schema::generic_response> set_pause(context c, schema::alloc_pause_request request);
+  answer<schema::alloc_get_pause_state_response> get_pause(context c, schema::alloc_get_pause_state_request request);
   answer<schema::generic_response> signal(context c, schema::alloc_signal_request request);
   answer<schema::alloc_stats_response> alloc_stats(context c, schema::alloc_stats_request request);
   answer<schema::alloc_checks_response> checks(context c, schema::alloc_checks_request request);

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <boost/asio/experimental/awaitable_operators.hpp>
 
 #include "client/client_state.h"
@@ -58,6 +59,16 @@ awaitable<result<>> pump_output(rpc::message_stream* stream, exec_process* proce
   if (!code) co_return fail(code.error());
   co_return co_await send_end(*stream, *code);
 }
+// What an action of the task runs.
+result<std::vector<std::string>> command_of(const task_runner& task, const schema::alloc_exec_request& request) {
+  if (request.action.empty()) return request.cmd;
+  const auto& actions = task.task().actions;
+  auto found = std::ranges::find(actions, request.action, &schema::action::name);
+  if (found == actions.end()) return fail(errc::invalid, "action {} not found in task {}", request.action, task.name());
+  std::vector<std::string> out{found->command};
+  out.insert(out.end(), found->args.begin(), found->args.end());
+  return out;
+}
 }  // namespace
 
 void endpoints::add_exec(rpc::method_table& table) {
@@ -70,9 +81,13 @@ rpc::awaitable<result<>> endpoints::exec(context, schema::alloc_exec_request req
   std::shared_ptr<alloc_runner> runner;
   auto picked = [&]() -> result<task_runner*> {
     if (state_.options.disable_remote_exec) return fail(errc::permission_denied, "exec is disabled on this node (disable_remote_exec)");
-    if (request.cmd.empty()) return fail(errc::invalid, "the command is missing");
     TRY_ASSIGN(runner, find(request.alloc_id));
-    return runner->pick_task(request.task);
+    if (!request.job_id.empty() && request.job_id != runner->alloc()->job_id)
+      return fail(errc::invalid, "job {} does not have allocation {}", request.job_id, request.alloc_id);
+    TRY_ASSIGN(auto* task, runner->pick_task(request.task));
+    TRY_ASSIGN(request.cmd, command_of(*task, request));
+    if (request.cmd.empty()) return fail(errc::invalid, "the command is missing");
+    return task;
   }();
   if (!picked) co_return co_await s->write(stream_error(picked.error()));
   auto process = co_await (*picked)->exec(request.cmd, request.tty);

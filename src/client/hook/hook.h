@@ -73,6 +73,8 @@ class task_hook {
   virtual bool once() const { return true; }
   // Codes invalid, unsupported and permission_denied are final; after any other error the restart policy decides.
   virtual awaitable<result<>> prestart(task_hook_context& c) = 0;
+  // The task has begun to run. Must not wait.
+  virtual void started() {}
   // The task was found running by a new agent: what goes on beside it begins again. Must not wait.
   virtual void resumed(task_hook_context&) {}
   // The task has ended for good, or the agent stops: what goes on beside it ends.
@@ -93,5 +95,7 @@ std::unique_ptr<task_hook> make_dispatch_payload_hook();
 std::unique_ptr<task_hook> make_artifact_hook();
 std::unique_ptr<task_hook> make_template_hook();
 std::unique_ptr<task_hook> make_volume_hook();
+std::unique_ptr<task_hook> make_task_api_hook();
+std::unique_ptr<task_hook> make_log_sinks_hook();
 
 }  // namespace drover::client

@@ -15,6 +15,8 @@ std::vector<std::unique_ptr<task_hook>> make_task_hooks() {
   out.push_back(make_validate_hook());
   out.push_back(make_task_dir_hook());
   out.push_back(make_identity_hook());
+  out.push_back(make_task_api_hook());
+  out.push_back(make_log_sinks_hook());
   out.push_back(make_volume_hook());
   out.push_back(make_dispatch_payload_hook());
   out.push_back(make_artifact_hook());

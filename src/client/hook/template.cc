@@ -32,6 +32,10 @@ class template_hook : public task_hook {
     templates_->resume();
   }
 
+  void started() override {
+    if (templates_) templates_->task_started();
+  }
+
   awaitable<void> stop() override {
     if (templates_) co_await templates_->stop();
   }
