@@ -261,6 +261,7 @@ NO_NODE = {
     "cpu": (job("why", work=task(cpu=50_000)), "It asks for 50000 MHz of CPU where the largest node has 4000"),
     "disk": (job("why", group={"EphemeralDisk": {"SizeMB": 900_000_000}}), "It asks for 900000000 MB of disk where the largest node has"),
     "port": (job("why", count=5, group={"Networks": [{"Mode": "host", "ReservedPorts": [{"Label": "p", "Value": 9999}]}]}), "9999"),
+    "volume": (job("why", group={"Volumes": {"v": {"Type": "host", "Source": "data"}}}), '4 nodes have no ready host volume that it may use: it asks for "data".'),
     "distinct_hosts": (job("why", count=5, Constraints=[{"Operand": "distinct_hosts"}]), "4 nodes already have an allocation of it (distinct_hosts)."),
 }
 
@@ -452,6 +453,34 @@ def test_system_and_sysbatch_run_on_every_suited_node(nodes):
     server.wait("/v1/job/sweep", lambda j: j["Status"] == "dead", "it is over")
 
 
+def test_a_system_job_is_rolled_out_by_health_and_canaries_are_a_share_of_the_nodes(nodes):
+    server = nodes.server
+
+    def daemon(version, **update):
+        return job("daemon", kind="system", work={**task(), "Env": {"VERSION": str(version)}}, Update=quick_update(**update))
+
+    server.register(daemon(0, MaxParallel=2))
+    server.wait_running("daemon", 4)
+    first = wait_deployment(server, "daemon", 0, "successful")
+    assert first["TaskGroups"]["g"]["DesiredTotal"] == 4 and first["TaskGroups"]["g"]["HealthyAllocs"] == 4
+
+    server.register(daemon(1, MaxParallel=2, Canary=25))
+    waiting = wait_deployment(server, "daemon", 1, "running", also=lambda d: d["TaskGroups"]["g"]["HealthyAllocs"] == 1)
+    group = waiting["TaskGroups"]["g"]
+    assert group["DesiredCanaries"] == 1 and len(group["PlacedCanaries"]) == 1 and group["DesiredTotal"] == 4
+    assert waiting["StatusDescription"] == "Deployment is running but requires manual promotion"
+    assert running_versions(server, "daemon") == [0, 0, 0, 1]
+    assert "requires manual promotion" in server.ok("job", "status", "daemon").out
+    server.ok("job", "promote", "-detach", "daemon")
+    wait_deployment(server, "daemon", 1, "successful")
+    server.wait_allocs("daemon", lambda _: running_versions(server, "daemon") == [1, 1, 1, 1], "every node has the new version")
+
+    server.register(daemon(2, MaxParallel=1))
+    done = wait_deployment(server, "daemon", 2, "successful")
+    assert done["TaskGroups"]["g"]["PlacedAllocs"] == 4
+    server.wait_allocs("daemon", lambda _: running_versions(server, "daemon") == [2, 2, 2, 2], "one after the other")
+
+
 def test_node_pools(nodes):
     server = nodes.server
     assert server.http("PUT", "/v1/node/pools", {"Name": "gpu", "Description": "with cards", "Meta": {"team": "ml"}}).status == 200
@@ -466,6 +495,9 @@ def test_node_pools(nodes):
     nodes.purge("carded")
     assert server.http("DELETE", "/v1/node/pool/gpu").status == 200
     assert server.http("GET", "/v1/node/pool/gpu").status == 404
+    wrong = server.http("PUT", "/v1/node/pools", {"Name": "fast", "SchedulerConfiguration": {"SchedulerAlgorithm": "fastest"}})
+    assert wrong.status == 400 and 'invalid scheduler algorithm "fastest" of node pool "fast": use "binpack" or "spread"' in wrong.text
+    assert server.http("GET", "/v1/node/pool/fast").status == 404
 
 
 def test_scheduler_configuration(nodes):

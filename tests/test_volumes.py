@@ -230,6 +230,44 @@ def test_a_volume_in_use_is_not_deleted(dynamic):
     dynamic.ok("volume", "delete", "-type", "host", "used")
 
 
+def test_a_sticky_volume_is_claimed(dynamic):
+    assert dynamic.ok("volume", "claim", "list").out == "No task group host volume claims found\n"
+    assert create(dynamic, spec("kept")).code == 0
+    volume = volume_named(dynamic, "kept")
+    text = volume_job("sticky", "sleep 1000", source="kept", volume="sticky = true").replace('type = "batch"', 'type = "service"')
+    path = harness.write_job(dynamic.folder, "sticky.nomad.hcl", text)
+    dynamic.ok("job", "run", "-detach", path)
+    (alloc,) = dynamic.wait_running("sticky")
+    (claim,) = dynamic.get("/v1/volumes/claims")
+    assert claim["AllocID"] == alloc["ID"] and claim["VolumeID"] == volume["ID"] and claim["VolumeName"] == "kept"
+    assert claim["JobID"] == "sticky" and claim["TaskGroupName"] == "g" and claim["Namespace"] == "default"
+    (row,) = dynamic.ok("volume", "claim", "list", "-job=sticky").table()
+    assert row == {"ID": claim["ID"][:8], "Namespace": "default", "Job ID": "sticky", "Volume ID": volume["ID"][:8], "Volume Name": "kept"}
+    assert dynamic.get("/v1/volumes/claims?job_id=other") == [] and dynamic.get("/v1/volumes/claims?task_group=g&volume_name=kept") == [claim]
+
+    # The claim outlives its allocation and the agent: the group goes back to its volume.
+    dynamic.ok("job", "stop", "-detach", "sticky")
+    dynamic.wait_allocs("sticky", lambda allocs: all(a["ClientStatus"] == "complete" for a in allocs), "it has stopped")
+    dynamic.kill()
+    dynamic.start()
+    assert dynamic.get("/v1/volumes/claims") == [claim]
+    dynamic.ok("job", "run", "-detach", path)
+    (again,) = dynamic.wait_running("sticky")
+    (moved,) = dynamic.get("/v1/volumes/claims")
+    assert moved["ID"] == claim["ID"] and moved["AllocID"] == again["ID"] and moved["ModifyIndex"] > claim["ModifyIndex"]
+
+    answer = dynamic.run("volume", "claim", "delete", "-y", "nope")
+    assert answer.code == 1 and 'No claim(s) with prefix "nope" found' in answer.err
+    missing = dynamic.http("DELETE", "/v1/volumes/claim/nope")
+    assert missing.status in (404, 500) and "does not exist" in missing.text
+    done = dynamic.ok("volume", "claim", "delete", "-y", claim["ID"][:8])
+    assert done.out == f"Task group host volume claim {claim['ID']} successfully deleted\n"
+    assert dynamic.get("/v1/volumes/claims") == []
+    dynamic.ok("job", "stop", "-purge", "sticky")
+    dynamic.wait(f"/v1/volume/host/{volume['ID']}", lambda v: not v.get("Allocations"), "nobody uses it")
+    dynamic.ok("volume", "delete", "-type", "host", "kept")
+
+
 def test_a_plugin_of_ones_own(dynamic):
     (node,) = dynamic.get("/v1/nodes")
     attributes = dynamic.get(f"/v1/node/{node['ID']}")["Attributes"]

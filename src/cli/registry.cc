@@ -168,6 +168,8 @@ constexpr const command* table[] = {
     &var_purge,
     &var_put,
     &version,
+    &volume_claim_delete,
+    &volume_claim_list,
     &volume_create,
     &volume_delete,
     &volume_init,

@@ -1,6 +1,7 @@
 #include <unordered_map>
 
 #include "fsm/apply.h"
+#include "fsm/volume_claims.h"
 
 namespace drover::fsm {
 
@@ -88,7 +89,10 @@ result<> put_planned(context& c, const apply_plan_results_request& request, cons
   TRY(c.count_alloc(next, stored.get()));
   c.touch_job(next.namespace_, next.job_id);
 
-  if (!stored) link_previous(c, next);
+  if (!stored) {
+    link_previous(c, next);
+    claim_volumes(c, next, sticky_sources(*next.job, next.task_group));
+  }
   c.put<table::allocs>(std::move(next));
   return {};
 }
@@ -106,6 +110,7 @@ result<> put_placed(context& c, const apply_plan_results_request& request, const
   if (common.deployment_status) common.deployment_status->modify_index = c.index();
   // Canaries are known to their deployment by id.
   const bool one_by_one = common.deployment_status && common.deployment_status->canary;
+  const auto sticky = sticky_sources(*common.job, common.task_group);
   int64_t counted = 0;
   auto like_common = placed;
   like_common.like = std::make_shared<const schema::allocation>(std::move(common));
@@ -115,6 +120,7 @@ result<> put_placed(context& c, const apply_plan_results_request& request, const
     if (one_by_one) TRY(c.count_alloc(next, nullptr));
     else ++counted;
     link_previous(c, next);
+    claim_volumes(c, next, sticky);
     c.put<table::allocs>(std::move(next));
     return {};
   }));

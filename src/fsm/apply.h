@@ -73,6 +73,7 @@ result<std::any> apply_csi_volume_register(context&, const schema::csi_volume_re
 result<std::any> apply_csi_volume_deregister(context&, const schema::csi_volume_deregister_request&);
 result<std::any> apply_host_volume_register(context&, const schema::host_volume_register_request&);
 result<std::any> apply_host_volume_delete(context&, const schema::host_volume_delete_request&);
+result<std::any> apply_host_volume_claim_delete(context&, const schema::task_group_volume_claim_delete_request&);
 
 result<std::any> apply_acl_policy_upsert(context&, const schema::acl_policy_upsert_request&);
 result<std::any> apply_acl_policy_delete(context&, const schema::acl_policy_delete_request&);

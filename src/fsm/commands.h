@@ -218,6 +218,7 @@ enum class command_type : uint8_t {
   namespace_delete = 65,
   host_volume_register = 75,
   host_volume_delete = 76,
+  host_volume_claim_delete = 77,
   // Ours: Nomad has no command for it.
   restore_state = 120,
   quota_upsert = 121,
@@ -287,6 +288,7 @@ DROVER_COMMAND(namespace_upsert, schema::namespace_upsert_request);
 DROVER_COMMAND(namespace_delete, schema::namespace_delete_request);
 DROVER_COMMAND(host_volume_register, schema::host_volume_register_request);
 DROVER_COMMAND(host_volume_delete, schema::host_volume_delete_request);
+DROVER_COMMAND(host_volume_claim_delete, schema::task_group_volume_claim_delete_request);
 DROVER_COMMAND(restore_state, restore_state_request);
 DROVER_COMMAND(quota_upsert, schema::quota_spec_upsert_request);
 DROVER_COMMAND(quota_delete, schema::quota_spec_delete_request);

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <set>
+#include <utility>
 
 #include "fsm/apply.h"
 
@@ -51,10 +52,25 @@ void put_deployment(context& c, const schema::deployment& deployment) {
     made.create_index = made.modify_index = c.index();
     c.put<table::deployments>(std::move(made));
   } else {
-    const auto create_index = stored->create_index;
+    // A plan says what is wanted as of its snapshot. What happened since stays: what was placed, what is well, what was promoted.
+    auto happened = std::move(*stored);
     *stored = deployment;
     stored->namespace_ = namespace_of(stored->namespace_);
-    stored->create_index = create_index;
+    stored->create_index = happened.create_index;
+    if (happened.status != deployment.status) {
+      stored->status = happened.status;
+      stored->status_description = happened.status_description;
+    }
+    for (auto& [name, group] : stored->task_groups) {
+      auto known = happened.task_groups.find(name);
+      if (known == happened.task_groups.end()) continue;
+      auto wanted = std::exchange(group, std::move(known->second));
+      group.desired_total = wanted.desired_total;
+      group.desired_canaries = wanted.desired_canaries;
+      group.auto_revert = wanted.auto_revert;
+      group.auto_promote = wanted.auto_promote;
+      group.progress_deadline = wanted.progress_deadline;
+    }
     stored->modify_index = c.index();
   }
   if (deployment.status == word::successful) {

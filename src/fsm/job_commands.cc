@@ -3,6 +3,7 @@
 #include "base/text.h"
 #include "codec/compare.h"
 #include "fsm/apply.h"
+#include "fsm/volume_claims.h"
 #include "fsm/limits.h"
 
 namespace drover::fsm {
@@ -132,6 +133,7 @@ void note_periodic(context& c, const schema::job& job) {
     put_launch(c, job.namespace_, job.id, timestamp(job.submit_time), false);
   } else if (!job.periodic || job.stop) {
     c.erase<table::periodic_launches>({job.namespace_, job.id, {}});
+  drop_claims(c, job.namespace_, job.id);
   }
   const auto mark = job.parent_id.empty() ? std::string::npos : job.id.rfind(launch_mark);
   if (mark == std::string::npos) return;

@@ -96,6 +96,7 @@ constexpr std::array<command_definition, 128> make_commands() {
   COMMAND(quota_delete);
   COMMAND(host_volume_register);
   COMMAND(host_volume_delete);
+  COMMAND(host_volume_claim_delete);
 #undef COMMAND
   return out;
 }

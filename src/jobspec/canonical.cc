@@ -374,7 +374,7 @@ void canonicalize(schema::job& job) {
   std::optional<schema::update_strategy> update;
   if (!is_absent(job.update)) update = job.update;
   if (update.has_value() && update->health_check == "") update = stored_part(*update);
-  if (!update.has_value() && job.type == "service") update.emplace();
+  if (!update.has_value() && (job.type == "service" || job.type == "system")) update.emplace();
   canonicalize(job.depends_on, job);
   for (auto& spread : job.spreads)
     if (spread.weight == 0) spread.weight = 50;

@@ -208,7 +208,7 @@ TEST_P(defaults_of, type) {
 INSTANTIATE_TEST_SUITE_P(types, defaults_of,
                          ::testing::Values(type_row{"service", 2, true, true, true, true},
                                            type_row{"batch", 3, true, false, false, false},
-                                           type_row{"system", 2, false, false, false, false},
+                                           type_row{"system", 2, false, false, true, false},
                                            type_row{"sysbatch", 3, false, false, false, false}));
 
 TEST(canonical, policies_go_down) {

@@ -89,6 +89,10 @@ class counted_scheduler {
     if (s_.failed(*what.group)) return s_.fail(*what.group, ranks);
     bool stops = !what.stop_previous.empty();
     if (stops) s_.release(*what.previous);
+    if (s_.over_quota(*what.group)) {
+      if (stops) s_.restore(*what.previous);
+      return;
+    }
     std::vector<node_view::row> penalized;
     if (what.rescheduled) penalized = failed_nodes(*what.previous);
     ranker::ask wanted{.penalized = penalized, .preferred = home(what), .number = alloc_index(what.name).value_or(0)};

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "base/text.h"
 
 namespace drover::sched {
@@ -32,7 +34,11 @@ std::string shortage(const near_miss& miss) {
   return join(parts, " and ");
 }
 
-std::string about_unsuited(const failed_check& check) {
+constexpr std::string_view no_host_volume = "missing compatible host volumes";
+
+std::string about_unsuited(const failed_check& check, const group_explanation& why) {
+  if (check.check == no_host_volume)
+    return fmt::format("{} {} no ready host volume that it may use: it asks for {}", nodes(check.nodes), has(check.nodes), join(why.host_volumes, " and "));
   if (check.check == "missing drivers") return fmt::format("{} {} no healthy driver for it: {}", nodes(check.nodes), has(check.nodes), listed(check.found));
   if (check.check.starts_with("missing ")) return fmt::format("{} {} {}", nodes(check.nodes), is(check.nodes), check.check);
   if (check.check == "distinct_hosts") return fmt::format("{} already {} an allocation of it (distinct_hosts)", nodes(check.nodes), has(check.nodes));
@@ -76,6 +82,10 @@ std::string about_nearest(const group_explanation& why) {
   return fmt::format("{} {} node pool {}; the nearest, {}, lacks {}.", nodes(in_pool), has(in_pool), why.node_pool, miss.node_name, lack);
 }
 
+bool bound_by_claim(const group_explanation& why) {
+  return std::ranges::any_of(why.host_volumes, [](const auto& each) { return each.contains("(claim "); });
+}
+
 std::string remedy(const group_explanation& why) {
   if (why.nodes == 0) return "It runs as soon as a node joins.";
   if (why.too_large) {
@@ -93,6 +103,9 @@ std::string remedy(const group_explanation& why) {
     if (!lack.empty()) return fmt::format("It would run if {} became free on {}.", lack, why.nearest.front().node_name);
     return fmt::format("It would run if what it asks for became free on {}, or on another node like it.", why.nearest.front().node_name);
   }
+  if (!why.unsuited.empty() && why.unsuited.front().check == no_host_volume)
+    return fmt::format("It would run on a node with room that offers {}: by a host_volume block of its client, or by \"drover volume create\"{}.",
+                       join(why.host_volumes, " and "), bound_by_claim(why) ? "; \"drover volume claim delete\" frees it for another volume" : "");
   if (!why.unsuited.empty()) return fmt::format("It would run on a node that passes \"{}\" and has room.", why.unsuited.front().check);
   if (!why.not_ready.empty()) return "It would run once such a node is ready and eligible.";
   return "It would run on a ready node of that pool and those datacenters.";
@@ -114,7 +127,7 @@ std::vector<std::string> sentences(const group_explanation& why) {
   } else {
     if (!why.nearest.empty()) out.push_back(about_nearest(why));
     about_scope(why, out);
-    for (const auto& check : why.unsuited) out.push_back(about_unsuited(check) + ".");
+    for (const auto& check : why.unsuited) out.push_back(about_unsuited(check, why) + ".");
     for (const auto& check : why.full) out.push_back(about_full(check) + ".");
   }
   out.push_back(remedy(why));

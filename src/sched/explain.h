@@ -41,6 +41,7 @@ struct group_explanation {
   int64_t cores_wanted = 0;
   std::string node_pool;
   std::vector<std::string> datacenters;
+  std::vector<std::string> host_volumes;   // that it asks for, and what binds it to one
 
   // Each node is counted once, where it drops out first.
   int64_t nodes = 0;

@@ -13,6 +13,7 @@ job_facts gather(const state::snapshot& snapshot, const schema::evaluation& eval
   facts.config = snapshot.scheduler_config();
   if (facts.job != nullptr) facts.pool = snapshot.node_pool(facts.job->node_pool.empty() ? "default" : facts.job->node_pool);
   if (facts.job != nullptr && !facts.job->stop) facts.volumes = gather_volumes(snapshot, *facts.job);
+  if (facts.job != nullptr && !facts.job->stop) facts.quota = gather_quota(snapshot, *facts.job);
   if (facts.job != nullptr && !facts.job->stop)
     for (const auto& group : facts.job->task_groups)
       if (auto why = reasons_to_wait(snapshot, *facts.job, group, facts.allocs); !why.empty()) facts.waits.emplace(group.name, std::move(why));

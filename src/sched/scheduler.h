@@ -16,6 +16,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -26,6 +27,7 @@
 #include "sched/explain.h"
 #include "sched/feasible/volumes.h"
 #include "sched/node_view.h"
+#include "sched/quota.h"
 
 namespace drover::sched {
 
@@ -45,6 +47,7 @@ struct job_facts {
   ref<schema::scheduler_configuration> config;  // null: defaults
   ref<schema::node_pool> pool;                // the job's node pool, or null
   volume_facts volumes;                       // that the job asks for
+  std::optional<quota_room> quota;            // of the job's namespace
   std::map<std::string, std::vector<wait_reason>> waits;  // groups that must not start yet, and why
 };
 job_facts gather(const state::snapshot& snapshot, const schema::evaluation& eval);

@@ -46,6 +46,7 @@ session::session(const job_facts& facts, const node_view& view, const schema::ev
       eval_ids_(random_stream::mix(seed_, "evaluations")),
       deployment_id_(random_stream(random_stream::mix(seed_, "deployment")).uuid()),
       cluster_(view, facts.allocs),
+      quota_(facts.quota),
       explain_(how.explain) {
   bool own_algorithm = facts.pool && facts.pool->scheduler_configuration;
   if (facts.config) {
@@ -105,7 +106,7 @@ update_kind session::update_of(const schema::allocation& alloc, const schema::ta
 }
 
 void session::stop(const schema::allocation& alloc, std::string_view why, std::string_view client_status) {
-  cluster_.stop(alloc);
+  release(alloc);
   record_stop(alloc, why, client_status);
 }
 
@@ -184,6 +185,7 @@ void session::place(const placement& what, ranker::choice made, const std::strin
   for (const auto& each : made.evicted) preempt(each, *alloc);
   cluster_.place(made.node, *alloc);
   placed_.push_back(what.group);
+  if (quota_) quota_->used.add(quota_demand_of(*what.group));
   at.list->push_back(std::move(alloc));
 }
 
@@ -247,6 +249,34 @@ void session::fail(const schema::task_group& group, ranker& ranks) {
   }
 }
 
+void session::count_quota(const schema::allocation& alloc, int64_t times) {
+  if (quota_) quota_->used.add(quota_demand_of(alloc), times);
+}
+
+bool session::over_quota(const schema::task_group& group) {
+  if (!quota_) return false;
+  auto text = quota_->refuse(group);
+  if (text.empty()) return false;
+  ++out_.eval.queued_allocations[group.name];
+  auto [it, first] = out_.eval.failed_tg_allocs.try_emplace(group.name);
+  if (!first) {
+    ++it->second.coalesced_failures;
+    return true;
+  }
+  over_quota_ = true;
+  it->second.node_pool = scope().pool_name;
+  it->second.quota_exhausted.push_back(text);
+  missing_.insert(resource_of_quota(quota_->name));
+  if (explain_) {
+    group_explanation said;
+    said.group = group.name;
+    said.waits_for.push_back(fmt::format("quota \"{}\" of namespace \"{}\" is used up: {}; it would run if other jobs that share the quota were stopped or "
+                                         "asked for less, or if the quota were raised", quota_->name, job().namespace_, text));
+    out_.explanations.push_back(std::move(said));
+  }
+  return true;
+}
+
 const std::vector<wait_reason>* session::waits(const schema::task_group& group) const {
   auto it = facts_.waits.find(group.name);
   return it == facts_.waits.end() ? nullptr : &it->second;
@@ -304,9 +334,13 @@ void session::fill_eligibility(schema::evaluation& blocked) {
 
 // What is no matter of nodes wakes the evaluation by name. If that is all it waits for, capacity does not wake it: it names no class.
 void session::fill_missing(schema::evaluation& blocked) {
+  blocked.quota_limit_reached.clear();
+  if (over_quota_) blocked.quota_limit_reached = quota_->name;
   blocked.missing_non_node_resources.assign(missing_.begin(), missing_.end());
   if (missing_.empty()) return;
-  bool any_for_capacity = std::ranges::any_of(out_.eval.failed_tg_allocs, [&](const auto& failed) { return !facts_.waits.contains(failed.first); });
+  bool any_for_capacity = std::ranges::any_of(out_.eval.failed_tg_allocs, [&](const auto& failed) {
+    return !facts_.waits.contains(failed.first) && failed.second.quota_exhausted.empty();
+  });
   if (any_for_capacity && blocked.class_eligibility.empty()) blocked.escaped_computed_class = true;
 }
 

@@ -51,12 +51,20 @@ class session {
     record_stop(alloc, why);
   }
   void record_stop(const schema::allocation& alloc, std::string_view why, std::string_view client_status = {});
-  void release(const schema::allocation& alloc) { cluster_.stop(alloc); }
-  void restore(const schema::allocation& alloc) { cluster_.unstop(alloc); }
+  void release(const schema::allocation& alloc) {
+    cluster_.stop(alloc);
+    count_quota(alloc, -1);
+  }
+  void restore(const schema::allocation& alloc) {
+    cluster_.unstop(alloc);
+    count_quota(alloc, +1);
+  }
   void fail(const schema::task_group& group, ranker& ranks);
   // The group must not start yet; null: it may.
   const std::vector<wait_reason>* waits(const schema::task_group& group) const;
   void hold_back(const schema::task_group& group, const std::vector<wait_reason>& why);
+  // The namespace's quota has no room for one more of this group: counts it as waiting. False: go on.
+  bool over_quota(const schema::task_group& group);
   // All or nothing: takes back every placement of this plan and what was stopped or evicted for it.
   void withdraw();
   bool failed(const schema::task_group& group) const { return out_.eval.failed_tg_allocs.contains(group.name); }
@@ -76,6 +84,7 @@ class session {
   void fill_eligibility(schema::evaluation& blocked);
   void fill_missing(schema::evaluation& blocked);
   std::string why_blocked() const;
+  void count_quota(const schema::allocation& alloc, int64_t times);
 
   const job_facts& facts_;
   const node_view& view_;
@@ -98,6 +107,8 @@ class session {
   ref<schema::allocated_resources> granted(const placement& what, node_view::row row, chosen_parts parts);
   std::vector<group_ranker> rankers_;
   std::set<std::string> missing_;  // what groups that must not start yet wait for
+  std::optional<quota_room> quota_;  // as the plan so far leaves it
+  bool over_quota_ = false;
   std::vector<const schema::task_group*> placed_;      // of every placement
   std::set<std::string, std::less<>> replaced_;        // ids of those that stop only because a placement replaces them
   std::vector<schema::alloc_list_stub> preempted_;

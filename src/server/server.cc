@@ -281,7 +281,7 @@ void cluster_server::parts::make_parts() {
     return std::ranges::any_of(workers, [&](const auto& each) { return each->holds(eval_id, token); });
   };
   for (auto add : {&add_job_reads, &add_job_writes, &add_job_launches, &add_job_plan, &add_job_explain, &add_alloc_methods, &add_eval_methods, &add_deployment_methods,
-                   &add_node_reads, &add_node_writes, &add_namespace_methods, &add_host_volume_methods, &add_service_methods, &add_status_methods,
+                   &add_node_reads, &add_node_writes, &add_namespace_methods, &add_host_volume_methods, &add_volume_claim_methods, &add_service_methods, &add_status_methods,
                    &add_raft_methods, &add_snapshot_methods, &add_operator_methods, &add_scaling_methods, &add_search_methods, &add_client_methods,
                    &add_keyring_methods, &add_variable_methods, &add_identity_methods, &add_restart_turn_methods, &add_peer_methods,
                    &add_acl_policy_methods, &add_acl_token_methods, &add_quota_methods, &add_auth_method_methods})

@@ -6,6 +6,7 @@
 #include "sched/dispatch_line.h"
 #include "sched/explain.h"
 #include "sched/feasible/volumes.h"
+#include "sched/quota.h"
 #include "state/tables.h"
 
 namespace drover::server {
@@ -19,6 +20,11 @@ bool was_held_back(const schema::evaluation& eval, const std::string& group) {
   return std::ranges::any_of(failed->second.constraint_filtered, [](const auto& each) { return each.first.starts_with(sched::waiting_mark); });
 }
 
+bool is_over_quota(const schema::evaluation& eval, const std::string& group) {
+  auto failed = eval.failed_tg_allocs.find(group);
+  return failed != eval.failed_tg_allocs.end() && !failed->second.quota_exhausted.empty();
+}
+
 // Is a group that was held back free to start now, or does it wait for something else than the evaluation says? Then it is scheduled again, to go
 // or to wait for the right thing. One that found no room is no matter of this.
 bool may_go(const schema::evaluation& eval, const state::snapshot& state) {
@@ -26,7 +32,13 @@ bool may_go(const schema::evaluation& eval, const state::snapshot& state) {
   if (job == nullptr || job->stop) return true;
   auto allocs = state.allocs_by_job(job->namespace_, job->id);
   std::set<std::string> awaited;
+  std::optional<sched::quota_room> quota;
+  if (!eval.quota_limit_reached.empty() && !(quota = sched::gather_quota(state, *job))) return true;
   for (const auto& group : job->task_groups) {
+    if (quota && is_over_quota(eval, group.name)) {
+      if (quota->refuse(group).empty()) return true;
+      awaited.insert(sched::resource_of_quota(quota->name));
+    }
     if (!was_held_back(eval, group.name)) continue;
     auto reasons = sched::reasons_to_wait(state, *job, group, allocs);
     if (reasons.empty()) return true;
@@ -51,6 +63,25 @@ bool starts_something(const schema::plan& plan) {
   });
 }
 
+// Two workers may have seen the same room.
+bool is_within_quota(const schema::plan& plan, const state::snapshot& state) {
+  auto room = sched::gather_quota(state, *plan.job);
+  if (!room) return true;
+  for (const auto& [node, list] : plan.node_update)
+    for (const auto& alloc : list)
+      if (auto stored = state.alloc(alloc->id)) room->used.add(sched::quota_demand_of(*stored), -1);
+  for (const auto& [node, list] : plan.node_allocation)
+    for (const auto& alloc : list) {
+      if (alloc->create_index != 0 || state.alloc(alloc->id)) continue;
+      const auto& job = alloc->job ? *alloc->job : *plan.job;
+      auto group = std::ranges::find(job.task_groups, alloc->task_group.str(), &schema::task_group::name);
+      if (group == job.task_groups.end()) continue;
+      if (!room->refuse(*group).empty()) return false;
+      room->used.add(sched::quota_demand_of(*group));
+    }
+  return true;
+}
+
 }  // namespace
 
 void wakeups::note(const fsm::commit_event& event) {
@@ -67,10 +98,18 @@ void wakeups::note(const fsm::commit_event& event) {
       case table::jobs: note_job(change.before_as<table::jobs>().get(), change.after_as<table::jobs>().get(), event.state); break;
       case table::csi_volumes: note_csi_volume(*(change.after ? change.after_as<table::csi_volumes>() : change.before_as<table::csi_volumes>())); break;
       case table::host_volumes: note_host_volume(*(change.after ? change.after_as<table::host_volumes>() : change.before_as<table::host_volumes>()), event.state, freed); break;
+      case table::quotas: note_quota(change.after ? change.after_as<table::quotas>()->name : change.before_as<table::quotas>()->name); break;
+      case table::namespaces:
+        if (change.before) note_quota(change.before_as<table::namespaces>()->quota);
+        break;
+      case table::host_volume_claims:
+        if (!change.after) note_released(*change.before_as<table::host_volume_claims>(), event.state, freed);
+        break;
       default: break;
     }
   }
   unblock(freed);
+  for (const auto& namespace_ : std::exchange(lighter_namespaces_, {})) note_quota(sched::quota_of_namespace(event.state, namespace_));
   // Once a commit for each job, however many of its allocations changed.
   for (const auto& [namespace_, id] : std::exchange(changed_jobs_, {})) wake_dependents(namespace_, id, event.state);
 }
@@ -92,6 +131,19 @@ void wakeups::note_csi_volume(const schema::csi_volume& volume) {
 void wakeups::note_host_volume(const schema::host_volume& volume, const state::snapshot& state, freed_nodes& freed) {
   auto node = state.node(volume.node_id);
   if (takes_work(node.get())) freed[node->id] = std::move(node);
+}
+
+// Raised, taken from a namespace, or used by less.
+void wakeups::note_quota(const std::string& name) {
+  if (!name.empty()) blocked_.unblock_resource(sched::resource_of_quota(name), index_);
+}
+
+// Its group may go to any volume of that name now.
+void wakeups::note_released(const schema::task_group_host_volume_claim& claim, const state::snapshot& state, freed_nodes& freed) {
+  state::visit<table::host_volumes>(state, state::within(claim.namespace_), [&](const auto& volume) {
+    if (volume->name == claim.volume_name) note_host_volume(*volume, state, freed);
+    return true;
+  });
 }
 
 void wakeups::note_eval(const ref<schema::evaluation>& eval, const state::snapshot& state) {
@@ -118,6 +170,7 @@ void wakeups::note_alloc(const schema::allocation* before, const schema::allocat
   if (ended && !freed.contains(before->node_id))
     if (auto node = state.node(before->node_id)) freed[node->id] = std::move(node);
   if (!blocked_.awaits_anything()) return;
+  if (ended || (before != nullptr && after == nullptr)) lighter_namespaces_.insert(before->namespace_);
   bool same = before != nullptr && after != nullptr && before->client_status == after->client_status && before->desired_status == after->desired_status &&
               health_of(*before) == health_of(*after);
   const auto& alloc = after != nullptr ? *after : *before;
@@ -159,6 +212,7 @@ void wakeups::look_again(const schema::evaluation& eval, const state::snapshot& 
 }
 
 bool wakeups::may_start(const schema::plan& plan, const state::snapshot& state) {
+  if (plan.job != nullptr && starts_something(plan) && !is_within_quota(plan, state)) return false;
   if (plan.job == nullptr || !plan.job->dispatched || plan.job->parent_id.empty()) return true;
   auto parent = state.job(plan.job->namespace_, plan.job->parent_id);
   auto most = sched::instances_max(parent.get());

@@ -34,6 +34,8 @@ class wakeups {
   void note_job(const schema::job* before, const schema::job* after, const state::snapshot& state);
   void note_csi_volume(const schema::csi_volume& volume);
   static void note_host_volume(const schema::host_volume& volume, const state::snapshot& state, freed_nodes& freed);
+  void note_quota(const std::string& name);
+  static void note_released(const schema::task_group_host_volume_claim& claim, const state::snapshot& state, freed_nodes& freed);
   // While an evaluation that is blocked now was scheduled, its time may have come.
   void look_again(const schema::evaluation& eval, const state::snapshot& state);
   void wake_dependents(const std::string& namespace_, const std::string& id, const state::snapshot& state);
@@ -42,6 +44,7 @@ class wakeups {
   blocked_evals& blocked_;
   uint64_t index_ = 0;
   std::set<key> changed_jobs_;  // in this commit: others may wait for them
+  std::set<std::string> lighter_namespaces_;  // where allocations ended in this commit
   std::map<key, std::set<std::string>> starting_;  // by parent: instances whose first plan is being committed
 };
 

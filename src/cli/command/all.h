@@ -127,6 +127,8 @@ extern const command var_lock;
 extern const command var_purge;
 extern const command var_put;
 extern const command version;
+extern const command volume_claim_delete;
+extern const command volume_claim_list;
 extern const command volume_create;
 extern const command volume_delete;
 extern const command volume_init;

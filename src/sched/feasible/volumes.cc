@@ -72,6 +72,8 @@ volume_facts gather_volumes(const state::snapshot& state, const schema::job& job
       if (fits(host_names, volume->name)) facts.host.emplace(volume->id, volume);
       return true;
     });
+  if (!facts.host.empty())
+    facts.claims = state::collect<table::host_volume_claims>(state, state::tree_id::host_volume_claims_by_job, state::within2(job.namespace_, job.id));
   if (csi_names.empty()) return facts;
   state::visit<table::csi_volumes>(state, state::key_prefix{}, [&](const auto& volume) {
     std::set<std::string_view> nodes;
@@ -90,9 +92,8 @@ volume_facts gather_volumes(const state::snapshot& state, const schema::job& job
   return facts;
 }
 
-volume_checks::volume_checks(const volume_facts& facts, const schema::job& job, const schema::task_group& group, proposed& cluster,
-                             const std::vector<ref<schema::allocation>>& job_allocs)
-    : facts_(facts), job_(job), group_(group), cluster_(cluster), job_allocs_(job_allocs) {
+volume_checks::volume_checks(const volume_facts& facts, const schema::job& job, const schema::task_group& group, proposed& cluster)
+    : facts_(facts), job_(job), group_(group), cluster_(cluster) {
   for (const auto& [name, request] : group.volumes) {
     if (is_host(request) && facts.host.empty() && !request.sticky) continue;
     requests_.push_back(&request);
@@ -172,18 +173,38 @@ bool volume_checks::written_by_own(const std::string& source) {
   return false;
 }
 
-// While a volume that an allocation of this group once had has nobody, the next one goes there.
+// A claim on a volume that is gone binds nobody.
+const schema::host_volume* volume_checks::forsaken_by(const schema::task_group_host_volume_claim& claim, std::string_view source) const {
+  if (claim.task_group_name != group_.name || claim.volume_name != source) return nullptr;
+  auto volume = facts_.host.find(claim.volume_id);
+  if (volume == facts_.host.end()) return nullptr;
+  auto home = cluster_.view().find(volume->second->node_id);
+  if (home != node_view::no_row && cluster_.of_group(cluster_.group(group_.name), home) > 0) return nullptr;
+  return volume->second.get();
+}
+
 bool volume_checks::keeps_its_volume(node_view::row row, const std::string& source) {
-  auto group = cluster_.group(group_.name);
-  std::set<node_view::row> forsaken;
-  for (const auto& alloc : job_allocs_) {
-    if (alloc->task_group != group_.name) continue;
-    auto home = cluster_.view().find(alloc->node_id);
-    if (home == node_view::no_row || cluster_.of_group(group, home) > 0) continue;
-    const auto& volumes = cluster_.view().node(home).host_volumes;
-    if (auto it = volumes.find(source); it != volumes.end() && !it->second.id.empty()) forsaken.insert(home);
+  bool bound = false;
+  for (const auto& claim : facts_.claims) {
+    const auto* volume = forsaken_by(*claim, source);
+    if (volume == nullptr) continue;
+    if (cluster_.view().find(volume->node_id) == row) return true;
+    bound = true;
   }
-  return forsaken.empty() || forsaken.contains(row);
+  return !bound;
+}
+
+std::vector<std::string> volume_checks::asked_host_volumes() const {
+  std::vector<std::string> out;
+  for (const auto& [name, request] : group_.volumes) {
+    if (!is_host(request)) continue;
+    auto text = fmt::format("\"{}\"", request.source);
+    for (const auto& claim : facts_.claims)
+      if (const auto* volume = request.sticky ? forsaken_by(*claim, request.source) : nullptr)
+        text += fmt::format(" (claim {} holds it to node {})", claim->id.substr(0, 8), volume->node_id.substr(0, 8));
+    out.push_back(std::move(text));
+  }
+  return out;
 }
 
 const std::string* volume_checks::refuse_plugin(const schema::csi_volume& volume, const schema::node& node) {

@@ -1,7 +1,7 @@
 // Volumes that only the state knows: dynamic host volumes (on one node each, with capabilities) and CSI volumes (with claims). Static host volumes
 // are a matter of the node's class (group_checks.h).
 //
-// A sticky volume binds its allocation: what replaces an allocation that had one, or starts anew after it, goes where that volume is. Pure. One
+// A sticky volume binds its group: while a volume that the group has claimed has none of its allocations, the next one goes there. Pure. One
 // volume_checks belongs to one scheduling (not thread-safe).
 #pragma once
 
@@ -25,6 +25,7 @@ namespace drover::sched {
 struct volume_facts {
   std::map<std::string, ref<schema::host_volume>, std::less<>> host;  // by id: those of the names that the job asks for
   std::map<std::string, ref<schema::csi_volume>, std::less<>> csi;    // by id
+  std::vector<ref<schema::task_group_host_volume_claim>> claims;      // of the job: where its sticky groups have their data
   std::set<std::string, std::less<>> foreign_writers;                 // ids of the CSI volumes that another job's allocation may write to
   std::map<std::pair<std::string, std::string>, int64_t> claimed;     // CSI volumes in use, by node and plugin
 };
@@ -42,8 +43,7 @@ std::string resource_of_csi_volume(std::string_view namespace_, std::string_view
 class volume_checks {
  public:
   // The references must outlive it.
-  volume_checks(const volume_facts& facts, const schema::job& job, const schema::task_group& group, proposed& cluster,
-                const std::vector<ref<schema::allocation>>& job_allocs);
+  volume_checks(const volume_facts& facts, const schema::job& job, const schema::task_group& group, proposed& cluster);
 
   // Nothing here is asked: the class of a node decides.
   bool empty() const { return requests_.empty(); }
@@ -54,6 +54,8 @@ class volume_checks {
   const std::string* refuse(node_view::row row);
   // The same for what late() is about.
   const std::string* refuse_late(node_view::row row, uint64_t number);
+  // "data", and if a claim binds a sticky one: where it is. In words.
+  std::vector<std::string> asked_host_volumes() const;
   // CSI volumes that are not there, or that others write to.
   const std::set<std::string>& missing() const { return missing_; }
 
@@ -66,13 +68,14 @@ class volume_checks {
   bool written_on(node_view::row row, const std::string& source);
   bool written_by_own(const std::string& source);
   bool keeps_its_volume(node_view::row row, const std::string& source);
+  // The volume of a claim whose node has nobody of the group; null: it binds nobody.
+  const schema::host_volume* forsaken_by(const schema::task_group_host_volume_claim& claim, std::string_view source) const;
   const std::string* said(std::string text) { return &*texts_.insert(std::move(text)).first; }
 
   const volume_facts& facts_;
   const schema::job& job_;
   const schema::task_group& group_;
   proposed& cluster_;
-  const std::vector<ref<schema::allocation>>& job_allocs_;
   std::vector<const schema::volume_request*> requests_;
   bool late_ = false;
   std::set<std::string> texts_;

@@ -50,7 +50,7 @@ ranker::ranker(proposed& cluster, const job_scope& scope, const schema::job& job
       group_(group),
       group_number_(cluster.group(group.name)),
       checks_(job, group, operators),
-      volumes_(facts.volumes, job, group, cluster, facts.allocs),
+      volumes_(facts.volumes, job, group, cluster),
       ports_(group),
       demand_(group),
       how_(how),

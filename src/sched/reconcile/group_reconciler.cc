@@ -24,11 +24,6 @@ using id_set = std::set<std::string_view>;
 
 }  // namespace
 
-bool is_active(const schema::deployment& d) {
-  return d.status == "running" || d.status == "paused" || d.status == "pending" || d.status == "blocked" || d.status == "unblocking" ||
-         d.status == "initializing";
-}
-
 bool rolls(const schema::task_group& group) { return group.update && group.update->max_parallel.value_or(0) > 0; }
 
 group_reconciler::group_reconciler(const reconcile_input& in, const schema::task_group& group, const schema::deployment* deployment,

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "sched/reconcile/deployment_of.h"
 #include "sched/reconcile/disconnect.h"
 #include "sched/reconcile/names.h"
 #include "sched/reconcile/reconciler.h"
@@ -15,7 +16,6 @@ namespace drover::sched {
 
 using alloc_list = std::vector<ref<schema::allocation>>;
 
-bool is_active(const schema::deployment& d);
 // At least one is stopped and replaced at a time.
 bool rolls(const schema::task_group& group);
 

@@ -47,26 +47,12 @@ class job_reconciler {
     std::erase_if(out_.disconnected, [&](const later& each) { return stopped.contains(each.alloc->id); });
   }
 
-  // Which deployment still counts? One of another version, or of a stopped job, is cancelled; a successful one is over.
   void settle_deployment() {
-    const auto* latest = in_.facts.deployment.get();
-    if (latest == nullptr) return;
-    if (job_ == nullptr || job_->stop) {
-      if (is_active(*latest)) update(*latest, "cancelled", "Cancelled because job is stopped");
-      return;
-    }
-    if (latest->job_version != job_->version || latest->job_create_index != job_->create_index) {
-      if (latest->job_create_index == job_->create_index) earlier_ = latest;
-      if (is_active(*latest)) update(*latest, "cancelled", "Cancelled due to newer version of job");
-      return;
-    }
-    if (latest->status == "successful" || latest->status == "cancelled") return;
-    deployment_ = latest;
-    if (is_active(*latest)) out_.active_deployment = latest->id;
-  }
-
-  void update(const schema::deployment& d, std::string status, std::string why) {
-    out_.deployment_updates.push_back({d.id, std::move(status), std::move(why), in_.now.ns});
+    auto choice = choose_deployment(in_.facts, in_.now);
+    deployment_ = choice.current;
+    earlier_ = choice.earlier;
+    out_.active_deployment = std::move(choice.active);
+    out_.deployment_updates = std::move(choice.updates);
   }
 
   void stop_all(const std::string& name, const alloc_list& list) {
@@ -81,53 +67,23 @@ class job_reconciler {
 
   void finish_deployment(const std::vector<deployed_group>& groups, bool complete) {
     if (deployment_ != nullptr) {
-      if (complete && deployment_->status == "running") update(*deployment_, "successful", "Deployment completed successfully");
+      if (complete && deployment_->status == "running") out_.deployment_updates.push_back(success_of(*deployment_, in_.now));
       if (groups.empty() || !is_active(*deployment_)) return;
     } else if (groups.empty()) {
       return;
     }
     // A running deployment takes in a group that had no reason to be watched before.
-    auto made = deployment_ != nullptr ? std::make_shared<schema::deployment>(*deployment_) : fresh_deployment();
+    auto made = deployment_ != nullptr ? std::make_shared<schema::deployment>(*deployment_)
+                                       : fresh_deployment(*job_, in_.eval, in_.new_deployment_id, in_.now);
     for (const auto& [group, canaries] : groups) {
       auto& state = made->task_groups[group->name];
       state.desired_total = group->count;
       state.desired_canaries = canaries;
-      state.auto_revert = group->update->auto_revert.value_or(false);
-      state.auto_promote = group->update->auto_promote.value_or(false);
-      state.progress_deadline = group->update->progress_deadline.value_or(duration{});
+      set_rules(state, *group->update);
     }
-    if (made->status == "running") made->status_description = describe(*made);
+    if (made->status == "running") made->status_description = describe_running(*made);
     out_.active_deployment = made->id;
     out_.deployment = std::move(made);
-  }
-
-  static std::string describe(const schema::deployment& d) {
-    bool canaries = false;
-    bool by_hand = false;
-    for (const auto& [name, state] : d.task_groups) {
-      if (state.desired_canaries == 0 || state.promoted) continue;
-      canaries = true;
-      by_hand = by_hand || !state.auto_promote;
-    }
-    if (!canaries) return "Deployment is running";
-    return by_hand ? "Deployment is running but requires manual promotion" : "Deployment is running pending automatic promotion";
-  }
-
-  std::shared_ptr<schema::deployment> fresh_deployment() const {
-    auto made = std::make_shared<schema::deployment>();
-    made->id = in_.new_deployment_id;
-    made->namespace_ = job_->namespace_;
-    made->job_id = job_->id;
-    made->job_version = job_->version;
-    made->job_modify_index = job_->modify_index;
-    made->job_spec_modify_index = job_->job_modify_index;
-    made->job_create_index = job_->create_index;
-    made->is_multiregion = job_->multiregion.has_value();
-    made->status = "running";
-    made->status_description = "Deployment is running";
-    made->eval_priority = in_.eval.priority;
-    made->create_time = made->modify_time = in_.now.ns;
-    return made;
   }
 
   const reconcile_input& in_;

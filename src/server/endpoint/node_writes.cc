@@ -298,9 +298,13 @@ awaitable<result<schema::emit_node_events_response>> emit_events(server_context&
 awaitable<result<schema::generic_response>> upsert_pools(server_context& context, schema::node_pool_upsert_request request) {
   if (request.node_pools.empty()) co_return fail(errc::invalid, "must specify at least one node pool");
   for (const auto& pool : request.node_pools) {
+    if (!pool) co_return fail(errc::invalid, "a node pool is null: send at least its Name");
     if (pool->name.empty()) co_return fail(errc::invalid, "a node pool needs a name");
     if (pool->name == "all" || pool->name == "default")
       co_return fail(errc::invalid, "modifying node pool \"{}\" is not allowed", pool->name);
+    const auto algorithm = pool->scheduler_configuration ? pool->scheduler_configuration->scheduler_algorithm : std::string();
+    if (!algorithm.empty() && algorithm != "binpack" && algorithm != "spread")
+      co_return fail(errc::invalid, "invalid scheduler algorithm \"{}\" of node pool \"{}\": use \"binpack\" or \"spread\"", algorithm, pool->name);
   }
   request.auth_token.clear();
   schema::generic_response out;
