@@ -3,8 +3,8 @@
 #include "base/text.h"
 #include "codec/compare.h"
 #include "fsm/apply.h"
-#include "fsm/volume_claims.h"
 #include "fsm/limits.h"
+#include "fsm/volume_claims.h"
 
 namespace drover::fsm {
 
@@ -133,7 +133,6 @@ void note_periodic(context& c, const schema::job& job) {
     put_launch(c, job.namespace_, job.id, timestamp(job.submit_time), false);
   } else if (!job.periodic || job.stop) {
     c.erase<table::periodic_launches>({job.namespace_, job.id, {}});
-  drop_claims(c, job.namespace_, job.id);
   }
   const auto mark = job.parent_id.empty() ? std::string::npos : job.id.rfind(launch_mark);
   if (mark == std::string::npos) return;
@@ -162,6 +161,7 @@ void delete_job(context& c, const schema::job& job) {
   for (const auto& policy : stored_policies(c, job)) c.erase<table::scaling_policies>({policy->id, {}, {}});
   c.erase<table::scaling_events>({job.namespace_, job.id, {}});
   c.erase<table::periodic_launches>({job.namespace_, job.id, {}});
+  drop_claims(c, job.namespace_, job.id);
   c.drop_summary(job.namespace_, job.id);
   // The parent keeps counting what it once started.
   c.count_child(job, job.status, word::dead);

@@ -48,6 +48,7 @@ schema::job random_job(generator& g, const std::string& id) {
   auto job = make_job(id, types[between(g, 0, 5)], between(g, 0, 8));
   auto& group = job.task_groups[0];
   if (job.type.starts_with("sys")) group.count = 1;
+  if (job.type == "system" && chance(g, 60)) group.update.emplace().progress_deadline = minutes(10);
   auto& resources = *group.tasks[0].resources;
   resources.cpu = between(g, 10, 400);
   resources.memory_mb = between(g, 10, 400);
@@ -227,7 +228,14 @@ void check_nothing_more_fits(const property_world& w, const outcome& out, operat
 
 void check_rolling(const property_world& w, const outcome& out) {
   const auto& job = *w.jobs.at(out.eval.job_id);
-  if (job.stop || job.type != "service" || !out.eval.plan_annotations) return;
+  if (job.stop || !job.task_groups[0].update || !out.eval.plan_annotations) return;
+  if (job.type == "system") {
+    const auto& updates = out.eval.plan_annotations->desired_tg_updates.at("web");
+    EXPECT_LE(static_cast<int64_t>(updates.destructive_update), *job.task_groups[0].update->max_parallel);
+    if (out.plan.deployment)
+      for (const auto& [name, state] : out.plan.deployment->task_groups) EXPECT_LE(state.desired_canaries, *job.task_groups[0].update->max_parallel);
+    return;
+  }
   EXPECT_LE(out.eval.plan_annotations->desired_tg_updates.at("web").destructive_update,
             static_cast<uint64_t>(*job.task_groups[0].update->max_parallel));
 }
@@ -272,7 +280,8 @@ void check_job(property_world& w, const std::string& id, operator_set& operators
   // Without news there is nothing to do, but for replacements that still wait for a node (updates are tried again).
   auto again = w.plan(w.eval_for(id));
   bool waits = !out.eval.failed_tg_allocs.empty();
-  bool rolls_on = out.eval.plan_annotations && w.jobs[id]->type.starts_with("sys");
+  // Without a deployment the next batch of a system job needs no health, only time.
+  bool rolls_on = out.eval.plan_annotations && w.jobs[id]->type.starts_with("sys") && !w.jobs[id]->task_groups[0].update;
   bool finishes = !again.plan.deployment_updates.empty();
   if (!waits && !rolls_on && !finishes) EXPECT_FALSE(again.has_plan()) << "a second run of " << id << " changes " << describe(again) << "\nafter" << describe(out);
 }
