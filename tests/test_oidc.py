@@ -186,6 +186,7 @@ def test_codes_states_and_redirects_of_others_are_refused(agent, provider):
 
 def test_the_client_secret_is_kept_and_not_shown(agent, browser):
     shown = agent.http("GET", "/v1/acl/auth-method/corp").json
+    assert shown["MaxTokenTTL"] in ("1h0m0s", "2h0m0s") and shown["Config"]["ExpirationLeeway"] == "0s", "as Nomad's programs read them"
     assert shown["Config"]["OIDCClientSecret"] == "redacted" and SECRET not in agent.ok("acl", "auth-method", "info", "corp").out
     agent.ok("acl", "auth-method", "update", "-max-token-ttl=2h", "corp")
     assert agent.ok("login", callback_address(), env=browser).code == 0, "the secret was kept"

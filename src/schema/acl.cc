@@ -225,7 +225,7 @@ DESCRIBE(acl_token_role_link, "ACLTokenRoleLink", BASES(), FIELD(id), FIELD(name
 #undef SELF
 
 #define SELF acl_token
-DESCRIBE(acl_token, "ACLToken", BASES(), FIELD(accessor_id), FIELD_FLAGS(secret_id, redacted), FIELD(name), FIELD(type), FIELD(policies), FIELD(roles), FIELD(global), FIELD(hash), FIELD(create_time), FIELD_FLAGS(expiration_time, json_omit_empty), FIELD_FLAGS(expiration_ttl, json_omit_empty), FIELD(create_index), FIELD(modify_index))
+DESCRIBE(acl_token, "ACLToken", BASES(), FIELD(accessor_id), FIELD_FLAGS(secret_id, redacted), FIELD(name), FIELD(type), FIELD(policies), FIELD(roles), FIELD(global), FIELD(hash), FIELD(create_time), FIELD_FLAGS(expiration_time, json_omit_empty), FIELD_FLAGS(expiration_ttl, json_omit_empty | duration_text), FIELD(create_index), FIELD(modify_index))
 #undef SELF
 
 #define SELF acl_token_bootstrap_request
@@ -473,11 +473,11 @@ DESCRIBE(oidc_client_assertion, "OIDCClientAssertion", BASES(), FIELD(audience),
 #undef SELF
 
 #define SELF acl_auth_method_config
-DESCRIBE(acl_auth_method_config, "ACLAuthMethodConfig", BASES(), FIELD(jwt_validation_pub_keys), FIELD_AS(jwks_url, "JWKSURL"), FIELD(oidc_discovery_url), FIELD(oidc_client_id), FIELD_FLAGS(oidc_client_secret, redacted), FIELD(oidc_client_assertion), FIELD_AS(oidc_enable_pkce, "OIDCEnablePKCE"), FIELD(oidc_disable_user_info), FIELD(oidc_scopes), FIELD(bound_audiences), FIELD(bound_issuer), FIELD_AS(allowed_redirect_ur_is, "AllowedRedirectURIs"), FIELD(discovery_ca_pem), FIELD_AS(jwks_ca_cert, "JWKSCACert"), FIELD(signing_algs), FIELD(expiration_leeway), FIELD(not_before_leeway), FIELD(clock_skew_leeway), FIELD(claim_mappings), FIELD(list_claim_mappings), FIELD(verbose_logging))
+DESCRIBE(acl_auth_method_config, "ACLAuthMethodConfig", BASES(), FIELD(jwt_validation_pub_keys), FIELD_AS(jwks_url, "JWKSURL"), FIELD(oidc_discovery_url), FIELD(oidc_client_id), FIELD_FLAGS(oidc_client_secret, redacted), FIELD(oidc_client_assertion), FIELD_AS(oidc_enable_pkce, "OIDCEnablePKCE"), FIELD(oidc_disable_user_info), FIELD(oidc_scopes), FIELD(bound_audiences), FIELD(bound_issuer), FIELD_AS(allowed_redirect_ur_is, "AllowedRedirectURIs"), FIELD(discovery_ca_pem), FIELD_AS(jwks_ca_cert, "JWKSCACert"), FIELD(signing_algs), FIELD_FLAGS(expiration_leeway, duration_text), FIELD_FLAGS(not_before_leeway, duration_text), FIELD_FLAGS(clock_skew_leeway, duration_text), FIELD(claim_mappings), FIELD(list_claim_mappings), FIELD(verbose_logging))
 #undef SELF
 
 #define SELF acl_auth_method
-DESCRIBE(acl_auth_method, "ACLAuthMethod", BASES(), FIELD(name), FIELD(type), FIELD(token_locality), FIELD(token_name_format), FIELD(max_token_ttl), FIELD(default_), FIELD(config), FIELD(create_time), FIELD(modify_time), FIELD(create_index), FIELD(modify_index))
+DESCRIBE(acl_auth_method, "ACLAuthMethod", BASES(), FIELD(name), FIELD(type), FIELD(token_locality), FIELD(token_name_format), FIELD_FLAGS(max_token_ttl, duration_text), FIELD(default_), FIELD(config), FIELD(create_time), FIELD(modify_time), FIELD(create_index), FIELD(modify_index))
 #undef SELF
 
 #define SELF acl_binding_rule
