@@ -1,6 +1,7 @@
 """The docker driver against a dockerd of its own: images, ports, logs, exec, signals, limits; agents and dockerd that die under running tasks."""
 import os
 import re
+import signal
 
 import pytest
 
@@ -327,17 +328,30 @@ def test_dockerd_dies_and_comes_back_under_a_running_task(agent, docker):
     docker.wait_gone(lambda c: alloc["ID"] in c["Names"][0])
 
 
+def helpers(agent, alloc=None):
+    """What runs for the agent's tasks outside their containers."""
+    return [pid for pid in harness.processes_below(agent.folder) if pid != agent.process.pid and (alloc is None or alloc["ID"] in harness.command_line(pid))]
+
+
+def test_one_small_process_follows_the_output_and_is_replaced_when_killed(agent, docker):
+    agent.register(job("followed", shell("i=0; while true; do echo line $i; i=$((i+1)); sleep 0.05; done")))
+    (alloc,) = agent.wait_running("followed")
+    wait_line(agent, alloc, "line 20\n")
+    (pid,) = helpers(agent, alloc)
+    assert len(os.listdir(f"/proc/{pid}/task")) == 1
+    with open(f"/proc/{pid}/smaps_rollup") as file:
+        assert next(int(line.split()[1]) for line in file if line.startswith("Pss:")) <= 1024
+    os.kill(pid, signal.SIGKILL)
+    harness.wait_process_end(pid)
+    seen = len(logs(agent, alloc).split("\n"))
+    wait_line(agent, alloc, f"line {seen + 40}\n")
+    lines = logs(agent, alloc).split("\n")[:-1]
+    assert lines == [f"line {i}" for i in range(len(lines))]
+    stop(agent, docker, "followed")
+    docker.wait_gone(lambda c: alloc["ID"] in c["Names"][0])
+
+
 def test_nothing_is_left(agent, docker):
-    """After all of the above: no container, no collector of output, no mount of a task that was collected."""
-    assert [c["Names"] for c in docker.containers()] == []
-    agent.http("PUT", "/v1/system/gc")
-    left = []
-    for pid in filter(str.isdigit, os.listdir("/proc")):
-        try:
-            with open(f"/proc/{pid}/cmdline") as file:
-                words = file.read().split("\0")
-        except OSError:
-            continue
-        if "--docker-logs" in words and docker.socket in words:
-            left.append(words)
-    assert left == []
+    """After all of the above: no container, no collector of output."""
+    docker.wait_gone()
+    assert [harness.command_line(pid) for pid in helpers(agent)] == []

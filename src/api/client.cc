@@ -51,6 +51,8 @@ void add_client_routes(std::vector<route>& t) {
      .handle = &set_pause, .rpc = rpc_of<alloc_pause_request, generic_response>("ClientAllocations.SetPauseState")},
     {.methods = "GET POST PUT", .path = "/v1/client/allocation/:alloc_id/gc", .acl = "ns:gc-allocation", .flags = on_node, .handle = &call_rpc,
      .rpc = rpc_of<alloc_specific_request, generic_response>("ClientAllocations.GarbageCollect"), .answer = "-"},
+    // Its token is no ACL token.
+    {.methods = "GET", .path = "/v1/client/allocation/:alloc_id/snapshot", .acl = "none", .flags = of_agent | streaming, .handle = &send_snapshot},
     {.methods = "GET", .path = "/v1/client/allocation/:alloc_id/exec", .acl = "ns:alloc-exec", .flags = on_node | streaming, .handle = &exec},
     {.methods = "GET", .path = "/v1/client/fs/ls/:alloc_id", .acl = "ns:read-fs", .flags = on_node, .handle = &call_rpc,
      .rpc = rpc_of<fs_list_request, fs_list_response>("FileSystem.List"), .answer = "files", .params = "path", .prepare = &default_path},

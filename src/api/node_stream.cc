@@ -145,4 +145,13 @@ awaitable<result<reply>> read_file_at(call& c) {
   co_return co_await send_bytes(c, *offset, limit < 0 ? 0 : limit);
 }
 
+awaitable<result<reply>> send_snapshot(call& c) {
+  schema::alloc_specific_request request;
+  CO_TRY(fill_options(c, static_cast<schema::query_options&>(request)));
+  request.alloc_id = c.path_value("alloc_id");
+  if (c.with.own == nullptr) co_return fail(errc::not_found, "this agent runs no client, and so no allocation \"{}\"", request.alloc_id);
+  CO_TRY_ASSIGN(auto stream, co_await rpc::open(*c.with.own, "FileSystem.Snapshot", std::move(request)));
+  co_return co_await send_stream(c, std::move(stream), "application/octet-stream", {});
+}
+
 }  // namespace drover::api

@@ -15,4 +15,7 @@ net::awaitable<result<reply>> run_action(call& c);
 // What comes from such a stream. The first message decides the status: a stream that fails at once is an ordinary error answer.
 net::awaitable<result<reply>> send_stream(call& c, std::unique_ptr<rpc::message_stream> from, std::string content_type, net::http_headers headers = {});
 
+// The disk of an allocation of this node, for whoever has the token to go on with its work.
+net::awaitable<result<reply>> send_snapshot(call& c);
+
 }  // namespace drover::api

@@ -5,6 +5,7 @@
 #include "base/text.h"
 #include "client/health_watcher.h"
 #include "client/hook/hook.h"
+#include "client/kill_point.h"
 #include "client/network/manager.h"
 #include "client/system.h"
 #include "client/task_event.h"
@@ -50,6 +51,7 @@ void alloc_runner::start() {
   if (!restored_)
     if (auto stored = node_.db.put_alloc(*alloc_); !stored)
       logger_.error("cannot store an allocation", {{"alloc_id", id()}, {"error", stored.error().text()}});
+  kill_point("alloc_stored");
   status_ = status_of(states());
   scope_.spawn(&alloc_runner::run, this);
 }
@@ -59,6 +61,7 @@ awaitable<result<>> alloc_runner::prerun() {
   for (auto& hook : make_alloc_hooks()) {
     auto done = co_await hook->prerun(context);
     if (!done) co_return wrap(done.error(), fmt::format("pre-run hook \"{}\" failed", hook->name()));
+    kill_point("alloc_hook_done", hook->name());
   }
   take_network(network_status_);
   co_return result<>{};
@@ -76,8 +79,9 @@ void alloc_runner::take_network(std::shared_ptr<const schema::alloc_network_stat
 awaitable<void> alloc_runner::release_network() {
   if (network_.namespace_path.empty() || !node_.networks) co_return;
   auto gone = co_await node_.networks->tear_down(id());
-  if (!gone) logger_.error("cannot remove the network of an allocation", {{"alloc_id", id()}, {"error", gone.error().text()}});
-  network_ = {};
+  // Interrupted, or not possible now: whoever ends this runner tries once more.
+  if (gone) network_ = {};
+  else logger_.error("cannot remove the network of an allocation", {{"alloc_id", id()}, {"error", gone.error().text()}});
 }
 
 awaitable<void> alloc_runner::run() {
@@ -97,7 +101,9 @@ awaitable<void> alloc_runner::run() {
   if (restored_ && tasks_done()) node_.changed(*this, true);
   tell();
   co_await wait_tasks_done();
+  kill_point("tasks_done");
   co_await release_network();
+  kill_point("network_released");
   node_.changed(*this, true);
 }
 
@@ -260,12 +266,14 @@ awaitable<result<>> alloc_runner::destroy() {
   // Their supervisors end after the tasks are known to be dead.
   co_await stop();
   co_await release_network();
+  kill_point("alloc_destroying");
   auto control = node_.control_root + "/" + id();
   CO_TRY(co_await node_.pool.run([&]() -> result<> {
     alloc_dir controls(control);
     TRY(controls.destroy());
     return dir_.destroy();
   }));
+  kill_point("alloc_destroyed");
   // Last: an agent that dies before this does it again.
   co_return node_.db.remove_alloc(id());
 }

@@ -45,7 +45,10 @@ class alloc_watcher {
   // Set when the servers have said once, since this agent began, what shall run here.
   net::event& contacted() { return contacted_; }
   // Tokens for the disks of allocations on other nodes, by the allocation that wants one; as of the last answer.
-  const std::map<std::string, std::string>& migrate_tokens() const { return tokens_; }
+  std::string migrate_token(const std::string& alloc_id) const {
+    auto it = tokens_.find(alloc_id);
+    return it == tokens_.end() ? std::string() : it->second;
+  }
 
  private:
   net::awaitable<result<>> step();

@@ -119,6 +119,16 @@ result<> client::state::make_node() {
   networks = std::make_unique<network_manager>(options, state_dir, *drivers, pool, logger.named("network"));
   services = std::make_unique<registrar>(servers, *link, options.region, logger.named("services"));
   watcher = std::make_unique<alloc_watcher>(servers, *link, *db, options.region, logger);
+  disks = std::make_unique<disk_mover>(servers, pool,
+                                       disk_mover_options{.region = options.region,
+                                                          .secret = [this] { return link->node()->secret_id; },
+                                                          .token = [this](const std::string& id) { return watcher->migrate_token(id); },
+                                                          .wanted =
+                                                              [this](const std::string& id) {
+                                                                auto it = runners.find(id);
+                                                                return it != runners.end() && !server_terminal(*it->second->alloc());
+                                                              }},
+                                       logger.named("disks"));
   return {};
 }
 
@@ -167,7 +177,8 @@ void client::state::make_runner_context() {
                                  .servers_known = [this] { return watcher->contacted().is_set(); },
                                  .services = services.get(),
                                  .networks = networks.get(),
-                                 .log_sinks = &sink_counters});
+                                 .log_sinks = &sink_counters,
+                                 .disks = disks.get()});
   watcher->known = [this] { return known(); };
   watcher->apply = [this](alloc_changes changes) { apply(std::move(changes)); };
   // What this node ended and forgot may run again in the eyes of servers with an older state, and they may not know what it reported.

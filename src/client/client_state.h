@@ -16,6 +16,7 @@
 #include "client/logs/log_sink.h"
 #include "client/endpoint/endpoint.h"
 #include "client/network/manager.h"
+#include "client/migration/disk_mover.h"
 #include "client/node_link.h"
 #include "client/runner_context.h"
 #include "client/service/registrar.h"
@@ -84,6 +85,7 @@ struct client::state {
   std::unique_ptr<alloc_watcher> watcher;
   std::unique_ptr<registrar> services;
   std::unique_ptr<network_manager> networks;
+  std::unique_ptr<disk_mover> disks;
   std::optional<runner_context> context;
   // Shared, because a request may still use one that is being removed.
   std::map<std::string, std::shared_ptr<alloc_runner>> runners;

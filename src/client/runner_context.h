@@ -18,6 +18,7 @@ namespace drover::client {
 
 class alloc_runner;
 struct log_sink_counters;
+class disk_mover;
 class network_manager;
 class registrar;
 
@@ -50,6 +51,8 @@ struct runner_context {
   log_sink_counters* log_sinks = nullptr;
   // Answers what comes through the tasks' own API sockets; null: they have none.
   net::http_handler task_api{};
+  // Fetches the disks of allocations that moved here.
+  disk_mover* disks = nullptr;
 };
 
 }  // namespace drover::client

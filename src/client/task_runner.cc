@@ -4,6 +4,7 @@
 #include <csignal>
 
 #include "base/text.h"
+#include "client/kill_point.h"
 #include "client/limits.h"
 #include "client/system.h"
 #include "client/task_event.h"
@@ -69,6 +70,7 @@ void task_runner::start() {
   if (stored_.state.events.empty()) events::append(stored_.state, events::received(wall_now()));
   save();
   begin_schedule();
+  kill_point("task_received");
   scope_.spawn(&task_runner::run, this);
 }
 
@@ -117,6 +119,11 @@ awaitable<void> task_runner::run() {
   if (ran) co_await reattach();
   else co_await release();
   if (restored_ && !handle_) co_await await_servers(ran);
+  // To be ended, as it was decided before or while it was found: with its signal and its time, as always.
+  if (handle_ && kill_requested_) {
+    scope_.spawn(&task_runner::stop_handle, this, handle_);
+    co_await run_once();
+  }
   if (!handle_ && !kill_requested_ && !co_await wait_turn()) {
     co_await finish();
     co_return;
@@ -157,6 +164,7 @@ awaitable<void> task_runner::release() {
     if (found) ended_ = std::move(*found);
   }
   if (ended_) co_await ended_->destroy();
+  kill_point("supervisor_gone");
   ended_.reset();
   stored_.handle.clear();
   save();
@@ -218,10 +226,12 @@ awaitable<run_outcome> task_runner::run_once() {
   }
   auto handle = handle_;
   auto exit = co_await handle->wait();
+  kill_point("exit_seen");
   exited_.set();
   ended_ = std::move(handle);
   handle_.reset();
   add_event(events::terminated(wall_now(), {exit.code, exit.signal, exit.oom_killed, exit.message}));
+  kill_point("exit_stored");
   co_return exit.ok() ? run_outcome::exited_ok : run_outcome::exited_failed;
 }
 
@@ -257,6 +267,7 @@ awaitable<std::optional<run_outcome>> task_runner::prepare() {
   }
   for (auto& hook : hooks_) {
     if (hook->once() && stored_.hooks.contains(std::string(hook->name()))) continue;
+    kill_point("hook_begins", hook->name());
     auto run = std::make_shared<hook_run>(hook_run{.context = hook_context()});
     hook_done_.reset();
     hook_scope_.spawn(&task_runner::run_hook, this, hook.get(), run);
@@ -264,6 +275,7 @@ awaitable<std::optional<run_outcome>> task_runner::prepare() {
     if (kill_requested_) co_return std::nullopt;
     if (auto checked = check_hook_outcome(*hook, run->context, run->outcome); !checked)
       co_return is_final(checked.error().code()) ? run_outcome::start_failed_for_good : run_outcome::start_failed;
+    kill_point("hook_done", hook->name());
   }
   co_return std::nullopt;
 }
@@ -290,12 +302,14 @@ awaitable<void> task_runner::start_driver(task_spec spec, std::shared_ptr<result
     net::event& e;
     ~notifier() { e.set(); }
   } at_end{hook_done_};
+  kill_point("driver_starts");
   auto handle = co_await driver_->start(std::move(spec));
   if (handle) started(std::move(*handle));
   *outcome = handle ? result<>{} : fail(handle.error());
 }
 
 void task_runner::started(std::shared_ptr<task_handle> handle) {
+  kill_point("driver_started");
   handle_ = std::move(handle);
   exited_.reset();
   stats_.reset();
@@ -303,6 +317,7 @@ void task_runner::started(std::shared_ptr<task_handle> handle) {
   set_state("running", events::started(wall_now()));
   for (auto& hook : hooks_) hook->started();
   if (paused()) stop_for_pause();
+  kill_point("start_stored");
   // Asked for while the driver was starting it.
   if (kill_requested_ || restart_requested_) scope_.spawn(&task_runner::stop_handle, this, handle_);
 }
@@ -330,8 +345,10 @@ awaitable<bool> task_runner::follow(restart_decision decision) {
 
 awaitable<void> task_runner::finish() {
   co_await stop_hooks();
+  kill_point("task_ends");
   if (kill_requested_) set_state("dead", events::killed(wall_now()));
   else set_state("dead", std::nullopt);
+  kill_point("end_stored");
   co_await release();
 }
 
@@ -360,6 +377,7 @@ awaitable<void> task_runner::kill_running(std::optional<schema::task_event> why,
   }
   if (dead()) co_return;
   add_event(events::killing(wall_now(), kill_timeout()));
+  kill_point("stop_told");
   if (handle) co_await stop_handle(std::move(handle));
 }
 
@@ -368,11 +386,13 @@ awaitable<void> task_runner::stop_handle(std::shared_ptr<task_handle> handle) {
   if (asked && co_await exited_.wait(net::after(limits::stopped_patience))) co_return;
   if (!asked && asked.error().code() == errc::unsupported) {
     auto signalled = co_await handle->signal(kill_signal());
+    kill_point("stop_signalled");
     if (signalled && co_await exited_.wait(net::after(kill_timeout()))) co_return;
   }
   auto pause = limits::kill_retry;
   for (int attempt = 0; attempt < limits::kill_attempts && !exited_.is_set(); ++attempt) {
     auto killed = co_await handle->kill();
+    kill_point("killed");
     if (killed) break;
     if (killed.error().code() == errc::not_found) break;
     logger_.error("cannot kill a task", {{"alloc_id", owner_.alloc()->id}, {"task", name_}, {"error", killed.error().text()}});

@@ -120,6 +120,11 @@ bool take_numbers(config* c, const entry& e) {
       if (e.length < 4) return false;
       c->namespaces = u32[0];
       return true;
+    case tag_docker_log:
+      if (e.length < 4) return false;
+      c->docker_log = true;
+      c->docker_terminal = u32[0] != 0;
+      return true;
     case tag_rlimit:
       return e.length >= 24;
     case tag_mount:

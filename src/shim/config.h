@@ -41,6 +41,7 @@ struct config {
   int32_t oom_score_adj = 0;
   uint64_t log_files = 10, log_file_bytes = 10u << 20;
   uint32_t namespaces = 0;
+  bool docker_log = false, docker_terminal = false;
 };
 
 // Reads a whole blob from `fd` and points `out` into it. False and errno when it cannot be read or is malformed

@@ -72,7 +72,7 @@ session* find_session(supervisor* s, uint32_t id) {
 
 int send_signal(supervisor* s, int number, uint32_t id) {
   if (number < 0 || number >= NSIG) return EINVAL;
-  if (id == 0) return s->ended ? ESRCH : kill(s->pid, number) < 0 ? errno : 0;
+  if (id == 0) return s->ended || !s->pid ? ESRCH : kill(s->pid, number) < 0 ? errno : 0;
   session* one = find_session(s, id);
   return !one ? ESRCH : kill(-one->pid, number) < 0 ? errno : 0;
 }
@@ -81,7 +81,7 @@ void start_session(supervisor* s, incoming* in) {
   session* place = nullptr;
   for (session& one : s->sessions)
     if (!one.pid) place = &one;
-  if (s->ended || s->killing) return reply(s, in->p.id, ESRCH);
+  if (s->ended || s->killing || !s->pid) return reply(s, in->p.id, ESRCH);
   if (!place) return reply(s, in->p.id, EUSERS);
   config what;
   if (in->fd_count != passed_fds_max || !load_config(in->fds[0], &what)) {
@@ -166,7 +166,7 @@ void send_started(supervisor* s) {
   packet p = {};
   p.magic = magic;
   p.type = packet_started;
-  p.a = s->pid;
+  p.a = s->pid ? s->pid : getpid();
   p.b = s->in_pid_namespace ? started_in_pid_namespace : 0;
   iovec part = {&p, sizeof p};
   alignas(cmsghdr) char control[CMSG_SPACE(sizeof(ucred))];
@@ -179,7 +179,7 @@ void send_started(supervisor* s) {
   c->cmsg_level = SOL_SOCKET;
   c->cmsg_type = SCM_CREDENTIALS;
   c->cmsg_len = CMSG_LEN(sizeof(ucred));
-  ucred who = {s->pid, getuid(), getgid()};
+  ucred who = {p.a, getuid(), getgid()};
   memcpy(CMSG_DATA(c), &who, sizeof who);
   if (s->ended || sendmsg(s->connection, &message, MSG_DONTWAIT | MSG_NOSIGNAL) != sizeof p) send_packet(s, p);
 }

@@ -2,11 +2,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "shim/util.h"
@@ -22,7 +20,8 @@ constexpr uint32_t terminal_message_max = 16 * 1024;
 constexpr uint32_t head_bytes_max = 16 * 1024;
 // Many times what dockerd cuts lines into; only the pages that are used cost memory.
 constexpr uint32_t frame_bytes_max = 1024 * 1024;
-constexpr long retry_ns = 500'000'000;
+// A dockerd that does not answer is asked again after this, doubling.
+constexpr int retry_ms = 100, retry_ms_max = 2000;
 
 struct stream_position {
   char stamp[stamp_bytes + 1] = {};  // empty: nothing yet
@@ -31,6 +30,7 @@ struct stream_position {
 };
 
 struct collector {
+  supervisor* shim = nullptr;
   const char* socket_path = nullptr;
   const char* target = nullptr;
   const char* position_path = nullptr;
@@ -43,6 +43,8 @@ struct collector {
   bool first_chunk = true;
   // The chunk of length 0 was read: the container has ended and this is all.
   bool complete = false;
+  // dockerd has begun to send the log.
+  bool answered = false;
   stream_position streams[2];
 };
 
@@ -109,8 +111,10 @@ bool fill(collector* c) {
   c->at = 0;
   c->filled = 0;
   for (;;) {
+    while (!serve(c->shim, c->fd, -1)) {
+    }
     ssize_t n = read(c->fd, c->buffer, sizeof c->buffer);
-    if (n < 0 && errno == EINTR) continue;
+    if (n < 0 && (errno == EINTR || errno == EAGAIN)) continue;
     if (n <= 0) return false;
     c->filled = static_cast<size_t>(n);
     return true;
@@ -214,7 +218,7 @@ bool move_frame(collector* c, int stream, uint32_t size) {
   if (size < stamp_and_blank || size > sizeof message || !read_stamp(c, stamp)) return false;
   size -= stamp_and_blank;
   if (!body_exactly(c, message, size)) return false;
-  if (is_new(&c->streams[stream], stamp) && !write_fully(stream + 1, message, size)) _exit(1);
+  if (is_new(&c->streams[stream], stamp)) store_output(c->shim, stream, message, size);
   return true;
 }
 
@@ -239,7 +243,7 @@ bool move_terminal(collector* c) {
     const char* data;
     while (size < sizeof one && body_part(c, 1, &data) == 1 && (one[size++] = *data) != '\n') {
     }
-    if (wanted && !write_fully(1, one, size)) _exit(1);
+    if (wanted) store_output(c->shim, 0, one, size);
     if (is_drained(c)) save_position(c);
   }
   return c->complete;
@@ -254,7 +258,7 @@ bool connect_to(collector* c) {
   address.sun_family = AF_UNIX;
   text_builder path(address.sun_path, sizeof address.sun_path);
   path.add(c->socket_path);
-  c->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  c->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
   return c->fd >= 0 && connect(c->fd, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0;
 }
 
@@ -271,7 +275,7 @@ outcome follow_once(collector* c) {
   c->filled = c->at = 0;
   c->chunk_left = 0;
   c->first_chunk = true;
-  c->complete = false;
+  c->complete = c->answered = false;
   for (stream_position& s : c->streams) s.skip = s.count;
   if (!connect_to(c) || !ask(c)) return outcome::again;
   char line[1024];
@@ -282,6 +286,7 @@ outcome follow_once(collector* c) {
   // No such container: there will never be more.
   if (status == 404) return outcome::done;
   if (status != 200) return outcome::again;
+  c->answered = true;
   bool done = c->terminal ? move_terminal(c) : move_frames(c);
   save_position(c);
   return done ? outcome::done : outcome::again;
@@ -291,21 +296,22 @@ collector self;
 
 }  // namespace
 
-int collect_docker_logs(int argc, char** argv) {
-  if (argc < 5) return 2;
-  signal(SIGPIPE, SIG_IGN);
-  self.socket_path = argv[2];
-  self.target = argv[3];
-  self.position_path = argv[4];
-  self.terminal = argc > 5 && equal(argv[5], "--terminal");
+void follow_docker_log(supervisor* s) {
+  self.shim = s;
+  const char* const* words = s->task.arguments.items + 1;
+  self.socket_path = words[0];
+  self.target = words[1];
+  self.position_path = words[2];
+  self.terminal = s->task.docker_terminal;
   load_position(&self);
-  for (;;) {
+  for (int pause = retry_ms;;) {
     outcome what = follow_once(&self);
     if (self.fd >= 0) close(self.fd);
     self.fd = -1;
-    if (what == outcome::done) return 0;
-    timespec pause = {0, retry_ns};
-    nanosleep(&pause, nullptr);
+    if (what == outcome::done) return;
+    // An agent that attaches meanwhile ends the pause; it may know that dockerd is back.
+    serve(s, -1, pause);
+    pause = self.answered ? retry_ms : pause * 2 < retry_ms_max ? pause * 2 : retry_ms_max;
   }
 }
 

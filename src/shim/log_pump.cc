@@ -117,15 +117,6 @@ bool note_loss(log_stream* s) {
   return true;
 }
 
-void store(log_stream* s, const char* data, uint64_t size) {
-  uint64_t done = 0;
-  if (s->lost_unnoted == 0 || note_loss(s)) done = write_all(s, data, size);
-  if (done == size) return;
-  s->lost_errno = errno;
-  s->lost_unnoted += size - done;
-  s->lost_total += size - done;
-}
-
 }  // namespace
 
 bool log_open(log_stream* s) {
@@ -140,6 +131,15 @@ bool log_open(log_stream* s) {
   return errno == ENOSPC || errno == EDQUOT || errno == EIO;
 }
 
+void log_store(log_stream* s, const char* data, uint64_t size) {
+  uint64_t done = 0;
+  if (s->lost_unnoted == 0 || note_loss(s)) done = write_all(s, data, size);
+  if (done == size) return;
+  s->lost_errno = errno;
+  s->lost_unnoted += size - done;
+  s->lost_total += size - done;
+}
+
 uint64_t log_pump(log_stream* s, uint64_t bytes_max) {
   uint64_t moved = 0;
   while (s->pipe_fd >= 0 && moved < bytes_max) {
@@ -152,7 +152,7 @@ uint64_t log_pump(log_stream* s, uint64_t bytes_max) {
       s->pipe_fd = -1;
       break;
     }
-    store(s, buffer, static_cast<uint64_t>(n));
+    log_store(s, buffer, static_cast<uint64_t>(n));
     moved += static_cast<uint64_t>(n);
   }
   return moved;

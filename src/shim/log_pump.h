@@ -27,6 +27,8 @@ struct log_stream {
 bool log_open(log_stream* s);
 // Moves what is in the pipe, at most `bytes_max`. Closes the pipe at its end. Returns the number of bytes moved.
 uint64_t log_pump(log_stream* s, uint64_t bytes_max);
+// Appends to the files; what cannot be written is dropped and counted.
+void log_store(log_stream* s, const char* data, uint64_t size);
 // Moves what is in the pipe right now, no more: a process that writes forever does not hold it up.
 void log_drain(log_stream* s);
 

@@ -9,7 +9,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "shim/docker_logs.h"
 #include "shim/fifo_logs.h"
 #include "shim/launch.h"
 #include "shim/supervisor.h"
@@ -38,7 +37,6 @@ int hold() {
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc > 1 && equal(argv[1], "--docker-logs")) return collect_docker_logs(argc, argv);
   if (argc > 1 && equal(argv[1], "--fifo-logs")) return collect_fifo_logs(argc, argv);
   if (argc > 1 && equal(argv[1], "--hold")) return hold();
   self.connection = start_connection_fd;
@@ -50,7 +48,7 @@ int main(int argc, char** argv) {
   }
   umask(022);
   if (!load_config(start_blob_fd, &self.task)) refuse(step_config, errno, "blob");
-  if (!self.task.control_dir || !self.task.candidates.count) refuse(step_config, EINVAL, "blob");
+  if (!self.task.control_dir || (!self.task.candidates.count && !self.task.docker_log)) refuse(step_config, EINVAL, "blob");
   close_range(start_blob_fd, ~0u, 0);
   fcntl(start_connection_fd, F_SETFL, O_NONBLOCK);
   prctl(PR_SET_NAME, "drover-shim", 0, 0, 0);

@@ -102,6 +102,9 @@ enum tag : uint32_t {
   tag_shim_unified =
       23,  // v2 cgroup directory for the shim: started inside, which costs nothing, where joining waits for the kernel
   tag_task_unified = 24,  // the same for the task
+  // uint32: 1 with a terminal. There is no command: the shim itself follows the log of a docker container. The
+  // arguments are dockerd's socket, the request and the position file (docker_logs.h).
+  tag_docker_log = 25,
 };
 
 constexpr uint32_t namespace_pid = 1;

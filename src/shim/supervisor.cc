@@ -12,6 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "shim/docker_logs.h"
 #include "shim/launch.h"
 #include "shim/pidfd.h"
 #include "shim/util.h"
@@ -55,7 +56,8 @@ void protect_self(supervisor* s) {
   sigprocmask(SIG_SETMASK, &all, nullptr);
 }
 
-void open_streams(supervisor* s, int write_ends[2]) {
+// write_ends: null where nobody writes into pipes.
+void open_streams(supervisor* s, int* write_ends) {
   static const char* const kinds[] = {"stdout", "stderr"};
   for (int i = 0; i < 2; i++) {
     log_stream* stream = &s->streams[i];
@@ -65,6 +67,7 @@ void open_streams(supervisor* s, int write_ends[2]) {
     stream->file_bytes_max = s->task.log_file_bytes;
     int ends[2];
     if (!log_open(stream)) give_up(s, step_logs, errno, s->task.log_prefix);
+    if (!write_ends) continue;
     if (pipe2(ends, O_CLOEXEC) < 0) give_up(s, step_logs, errno, "pipe");
     fcntl(ends[0], F_SETFL, O_NONBLOCK);
     stream->pipe_fd = ends[0];
@@ -126,6 +129,13 @@ void write_exit_file(const supervisor* s) {
   close(directory);
 }
 
+// Told at the first loss and at the first after the files could be written again, not for every write.
+void tell_loss(supervisor* s, int index, uint64_t lost_before) {
+  log_stream* stream = &s->streams[index];
+  if (stream->lost_total > lost_before && !s->noted_loss[index]) send_loss(s, *stream);
+  s->noted_loss[index] = stream->lost_unnoted > 0;
+}
+
 void pump(supervisor* s, int index, bool drain) {
   log_stream* stream = &s->streams[index];
   uint64_t before = stream->lost_total;
@@ -133,15 +143,13 @@ void pump(supervisor* s, int index, bool drain) {
     log_drain(stream);
   else
     log_pump(stream, pump_bytes_max);
-  // Told at the first loss and at the first after the files could be written again, not for every write.
-  if (stream->lost_total > before && !s->noted_loss[index]) send_loss(s, *stream);
-  s->noted_loss[index] = stream->lost_unnoted > 0;
+  tell_loss(s, index, before);
 }
 
-void task_ended(supervisor* s, int status) {
+void task_ended(supervisor* s, int code, int signal) {
   s->ended = true;
-  s->exit_code = WIFEXITED(status) ? WEXITSTATUS(status) : 0;
-  s->exit_signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
+  s->exit_code = code;
+  s->exit_signal = signal;
   s->finished_ns = now_ns();
   // A shell whose child was killed for memory ends with 128 + SIGKILL.
   s->oom_killed = (s->exit_signal || s->exit_code) && oom_count(s) > s->oom_before;
@@ -170,7 +178,8 @@ bool reap(supervisor* s) {
     if (pid < 0 && errno == EINTR) continue;
     if (pid < 0) return true;
     if (pid == 0) break;
-    if (pid == s->pid && !s->ended) task_ended(s, status);
+    if (pid == s->pid && !s->ended)
+      task_ended(s, WIFEXITED(status) ? WEXITSTATUS(status) : 0, WIFSIGNALED(status) ? WTERMSIG(status) : 0);
     for (session& one : s->sessions)
       if (one.pid == pid) session_ended(s, &one, status);
   }
@@ -185,28 +194,38 @@ void finish(supervisor* s) {
   _exit(0);
 }
 
-void loop(supervisor* s) {
-  for (;;) {
-    pollfd fds[] = {{s->signal_fd, POLLIN, 0}, {s->listen_fd, POLLIN, 0},          {s->connection, POLLIN, 0},
-                    {s->candidate, POLLIN, 0}, {s->streams[0].pipe_fd, POLLIN, 0}, {s->streams[1].pipe_fd, POLLIN, 0}};
-    if (poll(fds, sizeof fds / sizeof fds[0], -1) < 0) continue;
-    if (fds[0].revents) {
-      signalfd_siginfo info[4];
-      while (read(s->signal_fd, info, sizeof info) > 0) {
-      }
-    }
-    for (int i = 0; i < 2; i++)
-      if (fds[4 + i].revents) pump(s, i, false);
-    bool childless = (fds[0].revents || s->shutting_down) && reap(s);
-    if (s->shutting_down && childless) finish(s);
-    if (fds[2].revents && s->connection == fds[2].fd) read_request(s);
-    if (fds[3].revents && s->candidate == fds[3].fd) read_candidate(s);
-    if (fds[1].revents) accept_connection(s);
-    if (s->shutting_down && reap(s)) finish(s);
-  }
+}  // namespace
+
+void store_output(supervisor* s, int index, const char* data, uint64_t size) {
+  uint64_t before = s->streams[index].lost_total;
+  log_store(&s->streams[index], data, size);
+  tell_loss(s, index, before);
 }
 
-}  // namespace
+bool serve(supervisor* s, int fd, int timeout_ms) {
+  pollfd fds[] = {{s->signal_fd, POLLIN, 0},
+                  {s->listen_fd, POLLIN, 0},
+                  {s->connection, POLLIN, 0},
+                  {s->candidate, POLLIN, 0},
+                  {s->streams[0].pipe_fd, POLLIN, 0},
+                  {s->streams[1].pipe_fd, POLLIN, 0},
+                  {fd, POLLIN, 0}};
+  if (poll(fds, sizeof fds / sizeof fds[0], timeout_ms) < 0) return false;
+  if (fds[0].revents) {
+    signalfd_siginfo info[4];
+    while (read(s->signal_fd, info, sizeof info) > 0) {
+    }
+  }
+  for (int i = 0; i < 2; i++)
+    if (fds[4 + i].revents) pump(s, i, false);
+  bool childless = (fds[0].revents || s->shutting_down) && reap(s);
+  if (s->shutting_down && childless) finish(s);
+  if (fds[2].revents && s->connection == fds[2].fd) read_request(s);
+  if (fds[3].revents && s->candidate == fds[3].fd) read_candidate(s);
+  if (fds[1].revents) accept_connection(s);
+  if (s->shutting_down && reap(s)) finish(s);
+  return fds[6].revents != 0;
+}
 
 void supervise(supervisor* s) {
   s->in_pid_namespace = s->task.namespaces & namespace_pid;
@@ -223,11 +242,19 @@ void supervise(supervisor* s) {
   sigaddset(&child, SIGCHLD);
   s->signal_fd = signalfd(-1, &child, SFD_CLOEXEC | SFD_NONBLOCK);
   if (s->signal_fd < 0) give_up(s, step_fork, errno, "signalfd");
-  start_task(s);
+  if (s->task.docker_log) {
+    if (s->task.arguments.count < 3 || !s->task.log_prefix) give_up(s, step_config, EINVAL, "docker log");
+    open_streams(s, nullptr);
+  } else {
+    start_task(s);
+  }
   send_started(s);
   forget_start();
-  loop(s);
-  __builtin_unreachable();
+  if (s->task.docker_log) {
+    follow_docker_log(s);
+    task_ended(s, 0, 0);
+  }
+  for (;;) serve(s, -1, -1);
 }
 
 }  // namespace drover::shim

@@ -27,7 +27,7 @@ struct supervisor {
   int connection = -1;  // the agent
   int candidate = -1;   // connected, has not said attach yet
 
-  pid_t pid = 0;
+  pid_t pid = 0;  // 0: there is no task process
   int pid_fd = -1;
   bool ended = false;
   int32_t exit_code = 0, exit_signal = 0;
@@ -47,6 +47,11 @@ struct supervisor {
 
 // Does not return: ends the process when shut down, or when the task could not be started.
 [[noreturn]] void supervise(supervisor* s);
+
+// Waits at most `timeout_ms` (-1: for ever) until something is there, and does it. True: `fd` is readable.
+bool serve(supervisor* s, int fd, int timeout_ms);
+// To the files of stream 0 or 1; the agent hears of a loss.
+void store_output(supervisor* s, int index, const char* data, uint64_t size);
 
 // kill.cc: SIGKILL to every process of the task, however deep; reap() carries on while s->killing.
 void kill_everything(supervisor* s);

@@ -43,6 +43,8 @@ archive_kind archive_kind_of(std::string_view file_name);
 // says: absolute names, "..", links out of it and devices are refused.
 struct unpack_limits {
   int64_t files_max = 0, bytes_max = 0;  // 0: any
+  // Users, groups and modes as the archive has them, for files of this cluster's own. Needs root.
+  bool keep_owner = false;
 };
 result<> unpack(const std::string& archive, archive_kind kind, const std::string& single_name, const std::string& into, unpack_limits limits);
 

@@ -1,4 +1,4 @@
-// The only file that sees libarchive.
+// With migration/archive.cc the only file that sees libarchive.
 #include <archive.h>
 #include <archive_entry.h>
 #include <fcntl.h>
@@ -66,8 +66,8 @@ class unpacker {
     auto mode = single_name.empty() ? archive_entry_perm(entry) & 0777 : 0644u;
     if (auto* target = archive_entry_hardlink(entry)) return hard_link(name, target);
     switch (single_name.empty() ? archive_entry_filetype(entry) : static_cast<unsigned>(AE_IFREG)) {
-      case AE_IFDIR: return directory(name, mode);
-      case AE_IFREG: return file(name, mode);
+      case AE_IFDIR: return directory(name, mode, entry);
+      case AE_IFREG: return file(name, mode, entry);
       case AE_IFLNK: return link(name, archive_entry_symlink(entry));
       default: return fail(errc::invalid, "the archive's entry \"{}\" is a device, pipe or socket", name);
     }
@@ -76,14 +76,24 @@ class unpacker {
   result<descriptor> parent_of(const std::string& name) { return open_parent_beneath(root_, name, true); }
   static std::string leaf(const std::string& name) { return fs::path(name).filename().string(); }
 
-  result<> directory(const std::string& name, unsigned mode) {
+  result<> directory(const std::string& name, unsigned mode, archive_entry* entry) {
     if (name == ".") return {};
     TRY_ASSIGN(auto parent, parent_of(name));
     if (::mkdirat(parent.get(), leaf(name).c_str(), 0700 | mode) != 0 && errno != EEXIST) return fail(system_error(errno, "create " + name));
+    if (!limits_.keep_owner) return {};
+    TRY_ASSIGN(auto made, open_beneath(parent.get(), leaf(name), O_RDONLY | O_DIRECTORY, true));
+    return own(made.get(), name, mode, entry);
+  }
+
+  // The mode last: a change of the owner takes bits away.
+  result<> own(int fd, const std::string& name, unsigned mode, archive_entry* entry) {
+    if (::geteuid() == 0 && ::fchown(fd, static_cast<uid_t>(archive_entry_uid(entry)), static_cast<gid_t>(archive_entry_gid(entry))) != 0)
+      return fail(system_error(errno, "change the owner of " + name));
+    if (::fchmod(fd, mode) != 0) return fail(system_error(errno, "change the permissions of " + name));
     return {};
   }
 
-  result<> file(const std::string& name, unsigned mode) {
+  result<> file(const std::string& name, unsigned mode, archive_entry* entry) {
     TRY_ASSIGN(auto parent, parent_of(name));
     ::unlinkat(parent.get(), leaf(name).c_str(), 0);
     descriptor out(::openat(parent.get(), leaf(name).c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
@@ -103,6 +113,7 @@ class unpacker {
         done += wrote;
       }
     }
+    if (limits_.keep_owner) return own(out.get(), name, mode, entry);
     if (::fchmod(out.get(), 0600 | mode) != 0) return fail(system_error(errno, "change the permissions of " + name));
     return {};
   }

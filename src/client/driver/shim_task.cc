@@ -6,6 +6,7 @@
 
 #include "client/driver/isolated.h"
 #include "client/driver/shim_process.h"
+#include "client/kill_point.h"
 #include "client/limits.h"
 
 namespace drover::client {
@@ -160,6 +161,7 @@ awaitable<result<std::unique_ptr<task_handle>>> start_shim_task(shim_services& s
     if (services.cgroups.mode() != exec::cgroup_mode::none) {
       TRY_ASSIGN(spec.cgroup, services.cgroups.create(name, limits));
     }
+    kill_point("cgroup_made");
     auto handle = exec::shim_handle::start(spec);
     if (!handle && !spec.cgroup.empty()) (void)spec.cgroup.remove();
     return handle;

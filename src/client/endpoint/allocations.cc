@@ -9,6 +9,7 @@ void endpoints::add_to(rpc::method_table& table) {
   add_exec(table);
   add_file_system(table);
   add_node(table);
+  add_snapshot(table);
   add_volumes(table);
 }
 

@@ -14,6 +14,14 @@ namespace drover::client {
 class alloc_runner;
 class task_runner;
 
+// One of the streams that are open.
+struct counted_stream {
+  size_t& n;
+  explicit counted_stream(size_t& count) : n(count) { ++n; }
+  ~counted_stream() { --n; }
+  counted_stream(const counted_stream&) = delete;
+};
+
 class endpoints {
  public:
   explicit endpoints(client::state& s) : state_(s) {}
@@ -45,6 +53,9 @@ class endpoints {
   rpc::awaitable<result<>> send_file(std::string path, schema::fs_stream_request request, rpc::message_stream* s);
   rpc::awaitable<result<>> stream_logs(context c, schema::fs_logs_request request, stream s);
   rpc::awaitable<result<>> send_logs(std::string directory, schema::fs_logs_request request, rpc::message_stream* s);
+
+  void add_snapshot(rpc::method_table& table);
+  rpc::awaitable<result<>> send_snapshot(context c, schema::alloc_specific_request request, stream s);
 
   void add_volumes(rpc::method_table& table);
 

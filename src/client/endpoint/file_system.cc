@@ -49,13 +49,6 @@ std::string sniff(const std::string& path) {
   if (!head || head->find('\0') != std::string::npos || !is_valid_utf8(*head)) return "application/octet-stream";
   return "text/plain; charset=utf-8";
 }
-
-struct counter {
-  size_t& n;
-  explicit counter(size_t& count) : n(count) { ++n; }
-  ~counter() { --n; }
-  counter(const counter&) = delete;
-};
 }  // namespace
 
 void endpoints::add_file_system(rpc::method_table& table) {
@@ -101,7 +94,7 @@ rpc::awaitable<result<>> endpoints::stream_file(context, schema::fs_stream_reque
     return runner->dir().resolve(request.path);
   }();
   if (!opened) co_return co_await s->write(stream_error(opened.error()));
-  counter here(streams_);
+  counted_stream here(streams_);
   co_return co_await rpc::while_caller_stays(s.get(), send_file(*std::move(opened), std::move(request), s.get()));
 }
 
@@ -146,7 +139,7 @@ rpc::awaitable<result<>> endpoints::stream_logs(context, schema::fs_logs_request
     return runner->dir().logs();
   }();
   if (!dir) co_return co_await s->write(stream_error(dir.error()));
-  counter here(streams_);
+  counted_stream here(streams_);
   co_return co_await rpc::while_caller_stays(s.get(), send_logs(*std::move(dir), std::move(request), s.get()));
 }
 

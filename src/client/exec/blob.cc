@@ -193,8 +193,13 @@ result<std::string> encode_launch(const launch_spec& spec) {
   TRY(check_spec(spec));
   blob_writer out;
   out.text(shim::tag_control_dir, spec.control_dir);
-  write_candidates(out, spec.command, spec.search_dirs, spec.env);
-  TRY(write_process(out, spec.args, spec.env));
+  if (spec.docker_log) {
+    out.numbers32(shim::tag_docker_log, {spec.docker_log->terminal ? 1u : 0u});
+    TRY(write_process(out, {spec.docker_log->socket, spec.docker_log->target, spec.docker_log->position}, {}));
+  } else {
+    write_candidates(out, spec.command, spec.search_dirs, spec.env);
+    TRY(write_process(out, spec.args, spec.env));
+  }
   if (!spec.work_dir.empty()) out.text(shim::tag_work_dir, spec.work_dir);
   if (!spec.logs.disabled) {
     out.text(shim::tag_log_prefix, join_path(spec.logs.dir, spec.logs.task));

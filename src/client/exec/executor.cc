@@ -318,6 +318,8 @@ result<std::optional<exit_status>> shim_handle::find_exit(const reattach_info& i
   if (auto task = open_process(info.task_pid, info.task_start_ticks))
     ::pidfd_send_signal(task.get(), SIGKILL, nullptr, 0);
   TRY(info.cgroup.kill());
+  // Its shim is gone, so nobody else will. One that is busy goes with the allocation.
+  (void)info.cgroup.remove();
   std::string path = info.control_dir + "/" + shim::exit_name;
   if (::access(path.c_str(), F_OK) < 0 && errno == ENOENT) return std::nullopt;
   TRY_ASSIGN(auto text, read_small_file(path));

@@ -45,6 +45,14 @@ struct rlimit_spec {
   uint64_t hard = 0;
 };
 
+// The log of a docker container, which the shim follows itself instead of starting a process.
+struct docker_log_spec {
+  // dockerd's unix socket; the request, which lacks only since=; a file that remembers how far it is.
+  std::string socket, target, position;
+  // The container has a terminal.
+  bool terminal = false;
+};
+
 // Everything about one task. Paths are absolute host paths unless said otherwise.
 struct launch_spec {
   // "ALLOC/TASK", for messages only.
@@ -69,6 +77,8 @@ struct launch_spec {
   std::string user;
 
   log_spec logs;
+  // Set: no process is started, `command` and what is about it does not count.
+  std::optional<docker_log_spec> docker_log;
   // nullopt: runs on the host (raw_exec). Needs root.
   std::optional<isolation_spec> isolation;
   // nullopt: capabilities are left as they are. Otherwise a set from resolve_capabilities().

@@ -46,6 +46,7 @@ struct network_manager::inside {
                                       const std::string& driver);
   result<network_record> connect(network_record record);
   result<> disconnect(const network_record& record);
+  result<> forget(const network_record& record);
   result<alloc_network> describe(const network_record& record, const schema::network_resource& wanted, const std::string& alloc_dir) const;
   result<> begin(const std::set<std::string>& living, std::vector<network_record>& gone);
   task_driver* network_driver(const schema::allocation& alloc) const;
@@ -116,7 +117,7 @@ result<network_record> network_manager::inside::connect(network_record record) {
   return record;
 }
 
-// As much of it as can be undone; the record stays while something is left.
+// As much of it as can be undone. Again and again, if need be.
 result<> network_manager::inside::disconnect(const network_record& record) {
   std::lock_guard lock(one_at_a_time);
   result<> outcome;
@@ -127,10 +128,15 @@ result<> network_manager::inside::disconnect(const network_record& record) {
   if (is_cni(record.mode)) note(cni.remove(record));
   if (record.driver.empty()) note(remove_namespace(record.namespace_path));
   if (!outcome) logger.error("a network could not be removed completely", {{"alloc_id", record.alloc_id}, {"error", outcome.error().text()}});
-  note(records.remove(record.alloc_id));
+  return outcome;
+}
+
+result<> network_manager::inside::forget(const network_record& record) {
+  std::lock_guard lock(one_at_a_time);
+  auto done = records.remove(record.alloc_id);
   auto left = records.all();
   if (record.mode == "bridge" && std::ranges::none_of(left, [](auto& r) { return r.mode == "bridge"; })) bridge.remove();
-  return outcome;
+  return done;
 }
 
 result<alloc_network> network_manager::inside::describe(const network_record& record, const schema::network_resource& wanted,
@@ -192,10 +198,11 @@ awaitable<result<alloc_network>> network_manager::set_up(schema::ref<schema::all
 
 awaitable<result<>> network_manager::inside::tear_down(network_record record) {
   auto outcome = co_await pool.run([&] { return disconnect(record); });
-  auto* driver = record.driver.empty() ? nullptr : drivers.find(record.driver);
-  if (!driver) co_return outcome;
-  auto gone = co_await driver->destroy_network(record.alloc_id, {.namespace_path = record.namespace_path, .labels = record.labels});
-  co_return outcome ? gone : outcome;
+  // What the driver made is known by the record alone: it stays until that is gone, also if this is interrupted.
+  if (auto* driver = record.driver.empty() ? nullptr : drivers.find(record.driver))
+    CO_TRY(co_await driver->destroy_network(record.alloc_id, {.namespace_path = record.namespace_path, .labels = record.labels}));
+  auto forgotten = co_await pool.run([&] { return forget(record); });
+  co_return outcome ? forgotten : outcome;
 }
 
 awaitable<result<>> network_manager::tear_down(std::string alloc_id) {

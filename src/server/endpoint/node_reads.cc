@@ -1,5 +1,8 @@
 // Node.* and NodePool.* methods that only read, the client's allocation watch among them.
+#include <algorithm>
+
 #include "crypto/digest.h"
+#include "crypto/migrate_token.h"
 #include "schema/node_rpc.h"
 #include "server/endpoint/endpoints.h"
 #include "server/endpoint/shown_alloc.h"
@@ -46,6 +49,18 @@ result<> node_allocs(const read& r, const schema::node_specific_request& request
   return {};
 }
 
+// For a node that goes on with the disk of an allocation that ran elsewhere; empty: there is nothing to fetch.
+std::string token_for_disk(const read& r, const schema::allocation& alloc) {
+  if (alloc.previous_allocation.empty() || !alloc.job || alloc.desired_status != "run") return {};
+  auto group = std::ranges::find_if(alloc.job->task_groups, [&](auto& g) { return g.name == alloc.task_group; });
+  if (group == alloc.job->task_groups.end() || !group->ephemeral_disk || !group->ephemeral_disk->sticky || !group->ephemeral_disk->migrate) return {};
+  auto previous = r.state.alloc(alloc.previous_allocation);
+  if (!previous || previous->node_id == alloc.node_id) return {};
+  auto node = r.state.node(previous->node_id);
+  if (!node || node->secret_id.empty() || node->secret_id.size() > 64) return {};
+  return crypto::migrate_token(node->secret_id, previous->id);
+}
+
 // What a client asks for in a loop. The secret proves that it is the node.
 result<> client_allocs(const read& r, const schema::node_specific_request& request, schema::node_client_allocs_response& out) {
   if (request.secret_id.empty()) return fail(errc::invalid, "missing secret ID for node \"{}\"", request.node_id);
@@ -57,6 +72,7 @@ result<> client_allocs(const read& r, const schema::node_specific_request& reque
   r.state.visit_allocs_by_node(request.node_id, [&](const ref<schema::allocation>& alloc) {
     out.allocs[alloc->id] = alloc->alloc_modify_index;
     out.index = std::max(out.index, alloc->alloc_modify_index);
+    if (auto token = token_for_disk(r, *alloc); !token.empty()) out.migrate_tokens[alloc->id] = std::move(token);
     return true;
   });
   // Removals change no allocation's index; the table's does.

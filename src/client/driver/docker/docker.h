@@ -3,8 +3,8 @@
 // Loop thread. Lifecycle: created with the agent, begin() starts looking after dockerd (is it there, which version, leftover containers), end()
 // stops that. Tasks run on while the agent or, where dockerd keeps them, dockerd is away; they are found again by the container's id.
 //
-// Output: dockerd keeps a container's log in a small file of its own. Beside each container stands a shim whose task is `drover-shim
-// --docker-logs`: it follows that log and the shim writes it to the allocation's rotated files, whether or not an agent runs
+// Output: dockerd keeps a container's log in a small file of its own. Beside each container stands a shim, without a process below it: it
+// follows that log itself and writes it to the allocation's rotated files, whether or not an agent runs
 // (docs/howto/docker.md says more).
 #pragma once
 

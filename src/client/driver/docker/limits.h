@@ -15,6 +15,7 @@ inline constexpr size_t frame_bytes_max = 16 * 1024 * 1024;    // of an exec ses
 inline constexpr size_t auth_file_bytes_max = 1024 * 1024;
 inline constexpr duration ping_interval = seconds(30);         // a dockerd that says nothing is asked whether it is there
 inline constexpr duration ping_timeout = seconds(20);
+inline constexpr duration retry_first = milliseconds(10);      // one that answers, but not as it should, is tried again, doubling ...
 inline constexpr duration retry = seconds(1);                  // a dockerd that is not there is tried again, doubling ...
 inline constexpr duration retry_max = seconds(15);             // ... up to this
 inline constexpr duration start_timeout = minutes(4);          // of creating or starting a container

@@ -69,6 +69,8 @@ awaitable<result<driver_network>> docker_driver::make_network(std::string alloc_
   auto& s = *state_;
   CO_TRY(s.ready());
   auto name = container_of(alloc_id);
+  // One that could not be removed while dockerd was away is found by the next sweep.
+  if (!s.containers.contains(name)) s.containers.insert(name);
   auto facts = co_await s.engine->call({.target = fmt::format("/containers/{}/json", name)});
   if (!facts || !boolean_at(*facts, "State.Running")) {
     if (facts) CO_TRY(co_await s.engine->call({.method = "DELETE", .target = fmt::format("/containers/{}?force=1", name)}));
@@ -79,6 +81,7 @@ awaitable<result<driver_network>> docker_driver::make_network(std::string alloc_
     if (s.options.infra_image.empty()) body.set("Cmd", value(value::list{value("/drover-shim"), value("--hold")}));
     if (!hostname.empty()) body.set("Hostname", hostname);
     labels.set(std::string(label_alloc_id), alloc_id);
+    labels.set(std::string(label_agent), s.agent);
     body.set("Labels", value(std::move(labels)));
     host.set("NetworkMode", "none");
     value::object always;
@@ -100,7 +103,9 @@ awaitable<result<driver_network>> docker_driver::make_network(std::string alloc_
 
 awaitable<result<>> docker_driver::destroy_network(std::string alloc_id, driver_network) {
   CO_TRY(state_->ready());
-  auto gone = co_await state_->engine->call({.method = "DELETE", .target = fmt::format("/containers/{}?force=1&v=1", container_of(alloc_id))});
+  auto name = container_of(alloc_id);
+  state_->containers.erase(name);
+  auto gone = co_await state_->engine->call({.method = "DELETE", .target = fmt::format("/containers/{}?force=1&v=1", name)});
   if (gone || gone.error().code() == errc::not_found) co_return result<>{};
   co_return fail(gone.error());
 }

@@ -18,6 +18,9 @@ struct docker_driver::state {
   awaitable<result<>> look();
   awaitable<void> wait_for_end();
   void set_info(schema::driver_info next);
+  void set_away();
+  // For who could not reach dockerd: asks it now instead of waiting until its end is noticed. Returns once it answers.
+  awaitable<void> wait_for_dockerd();
   awaitable<void> sweep_regularly();
   awaitable<result<>> sweep(int64_t now_seconds);
   // network.cc
@@ -40,6 +43,8 @@ struct docker_driver::state {
   bool was_detected = false;
   // Set while dockerd answers; notified when it comes.
   net::event reachable;
+  // Set by who finds that dockerd is away: look at it now.
+  net::event doubted;
   std::function<void()> changed;
 };
 

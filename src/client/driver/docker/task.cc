@@ -1,6 +1,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <boost/asio/experimental/awaitable_operators.hpp>
 #include <csignal>
 
 #include "base/text.h"
@@ -39,16 +40,16 @@ awaitable<result<std::unique_ptr<task_handle>>> start_logs(docker_driver::state&
   if (spec.logs.disabled || driver.options.disable_log_collection) co_return std::unique_ptr<task_handle>();
   CO_TRY_ASSIGN(auto prefix, co_await driver.engine->version_prefix());
   auto position = fmt::format("{}/docker-{}.position", spec.control_dir, container.substr(0, 12));
-  // It is the agent's own program on the host, whatever the task is.
+  // It is the agent's own program on the host, whatever the task is; without a group of its own, beside the other shims.
   spec.user.clear();
   spec.env.clear();
   spec.network = {};
   auto launch = base_launch_spec(driver.services, spec);
   launch.command = driver.services.shim_path;
-  launch.args = {"--docker-logs", driver.engine->socket_path(),
-                 fmt::format("{}/containers/{}/logs?follow=1&stdout=1&stderr=1&timestamps=1", prefix, container), position};
-  if (terminal) launch.args.push_back("--terminal");
-  // Without a group of its own: it is as small as a shim, and lives beside it.
+  launch.docker_log = {.socket = driver.engine->socket_path(),
+                       .target = fmt::format("{}/containers/{}/logs?follow=1&stdout=1&stderr=1&timestamps=1", prefix, container),
+                       .position = position,
+                       .terminal = terminal};
   auto started = co_await start_without_group(driver.services, std::move(launch));
   if (!started) co_return wrap(started.error(), "starting the collector of the container's output");
   co_return started;
@@ -79,10 +80,13 @@ class docker_task : public task_handle {
   int stop_signal() const override { return stop_signal_; }
 
   awaitable<task_exit> wait() override {
-    auto exit = co_await wait_container();
+    if (!logs_) co_return co_await wait_container();
+    using namespace boost::asio::experimental::awaitable_operators;
+    auto first = co_await (wait_container() || keep_logs());
+    ENSURE(first.index() == 0, "the collector is kept as long as the container runs");
     // Whoever sees the end finds all of the output.
-    if (logs_) co_await net::with_deadline(wait_logs(), net::after(limits::logs_patience));
-    co_return exit;
+    co_await net::with_deadline(wait_logs(), net::after(limits::logs_patience));
+    co_return std::get<0>(std::move(first));
   }
 
   awaitable<result<>> signal(int number) override { co_return co_await send_signal(exec::signal_name(number)); }
@@ -124,8 +128,27 @@ class docker_task : public task_handle {
   }
 
   awaitable<result<>> wait_logs() {
-    co_await logs_->wait();
+    if (!logs_ended_) co_await logs_->wait();
     co_return result<>{};
+  }
+
+  // Another collector when somebody killed the one that was there. Never returns.
+  awaitable<void> keep_logs() {
+    for (;;) {
+      auto end = co_await logs_->wait();
+      if (end.ok()) break;
+      driver_.logger.warn("the collector of a container's output is gone: starting another", {{"container_id", stored_.container}});
+      co_await net::sleep_for(limits::retry);
+      auto again = co_await start_logs(driver_, spec_, stored_.container, stored_.terminal);
+      if (again) {
+        logs_ = std::move(*again);
+        continue;
+      }
+      driver_.logger.error("a container's output is not collected", {{"container_id", stored_.container}, {"error", again.error().text()}});
+      break;
+    }
+    logs_ended_ = true;
+    co_await net::event().wait();
   }
 
   static task_exit exit_from(const value& facts) {
@@ -140,20 +163,24 @@ class docker_task : public task_handle {
 
   // dockerd may go away and come back any number of times meanwhile.
   awaitable<task_exit> wait_container() {
-    for (;;) {
+    for (auto pause = limits::retry_first;;) {
       auto facts = co_await engine_->call({.target = path("/json")});
       if (facts) {
         auto status = text_at(*facts, "State.Status");
         if (status == "exited" || status == "dead") co_return exit_from(*facts);
         // Returns when it has ended; what it says is looked up above.
-        auto ended = co_await engine_->call({.method = "POST", .target = path("/wait?condition=not-running"), .timeout = {}});
-        if (ended && text_at(*facts, "State.Status") == "running") continue;
+        auto ended = co_await engine_->call({.method = "POST", .target = path(status == "removing" ? "/wait?condition=removed" : "/wait?condition=not-running"), .timeout = {}});
+        if (ended && boolean_at(*facts, "State.Running")) {
+          pause = limits::retry_first;
+          continue;
+        }
       } else if (facts.error().code() == errc::not_found) {
         co_return task_exit{.message = "the container was removed by somebody else, and how it ended is not known"};
       }
-      co_await driver_.reachable.wait(net::after(limits::retry));
-      // Without this one that answers nonsense, or a container that somebody else paused, would be asked about without end.
-      co_await net::sleep_for(milliseconds(200));
+      co_await driver_.wait_for_dockerd();
+      // It is there, yet refused or said nonsense.
+      co_await net::sleep_for(pause);
+      pause = std::min(duration(pause * 2), limits::retry_max);
     }
   }
 
@@ -163,6 +190,8 @@ class docker_task : public task_handle {
   task_spec spec_;
   config config_;
   std::unique_ptr<task_handle> logs_;
+  // Nothing more comes of it.
+  bool logs_ended_ = false;
   int stop_signal_;
   std::multiset<std::string>::iterator place_;
 };

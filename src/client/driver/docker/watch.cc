@@ -1,9 +1,12 @@
 #include <algorithm>
+#include <boost/asio/experimental/awaitable_operators.hpp>
+#include <filesystem>
 
 #include "base/text.h"
 #include "client/driver/docker/container.h"
 #include "client/driver/docker/limits.h"
 #include "client/driver/docker/state.h"
+#include "client/logs/directory_watch.h"
 #include "client/system.h"
 
 namespace drover::client {
@@ -65,10 +68,14 @@ awaitable<result<>> docker_driver::state::look() {
 
 // A stream of events that never come tells at once when dockerd goes away.
 awaitable<void> docker_driver::state::wait_for_end() {
+  using namespace boost::asio::experimental::awaitable_operators;
+  doubted.reset();
   auto events = co_await engine->open({.target = R"(/events?filters={"type":["daemon"]})", .timeout = limits::ping_timeout});
   if (!events) co_return;
   for (;;) {
-    auto said = co_await net::with_deadline((*events)->read(), net::after(limits::ping_interval));
+    auto first = co_await (net::with_deadline((*events)->read(), net::after(limits::ping_interval)) || doubted.wait());
+    if (first.index() == 1) co_return;
+    auto said = std::get<0>(std::move(first));
     if (said && said->empty()) co_return;
     // It reloads its configuration: its runtimes may be others.
     if (said && !co_await look()) co_return;
@@ -81,26 +88,43 @@ awaitable<void> docker_driver::state::wait_for_end() {
   }
 }
 
+void docker_driver::state::set_away() {
+  if (reachable.is_set()) logger.warn("dockerd does not answer", {{"endpoint", options.endpoint}});
+  reachable.reset();
+  schema::driver_info next;
+  next.detected = was_detected;
+  next.health_description = "Failed to connect to docker daemon";
+  set_info(std::move(next));
+}
+
+awaitable<void> docker_driver::state::wait_for_dockerd() {
+  if (reachable.is_set()) {
+    if (co_await look()) co_return;
+    set_away();
+    doubted.set();
+  }
+  co_await reachable.wait();
+}
+
 awaitable<void> docker_driver::state::watch() {
+  // A dockerd that comes makes its socket anew.
+  directory_watch beside_socket(services.loop, std::filesystem::path(engine->socket_path()).parent_path());
   auto pause = limits::retry;
+  auto unsteady = duration();
   for (;;) {
     auto there = co_await look();
     if (there) {
       pause = limits::retry;
+      auto until = net::after(limits::retry);
       co_await wait_for_end();
-      // A moment, in which a dockerd that restarts has ended for good.
-      co_await net::sleep_for(milliseconds(100));
-      if (co_await look()) continue;
-    } else if (there.error().code() == errc::cancelled) {
-      co_return;
+      // One that is about to end goes on answering for a moment, but tells no events any more.
+      unsteady = net::now() < until ? std::min(duration(unsteady * 2 + limits::retry_first), limits::retry_max) : duration();
+      if (unsteady.ns > 0) co_await net::sleep_for(unsteady);
+      continue;
     }
-    if (reachable.is_set()) logger.warn("dockerd does not answer", {{"endpoint", options.endpoint}});
-    reachable.reset();
-    schema::driver_info next;
-    next.detected = was_detected;
-    next.health_description = "Failed to connect to docker daemon";
-    set_info(std::move(next));
-    co_await net::sleep_for(pause);
+    if (there.error().code() == errc::cancelled) co_return;
+    set_away();
+    co_await beside_socket.wait(net::after(pause));
     pause = std::min(duration(pause * 2), limits::retry_max);
   }
 }
