@@ -45,7 +45,7 @@ void add_client_routes(std::vector<route>& t) {
      .handle = &call_rpc, .rpc = rpc_of<alloc_restart_request, generic_response>("ClientAllocations.Restart")},
     {.methods = "POST PUT", .path = "/v1/client/allocation/:alloc_id/signal", .acl = "ns:alloc-lifecycle", .flags = on_node | body_required,
      .handle = &call_rpc, .rpc = rpc_of<alloc_signal_request, generic_response>("ClientAllocations.Signal")},
-    {.methods = "GET", .path = "/v1/client/allocation/:alloc_id/pause", .acl = "ns:pause-allocation", .flags = on_node, .handle = &call_rpc,
+    {.methods = "GET", .path = "/v1/client/allocation/:alloc_id/pause", .acl = "ns:read-job", .flags = on_node, .handle = &call_rpc,
      .rpc = rpc_of<alloc_get_pause_state_request, alloc_get_pause_state_response>("ClientAllocations.GetPauseState"), .params = "task"},
     {.methods = "POST PUT", .path = "/v1/client/allocation/:alloc_id/pause", .acl = "ns:pause-allocation", .flags = on_node | body_required,
      .handle = &set_pause, .rpc = rpc_of<alloc_pause_request, generic_response>("ClientAllocations.SetPauseState")},
