@@ -298,6 +298,57 @@ def test_the_doctor(shared_agent):
     assert shared_agent.run("agent", "doctor", "more").code == 1
 
 
+ASKER = """
+job "{name}" {{
+  group "g" {{
+    task "main" {{
+      driver = "{driver}"
+      {user}
+      identity {{
+        env = true
+      }}
+      config {{
+        command = "/bin/sh"
+        args    = ["-c", <<-EOT
+          ask() {{ curl -s -o /dev/null -w '%%{{http_code}} ' --unix-socket "$NOMAD_SECRETS_DIR/api.sock" "$@" http://localhost/v1/jobs; }}
+          {{ ask; ask -H 'X-Nomad-Token: wrong'; ask -H "Authorization: Bearer $NOMAD_TOKEN"; echo "$NOMAD_UNIX_ADDR"; }} > "$NOMAD_TASK_DIR/new"
+          mv "$NOMAD_TASK_DIR/new" "$NOMAD_TASK_DIR/codes"
+          exec sleep 3600
+EOT
+        ]
+      }}
+      resources {{
+        cpu    = 20
+        memory = 32
+      }}
+    }}
+  }}
+}}
+"""
+
+
+@pytest.mark.parametrize("driver, user", [("raw_exec", ""), ("exec", ""), ("exec", 'user = "daemon"')])
+def test_a_task_asks_the_api_by_its_own_socket(shared_agent, tmp_path, driver, user):
+    agent = shared_agent
+    name = "asker-" + driver.replace("_", "-") + ("-user" if user else "")
+    agent.ok("job", "run", "-detach", write_job(tmp_path, "asker.nomad.hcl", ASKER.format(name=name, driver=driver, user=user)))
+    (alloc,) = agent.wait_running(name)
+    folder = os.path.join(agent.data_dir, "alloc", alloc["ID"], "main")
+    codes = os.path.join(folder, "local", "codes")
+    for _ in range(3000):
+        if os.path.exists(codes):
+            break
+        harness.ask_again_soon()
+    with open(codes) as file:
+        text = file.read().strip()
+    secrets = "/secrets" if driver == "exec" else os.path.join(folder, "secrets")
+    assert text == f"401 403 200 unix://{secrets}/api.sock"
+    assert os.path.exists(os.path.join(folder, "secrets", "api.sock"))
+    agent.ok("job", "stop", "-detach", name)
+    agent.wait_allocs(name, lambda allocs: allocs[0]["ClientStatus"] == "complete", "the task ended")
+    assert not os.path.exists(os.path.join(folder, "secrets", "api.sock"))
+
+
 def wait_file(path):
     for _ in range(3000):
         if os.path.exists(path):
