@@ -38,8 +38,8 @@ def test_what_a_new_cluster_starts_with(make_agent):
     agent = make_agent(with_client=False, server=scheduler,
                        config='autopilot {\n  cleanup_dead_servers = false\n  last_contact_threshold = "300ms"\n  max_trailing_logs = 99\n}\n')
     agent.launch().wait_started()
-    config = agent.get("/v1/operator/scheduler/configuration")["SchedulerConfig"]
-    assert config["SchedulerAlgorithm"] == "spread" and config["MemoryOversubscriptionEnabled"]
+    config = agent.wait_json("/v1/operator/scheduler/configuration", lambda c: c["SchedulerConfig"]["SchedulerAlgorithm"] == "spread", "it is stored")["SchedulerConfig"]
+    assert config["MemoryOversubscriptionEnabled"]
     assert {k for k, v in config["PreemptionConfig"].items() if v} == {"BatchSchedulerEnabled", "ServiceSchedulerEnabled", "SystemSchedulerEnabled"}
     autopilot = agent.get("/v1/operator/autopilot/configuration")
     assert not autopilot["CleanupDeadServers"] and autopilot["LastContactThreshold"] == "300ms" and autopilot["MaxTrailingLogs"] == 99
@@ -69,11 +69,10 @@ def test_task_meta_as_labels(make_agent):
                     "TaskGroups": [{"Name": "g", "Count": 1, "Tasks": [work]}]})
     agent.wait_running("labelled", 1)
 
-    def rows():
-        return [g["Labels"] for g in agent.get("/v1/metrics")["Gauges"] if g["Name"] == "nomad.client.allocs.memory.usage"]
-    while not (found := rows()):
-        harness.ask_again_soon()
-    (found,) = found
+    def labels_in(metrics):
+        return [g["Labels"] for g in metrics["Gauges"] if g["Name"] == "nomad.client.allocs.cpu.total_ticks"]
+
+    (found,) = labels_in(agent.wait_json("/v1/metrics", labels_in, "the task is measured"))
     assert found["cost_center"] == "7" and "other" not in found
 
 

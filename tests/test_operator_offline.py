@@ -8,6 +8,7 @@ import harness
 def written(agent):
     """A server that has stored a job and a variable, and a secret that must not be shown."""
     agent.launch().wait_started()
+    agent.wait_log("initialized keyring")
     agent.register(harness.idle_job("kept"))
     agent.ok("var", "put", "nomad/jobs/kept", "password=very-secret-word")
     return agent

@@ -50,7 +50,7 @@ result<admitted_job> admit(const schema::job& submitted, std::string_view reques
   TRY(check_quota(job, *ns, state, options.region));
   job.region = options.region;
   add_implied_constraints(job, checked.warnings);
-  out.warnings = jobspec::multi_warning(checked.warnings);
+  out.warnings = std::move(checked.warnings);
   return out;
 }
 

@@ -14,7 +14,7 @@ namespace drover::server {
 
 struct admitted_job {
   schema::job job;  // canonical, without anything that only the server says
-  std::string warnings;  // as clients print them, or empty
+  std::vector<std::string> warnings;  // sentences; jobspec::multi_warning() for people
 };
 
 // Canonical form, validation, and what the state has to say (namespace, node pool, driver of the impossible is no matter here). Errors are

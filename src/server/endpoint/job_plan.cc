@@ -2,6 +2,7 @@
 #include "jobspec/diff.h"
 #include "schema/job_rpc.h"
 #include "sched/scheduler.h"
+#include "jobspec/validate.h"
 #include "server/admission.h"
 #include "server/endpoint/endpoints.h"
 #include "server/evals.h"
@@ -31,7 +32,7 @@ awaitable<result<schema::job_plan_response>> plan_job(server_context& context, s
 
   schema::job_plan_response out;
   out.job_modify_index = existing ? existing->job_modify_index : 0;
-  out.warnings = admitted.warnings;
+  out.warnings = jobspec::multi_warning(admitted.warnings);
   out.index = state.index();
   if (runs_itself(*job)) {
     auto eval = new_eval(context, *job, "job-register");

@@ -35,16 +35,19 @@ awaitable<result<schema::job_register_response>> register_job(server_context& co
       co_return fail(errc::invalid, "cannot change a job from parameterized to not parameterized or back: stop and purge it, or use another id");
   }
   admitted.job.submit_time = context.now_ns();
-  std::string warnings = std::move(admitted.warnings);
+  auto warnings = std::move(admitted.warnings);
   if (request.submission) {
     auto size = request.submission->source.size() + request.submission->variables.size();
     request.submission->namespace_ = admitted.job.namespace_;
     request.submission->job_id = admitted.job.id;
-    if (static_cast<int64_t>(size) > context.options.job_max_source_size) request.submission.reset();
+    if (static_cast<int64_t>(size) > context.options.job_max_source_size) {
+      warnings.push_back(fmt::format("job source size of {} B exceeds maximum of {} B and will be discarded", size, context.options.job_max_source_size));
+      request.submission.reset();
+    }
   }
   request.job = std::make_shared<const schema::job>(std::move(admitted.job));
   CO_TRY_ASSIGN(auto out, co_await store_job(context, std::move(request), "job-register"));
-  out.warnings = std::move(warnings);
+  out.warnings = jobspec::multi_warning(warnings);
   co_return out;
 }
 
@@ -187,7 +190,7 @@ awaitable<result<schema::job_validate_response>> validate_job(server_context& co
   out.driver_config_validated = true;
   auto admitted = admit(*request.job, namespace_of(request), context.state(), context.options);
   if (admitted) {
-    out.warnings = admitted->warnings;
+    out.warnings = jobspec::multi_warning(admitted->warnings);
   } else {
     out.error = admitted.error().message();
     out.validation_errors = {admitted.error().message()};
