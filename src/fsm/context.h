@@ -13,6 +13,7 @@
 
 #include "base/result.h"
 #include "fsm/share_texts.h"
+#include "fsm/limits.h"
 #include "schema/eval.h"
 #include "state/store.h"
 
@@ -39,11 +40,17 @@ inline std::string_view namespace_of(std::string_view ns) { return ns.empty() ? 
 
 using job_key = std::pair<std::string, std::string>;  // namespace, id
 
+// What an operator may choose; every server of a cluster must be told the same.
+struct machine_settings {
+  size_t job_tracked_versions = fsm::job_tracked_versions;
+};
+
 class context {
  public:
-  explicit context(state::write_transaction& transaction) : transaction_(transaction) {}
+  explicit context(state::write_transaction& transaction, const machine_settings& settings = {}) : transaction_(transaction), settings_(settings) {}
 
   uint64_t index() const { return transaction_.index(); }
+  const machine_settings& settings() const { return settings_; }
   const state::snapshot& state() const { return transaction_.read(); }
   template <table T>
   void put(ref<state::record_of<T>> record) {
@@ -84,6 +91,7 @@ class context {
   void update_status(const job_key& key, bool only_finished);
 
   state::write_transaction& transaction_;
+  machine_settings settings_;
   std::map<job_key, std::optional<schema::job_summary>> summaries_;
   std::map<std::string, schema::deployment> deployments_;
   std::map<job_key, bool> touched_jobs_;

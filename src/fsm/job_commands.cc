@@ -31,7 +31,7 @@ void drop_old_versions(context& c, const schema::job& job) {
     const bool is_newest_stable = v->stable && !has_stable;
     has_stable = has_stable || v->stable;
     if (v->version_tag) continue;
-    if (kept < job_tracked_versions) {
+    if (kept < c.settings().job_tracked_versions) {
       kept++;
     } else if (!is_newest_stable) {
       old.push_back(v);

@@ -169,7 +169,9 @@ result<std::any> machine::apply(uint64_t raft_index, std::string_view entry) {
   }
   if (type == static_cast<uint8_t>(command_type::restore_state)) return apply_restore(raft_index, entry.substr(1));
   auto transaction = store_.begin(index);
-  context c(transaction);
+  machine_settings settings;
+  if (job_versions_ > 0) settings.job_tracked_versions = job_versions_;
+  context c(transaction, settings);
   TRY_ASSIGN(auto outcome, command->apply(c, entry.substr(1)));
   c.finish();
 

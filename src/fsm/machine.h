@@ -36,6 +36,8 @@ class machine {
   // Gives an empty store what every cluster has: namespace "default", node pools "default" and "all".
   explicit machine(state::store& store);
 
+  // Before the first entry. How many versions of a job are kept (server.job_tracked_versions): the same on every server of a cluster.
+  void keep_job_versions(size_t count) { job_versions_ = count; }
   void on_commit(commit_hook hook) { hook_ = std::move(hook); }
 
   // `index` is Raft's. The state's own index is that plus index_offset(), which is 0 until a snapshot with higher indexes was restored into this
@@ -57,6 +59,7 @@ class machine {
 
   state::store& store_;
   commit_hook hook_;
+  size_t job_versions_ = 0;  // 0: the usual number
   std::atomic<uint64_t> index_offset_ = 0;
 };
 

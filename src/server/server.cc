@@ -190,6 +190,7 @@ void cluster_server::parts::make_transport() {
 }
 
 result<> cluster_server::parts::start_raft() {
+  machine.keep_job_versions(static_cast<size_t>(options.job_tracked_versions));
   machine.on_commit([this, live = live](std::shared_ptr<const fsm::commit_event> event) {
     if (!*live) return;
     answers->put([this, live, event = std::move(event)] {
