@@ -45,6 +45,8 @@ def test_all_servers_are_members_and_one_leads(where):
 
 def test_every_server_answers_the_same(where):
     where.servers[0].register(job("same", 0))
+    # Its evaluation changes it once more.
+    where.servers[0].wait("/v1/job/same/evaluations", lambda evals: evals and all(e["Status"] == "complete" for e in evals), "it is evaluated")
     answers = [s.http("GET", "/v1/job/same") for s in where.servers]
     assert [a.status for a in answers] == [200] * 3
     assert len({json.dumps(a.json, sort_keys=True) for a in answers}) == 1
