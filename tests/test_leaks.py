@@ -80,7 +80,7 @@ def job(kind, **more):
 
 def what_is_there(agent, docker):
     """All that a task may leave, by kind; sets and texts that can be compared. Control groups are the machine's: only those of this agent count."""
-    client = [os.path.join(agent.data_dir, part) for part in ("alloc", "client/control")]
+    client = [os.path.join(agent.data_dir, part) for part in ("alloc", "client/shim")]
     return {
         "processes": {harness.command_line(pid) for pid in harness.processes_below(agent.folder) if pid != agent.process.pid},
         "mounts": set(harness.mounts_below(agent.folder)),

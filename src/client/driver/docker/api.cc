@@ -78,6 +78,14 @@ bool boolean_at(const value& v, std::string_view path) {
   return b && *b;
 }
 
+awaitable<result<>> api::remove_container(std::string container) {
+  auto gone = co_await call({.method = "DELETE", .target = fmt::format("/containers/{}?force=1&v=1", container)});
+  if (!gone && gone.error().code() == errc::conflict && gone.error().text().find("already in progress") != std::string::npos)
+    gone = co_await call({.method = "POST", .target = fmt::format("/containers/{}/wait?condition=removed", container)});
+  if (gone || gone.error().code() == errc::not_found) co_return result<>{};
+  co_return fail(gone.error());
+}
+
 result<> check_status(int status, std::string_view body, std::string_view what) {
   if (status < 400) return {};
   std::string sentence;

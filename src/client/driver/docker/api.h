@@ -48,6 +48,8 @@ class api {
   // Sends a file or a text as the body ("application/x-tar") and gives the answer as text.
   awaitable<result<std::string>> upload_file(std::string target, std::string path);
   awaitable<result<std::string>> upload(std::string target, std::string body);
+  // By name or id, running or not; success if there is none. A removal that is under way already (our own, interrupted) is waited for.
+  awaitable<result<>> remove_container(std::string container);
 
   const std::string& socket_path() const { return socket_path_; }
   // "/v1.41"; asks dockerd the first time.

@@ -53,12 +53,6 @@ result<> docker_driver::validate(const value& config) const {
 }
 
 namespace {
-awaitable<result<>> remove_container(std::shared_ptr<api> engine, std::string id) {
-  auto removed = co_await engine->call({.method = "DELETE", .target = fmt::format("/containers/{}?force=1&v=1", id)});
-  if (removed || removed.error().code() == errc::not_found) co_return result<>{};
-  co_return fail(removed.error());
-}
-
 // A start that is cancelled leaves nothing behind. (An agent that stops leaves it to the next one, which finds the container by name.)
 class start_guard {
  public:
@@ -77,7 +71,7 @@ class start_guard {
 
  private:
   static awaitable<void> clean_up(docker_driver::state* s, std::string name) {
-    auto gone = co_await remove_container(s->engine, net::percent_encode(name));
+    auto gone = co_await s->engine->remove_container(net::percent_encode(name));
     if (!gone) s->logger.warn("cannot remove a container that did not start", {{"container", name}, {"error", gone.error().text()}});
   }
   docker_driver::state& state_;
@@ -105,7 +99,7 @@ awaitable<result<std::string>> create_container(docker_driver::state& s, std::st
     if (made.error().code() == errc::conflict) {
       auto found = co_await s.engine->call({.target = fmt::format("/containers/{}/json", net::percent_encode(name))});
       if (found && boolean_at(*found, "State.Running") && text_at(*found, "Config.Image") == text_at(body, "Image")) co_return text_at(*found, "Id");
-      if (found) CO_TRY(co_await remove_container(s.engine, text_at(*found, "Id")));
+      if (found) CO_TRY(co_await s.engine->remove_container(text_at(*found, "Id")));
     } else if (!is_transient(made.error()) || attempt >= limits::start_attempts) {
       co_return wrap(made.error(), "Failed to create container");
     }
@@ -163,7 +157,7 @@ awaitable<result<std::unique_ptr<task_handle>>> start_task(docker_driver::state&
     co_return handle;
   }
   // Before the next try, which uses the same name.
-  if (auto gone = co_await remove_container(s.engine, net::percent_encode(name)); !gone)
+  if (auto gone = co_await s.engine->remove_container(net::percent_encode(name)); !gone)
     s.logger.warn("cannot remove a container that did not start", {{"container", name}, {"error", gone.error().text()}});
   guard.done();
   s.images->release(image_id, user);

@@ -73,7 +73,7 @@ awaitable<result<driver_network>> docker_driver::make_network(std::string alloc_
   if (!s.containers.contains(name)) s.containers.insert(name);
   auto facts = co_await s.engine->call({.target = fmt::format("/containers/{}/json", name)});
   if (!facts || !boolean_at(*facts, "State.Running")) {
-    if (facts) CO_TRY(co_await s.engine->call({.method = "DELETE", .target = fmt::format("/containers/{}?force=1", name)}));
+    if (facts) CO_TRY(co_await s.engine->remove_container(name));
     else if (facts.error().code() != errc::not_found) co_return fail(facts.error());
     CO_TRY_ASSIGN(auto image, co_await s.infra_image());
     value::object body, host, labels;
@@ -105,9 +105,7 @@ awaitable<result<>> docker_driver::destroy_network(std::string alloc_id, driver_
   CO_TRY(state_->ready());
   auto name = container_of(alloc_id);
   state_->containers.erase(name);
-  auto gone = co_await state_->engine->call({.method = "DELETE", .target = fmt::format("/containers/{}?force=1&v=1", name)});
-  if (gone || gone.error().code() == errc::not_found) co_return result<>{};
-  co_return fail(gone.error());
+  co_return co_await state_->engine->remove_container(name);
 }
 
 }  // namespace drover::client

@@ -97,9 +97,8 @@ class docker_task : public task_handle {
     auto position = fmt::format("{}/docker-{}.position", spec_.control_dir, stored_.container.substr(0, 12));
     (void)co_await driver_.services.pool.run([&] { return ::unlink(position.c_str()); });
     if (driver_.options.gc_container) {
-      auto gone = co_await engine_->call({.method = "DELETE", .target = path("?force=1&v=1")});
       // What cannot be removed now is found by the next sweep.
-      if (!gone && gone.error().code() != errc::not_found)
+      if (auto gone = co_await engine_->remove_container(stored_.container); !gone)
         driver_.logger.warn("cannot remove a container", {{"container_id", stored_.container}, {"error", gone.error().text()}});
     }
     driver_.images->release(stored_.image, spec_.alloc_id + "/" + spec_.task_name);

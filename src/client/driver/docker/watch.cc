@@ -151,8 +151,7 @@ awaitable<result<>> docker_driver::state::sweep(int64_t now_seconds) {
     if (containers.contains(id) || named || now_seconds - integer_at(one, "Created") < options.dangling_grace.ns / 1'000'000'000) continue;
     logger.info("a container belongs to no task of this agent", {{"container_id", id}, {"dry_run", options.dangling_dry_run}});
     if (options.dangling_dry_run) continue;
-    auto gone = co_await engine->call({.method = "DELETE", .target = fmt::format("/containers/{}?force=1&v=1", id)});
-    if (!gone && gone.error().code() != errc::not_found)
+    if (auto gone = co_await engine->remove_container(id); !gone)
       logger.warn("cannot remove a leftover container", {{"container_id", id}, {"error", gone.error().text()}});
   }
   co_return result<>{};
