@@ -1,4 +1,5 @@
 // Access control: bootstrap, policies, tokens, roles, auth methods, binding rules, login.
+#include "api/acl_write.h"
 #include "api/call.h"
 #include "api/http_api.h"
 #include "schema/acl.h"
@@ -7,13 +8,6 @@ namespace drover::api {
 namespace {
 
 using net::awaitable;
-
-template <class Response, class Request>
-awaitable<result<Response>> write(call& c, std::string method, Request request) {
-  CO_TRY(fill_options(c, static_cast<schema::write_request&>(request)));
-  CO_TRY_ASSIGN(auto* servers, servers_of(c));
-  co_return co_await rpc::call<Response>(*servers, std::move(method), std::move(request));
-}
 
 template <class Request>
 awaitable<result<reply>> write_quietly(call& c, std::string method, Request request) {
