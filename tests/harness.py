@@ -414,12 +414,17 @@ class Redis:
         while True:
             try:
                 self.socket = connect() if connect else socket.create_connection(("127.0.0.1", port), timeout=DEADLINE)
-                break
-            except ConnectionRefusedError:
-                # "running" means started: the program may not listen yet, and nothing tells when it does.
-                assert time.monotonic() < end, f"nothing listens on 127.0.0.1:{port}"
+                self.file = self.socket.makefile("rwb")
+                if self.command("PING") == "PONG":
+                    break
+            except (ConnectionError, BrokenPipeError) as error:
+                # "running" means started: the program may not listen yet, and nothing tells when it does. A proxy
+                # before it (docker's) accepts even then, and resets: only an answer says that redis is there.
+                assert time.monotonic() < end, f"no redis answers on 127.0.0.1:{port}: {error}"
                 ask_again_soon()
-        self.file = self.socket.makefile("rwb")
+                continue
+            assert time.monotonic() < end, f"what listens on 127.0.0.1:{port} does not answer PING"
+            ask_again_soon()
 
     def command(self, *words):
         encoded = b"".join(b"$%d\r\n%s\r\n" % (len(w), w) for w in (str(w).encode() for w in words))
