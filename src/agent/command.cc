@@ -145,6 +145,7 @@ int run_agent_command(int argc, char** argv) {
     say(usage());
     return 0;
   }
+  share_one_heap();
   return run_agent(*given);
 }
 

@@ -40,6 +40,8 @@ bool is_zero(std::string_view line) {
 
 }  // namespace
 
+void share_one_heap() { mallopt(M_ARENA_MAX, 1); }
+
 std::vector<memory_range> pages_of_files(std::string_view smaps) {
   std::vector<memory_range> out;
   std::optional<mapping> current;

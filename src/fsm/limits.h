@@ -21,4 +21,7 @@ constexpr size_t restored_bytes_max = size_t{1} << 30;
 // One record in a saved snapshot.
 constexpr size_t snapshot_record_bytes_max = 256 * 1024 * 1024;
 
+// One block of a saved snapshot: it ends with the record that fills it.
+constexpr size_t saved_block_bytes_max = snapshot_record_bytes_max + 1024 * 1024;
+
 }  // namespace drover::fsm

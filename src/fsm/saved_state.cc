@@ -5,6 +5,7 @@
 #include "codec/compare.h"
 #include "codec/msgpack.h"
 #include "fsm/limits.h"
+#include "fsm/packed_blocks.h"
 #include "fsm/share_texts.h"
 #include "schema/describe_macros.h"
 
@@ -39,7 +40,9 @@ namespace {
 using state::table;
 
 constexpr std::string_view magic = "DROVERFS";
-constexpr uint32_t version = 1;
+constexpr uint32_t version = 2;
+// The same records, one after the other instead of in blocks.
+constexpr uint32_t version_unpacked = 1;
 constexpr size_t checksum_bytes = 8;
 
 uint64_t checksum(std::string_view data) {
@@ -109,8 +112,14 @@ class shared_parts {
 
 class reader {
  public:
-  explicit reader(std::string_view data) : data_(data) {}
+  reader(std::string_view data, bool packed) : data_(data), blocks_(packed ? data : std::string_view{}, saved_block_bytes_max), packed_(packed) {}
+  // Valid until the next call.
   result<std::string_view> take(size_t n, std::string_view what) {
+    if (packed_) {
+      auto out = blocks_.take(n);
+      if (!out) return fail(errc::corrupt, "{} in the saved state: {}", what, out.error().text());
+      return out;
+    }
     if (data_.size() < n) return fail(errc::corrupt, "the saved state ends inside {}", what);
     auto out = data_.substr(0, n);
     data_.remove_prefix(n);
@@ -129,10 +138,12 @@ class reader {
     }
     return {};
   }
-  bool empty() const { return data_.empty(); }
+  bool empty() const { return packed_ ? blocks_.empty() : data_.empty(); }
 
  private:
   std::string_view data_;
+  block_reader blocks_;
+  bool packed_;
 };
 
 result<reader> open(std::string_view saved) {
@@ -141,10 +152,10 @@ result<reader> open(std::string_view saved) {
   }
   const auto body = saved.substr(0, saved.size() - checksum_bytes);
   if (checksum(body) != get_number(saved.substr(body.size()))) return fail(errc::corrupt, "the saved state's checksum is wrong: it was cut or changed");
-  reader in(body.substr(magic.size()));
-  TRY_ASSIGN(const auto found, in.number(4, "the version"));
-  if (found != version) return fail(errc::corrupt, "the saved state has version {}; this server reads version {}", found, version);
-  return in;
+  const auto found = get_number(body.substr(magic.size(), 4));
+  if (found != version && found != version_unpacked)
+    return fail(errc::corrupt, "the saved state has version {}; this server reads versions {} and {}", found, version_unpacked, version);
+  return reader(body.substr(magic.size() + 4), found == version);
 }
 
 result<table> table_named(std::string_view name) {
@@ -154,7 +165,20 @@ result<table> table_named(std::string_view name) {
   return fail(errc::corrupt, "the saved state has a table \"{}\" that this version does not know; upgrade it", name);
 }
 
-result<> load_table(reader& in, const saved_table& t, std::vector<ref<schema::job>>& jobs, size_t versions, state::write_transaction& into) {
+// The jobs of a saved state by the numbers that its allocations have for them: stored versions first. Both grow as they are read: a count that
+// lies allocates nothing.
+struct numbered_jobs {
+  uint64_t versions = 0;
+  std::vector<ref<schema::job>> stored, extra;
+  result<ref<schema::job>> of(uint64_t number) const {
+    const auto& list = number <= versions ? stored : extra;
+    const auto at = number <= versions ? number - 1 : number - versions - 1;
+    if (at >= list.size()) return fail(errc::corrupt, "an allocation of the saved state refers to job {}, which it does not have", number);
+    return list[at];
+  }
+};
+
+result<> load_table(reader& in, const saved_table& t, numbered_jobs& jobs, state::write_transaction& into) {
   TRY_ASSIGN(const auto id, table_named(t.name));
   const auto& d = state::definition(id);
   shared_parts shared;
@@ -162,20 +186,19 @@ result<> load_table(reader& in, const saved_table& t, std::vector<ref<schema::jo
     uint64_t job_number = 0;
     if (id == table::allocs) {
       TRY_ASSIGN(job_number, in.number(4, t.name));
-      if (job_number > jobs.size()) return fail(errc::corrupt, "an allocation of the saved state refers to job {} of {}", job_number, jobs.size());
     }
     auto record = d.make();
     TRY(in.record({&d.type(), record.get()}, t.name));
     if (id == table::nodes) share_texts(*static_cast<schema::node*>(record.get()));
     if (id == table::allocs) {
-      share_texts(*static_cast<schema::allocation*>(record.get()));
-      shared.share(*static_cast<schema::allocation*>(record.get()));
+      auto& alloc = *static_cast<schema::allocation*>(record.get());
+      share_texts(alloc);
+      shared.share(alloc);
+      if (job_number > 0) {
+        TRY_ASSIGN(alloc.job, jobs.of(job_number));
+      }
     }
-    if (job_number > 0) static_cast<schema::allocation*>(record.get())->job = jobs[job_number - 1];
-    if (id == table::job_versions) {
-      if (i >= versions) return fail(errc::corrupt, "more job versions in the saved state than its header says");
-      jobs[i] = std::static_pointer_cast<const schema::job>(record);
-    }
+    if (id == table::job_versions) jobs.stored.push_back(std::static_pointer_cast<const schema::job>(record));
     into.put_any(id, std::move(record));
   }
   into.set_table_index(id, t.index);
@@ -205,26 +228,30 @@ result<std::string> save_state(const state::snapshot& snapshot) {
     header.tables.push_back({std::string(state::name(t)), snapshot.index(t), state::count(snapshot, t)});
   }
   std::string out(magic);
-  // Room that is not used costs nothing, and growing would hold the text twice.
-  out.reserve(state::count(snapshot, table::allocs) * 768 + state::count(snapshot, table::nodes) * 4096 + state::count(snapshot, table::job_versions) * 4096);
   put_number(out, version, 4);
-  put_record(out, schema::view(header));
-  for (const auto* job : jobs.extra()) put_record(out, schema::view(*job));
+  block_writer blocks(out);
+  const auto put = [&](schema::record_view record) {
+    put_record(blocks.piece(), record);
+    blocks.end_piece();
+  };
+  put(schema::view(header));
+  for (const auto* job : jobs.extra()) put(schema::view(*job));
   for (size_t i = 0; i < state::table_count; i++) {
     const auto t = static_cast<table>(i);
     const auto& type = state::definition(t).type();
     state::visit_tree(snapshot.content(), state::tree_of(t), state::starting({}), [&](const state::entry& e) {
       if (t != table::allocs) {
-        put_record(out, {&type, e.get()});
+        put({&type, e.get()});
         return true;
       }
       auto alloc = *static_cast<const schema::allocation*>(e.get());
-      put_number(out, jobs.of(alloc.job.get()), 4);
+      put_number(blocks.piece(), jobs.of(alloc.job.get()), 4);
       alloc.job = nullptr;
-      put_record(out, schema::view(alloc));
+      put(schema::view(alloc));
       return true;
     });
   }
+  blocks.flush();
   put_number(out, checksum(out), checksum_bytes);
   return out;
 }
@@ -253,20 +280,15 @@ result<> load_state(std::string_view saved, state::write_transaction& into) {
   TRY_ASSIGN(auto in, open(saved));
   saved_header header;
   TRY(in.record(schema::slot(header), "the header"));
-  uint64_t versions = 0;
-  for (const auto& t : header.tables) {
-    if (t.name == state::name(table::job_versions)) versions = t.records;
-    // A record takes at least its length: a wrong count is found before anything is allocated for it.
-    if (t.records > saved.size() / 4) return fail(errc::corrupt, "the saved state claims {} records in {}", t.records, t.name);
-  }
-  if (header.extra_jobs > saved.size() / 4) return fail(errc::corrupt, "the saved state claims {} jobs of allocations", header.extra_jobs);
-  std::vector<ref<schema::job>> jobs(versions);
+  numbered_jobs jobs;
+  for (const auto& t : header.tables)
+    if (t.name == state::name(table::job_versions)) jobs.versions = t.records;
   for (uint64_t i = 0; i < header.extra_jobs; i++) {
     auto job = std::make_shared<schema::job>();
     TRY(in.record({&schema::type_of<schema::job>(), job.get()}, "the jobs of allocations"));
-    jobs.push_back(std::move(job));
+    jobs.extra.push_back(std::move(job));
   }
-  for (const auto& t : header.tables) TRY(load_table(in, t, jobs, versions, into));
+  for (const auto& t : header.tables) TRY(load_table(in, t, jobs, into));
   if (!in.empty()) return fail(errc::corrupt, "the saved state goes on after its last table");
   return {};
 }

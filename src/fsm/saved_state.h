@@ -1,7 +1,7 @@
 // The saved form of a whole state, as Raft snapshots and operator backups have it:
-//   "DROVERFS" | version | header (msgpack) | records of every table in order (msgpack) | checksum
-// Every part but the magic and the checksum has its length in front. Allocations refer to their jobs by number, so that each version of a
-// job is written once. Pure; any thread.
+//   "DROVERFS" | version | blocks (packed_blocks.h) of: header (msgpack), records of every table in order (msgpack) | checksum
+// Each header and record has its length in front. Allocations refer to their jobs by number, so that each version of a job is written once.
+// The whole text is never in memory uncompressed: a snapshot is taken beside the state that it holds. Pure; any thread.
 #pragma once
 
 #include <string>

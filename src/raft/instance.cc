@@ -177,7 +177,8 @@ std::vector<server> instance::servers() const {
 
 void instance::appended(size_t bytes) {
   log_bytes_ += bytes;
-  if (log_bytes_ > settings_.snapshot_bytes) raft_set_snapshot_threshold(&raft_, 1);
+  const auto most = std::max(settings_.snapshot_bytes, settings_.snapshot_bytes_most);
+  if (log_bytes_ > std::clamp(8 * snapshot_size_, settings_.snapshot_bytes, most)) raft_set_snapshot_threshold(&raft_, 1);
 }
 
 void instance::force_snapshot() {
@@ -196,6 +197,7 @@ int instance::fsm_apply(raft_fsm* fsm, const raft_buffer* buf, void** result) {
 // A follower may refuse a snapshot without a word (it is still busy with an older one); libraft then sends another only
 // after this time.
 void instance::note_snapshot_size(size_t bytes) {
+  snapshot_size_ = bytes;
   uint64_t ms = static_cast<uint64_t>(settings_.install_snapshot_timeout.ms()) + bytes / snapshot_bytes_per_ms;
   raft_set_install_snapshot_timeout(&raft_, static_cast<unsigned>(std::min<uint64_t>(ms, 3'600'000)));
 }

@@ -88,6 +88,8 @@ class instance {
 
   // Log written since the last snapshot began.
   uint64_t log_bytes_ = 0;
+  // The last one that was made or restored.
+  uint64_t snapshot_size_ = 0;
   bool forced_ = false;
   // No new attempt before this time of the loop: the last one failed.
   uint64_t snapshot_not_before_ = 0;

@@ -179,7 +179,7 @@ TEST(node, large_entries_start_a_snapshot_before_their_number_does) {
   temp_dir dir;
   recorder machine;
   options o = single(dir.path());
-  o.snapshot_bytes = 1 << 20;
+  o.snapshot_bytes = o.snapshot_bytes_most = 1 << 20;
   o.snapshot_trailing_bytes = 1 << 18;
   auto n = node::start(std::move(o), machine);
   ASSERT_TRUE(n) << text(n);
@@ -192,6 +192,24 @@ TEST(node, large_entries_start_a_snapshot_before_their_number_does) {
     if (f.path().filename().string().starts_with("0000")) log_bytes += f.file_size();
   }
   EXPECT_LT(log_bytes, 3u << 20);
+}
+
+TEST(node, a_large_state_is_written_less_often) {
+  temp_dir dir;
+  recorder machine;
+  options o = single(dir.path());
+  o.snapshot_bytes = 1 << 20;
+  auto n = node::start(std::move(o), machine);
+  ASSERT_TRUE(n) << text(n);
+  const auto write = [&](int entries) {
+    for (int i = 0; i < entries; i++) ASSERT_TRUE(apply(**n, std::string(1 << 17, 'z')));
+  };
+  write(8);
+  ASSERT_TRUE(wait([&](callback done) { (*n)->compact(done); }));
+  const auto taken = (*n)->stats().snapshots_taken;
+  // More than snapshot_bytes, and less than eight times what the state takes.
+  write(20);
+  EXPECT_EQ((*n)->stats().snapshots_taken, taken);
 }
 
 TEST(node, a_snapshot_can_be_saved_and_the_log_compacted_on_demand) {

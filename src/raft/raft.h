@@ -85,9 +85,11 @@ struct options {
   uint32_t snapshot_threshold = 8192;
   uint32_t snapshot_trailing = 2048;
   // The same in bytes, whichever comes first: libraft keeps the log since the last snapshot, and what trails it, in
-  // memory.
-  uint64_t snapshot_bytes = uint64_t{16} << 20;
-  uint64_t snapshot_trailing_bytes = uint64_t{4} << 20;
+  // memory. The log may grow to eight times the last snapshot, to snapshot_bytes_most at most: snapshots are compressed,
+  // so that is about what the state costs to write, and a large one is written less often.
+  uint64_t snapshot_bytes = uint64_t{4} << 20;
+  uint64_t snapshot_bytes_most = uint64_t{64} << 20;
+  uint64_t snapshot_trailing_bytes = uint64_t{1} << 20;
   // A follower starts an election after 1 to 2 times this without word from the leader.
   duration election_timeout = milliseconds(200);
   duration heartbeat = milliseconds(40);

@@ -103,6 +103,7 @@ class node_view {
   std::vector<ref<schema::allocation>> allocs_of(row r) const;
 
  private:
+  void reserve(size_t nodes);
   row make_row(const schema::node& node);
   void fill_row(row r, ref<schema::node> node);
   void count(row r, const schema::allocation& alloc, int sign);

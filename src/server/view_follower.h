@@ -1,8 +1,9 @@
 // A columnar node view that follows the state: the loop notes what a commit changed, the owner of the view brings it up to a snapshot. An
 // allocation that changes costs the same however many others there are on its node.
 //
-// A plan that is on its way into the log may be assumed: what is planned meanwhile sees it. Its commit says the same once more; where it
-// failed, the owner says so (refuse(), distrust()).
+// A plan that is on its way into the log may be assumed: what is planned meanwhile sees it. Its commit says the same once more, and what is
+// stored takes the place of what was planned, so that a large plan is not in memory twice; where it failed, the owner says so (refuse(),
+// distrust()).
 //
 // Threads: everything but catch_up() and view() on the loop; these on whichever thread uses the view, never two at once.
 #pragma once
@@ -56,15 +57,34 @@ class view_follower {
   const sched::node_view& view() const { return view_; }
 
  private:
+  // Where the new allocations of the plan that was assumed last are in allocs_, by the beginnings of their ids.
+  // A smaller plan is not worth the search.
+  static constexpr size_t places_from = 512;
+  struct planned {
+    uint64_t key;
+    uint32_t at;
+  };
   void start_over() {
     nodes_.clear();
     allocs_ = {};
+    forget_places();
   }
+  void forget_places() {
+    planned_ = {};
+    next_planned_ = 0;
+  }
+  template <class Parts>
+  void add(const Parts& parts);
+  // False: it is not among the last plan's.
+  bool take_place(const schema::ref<schema::allocation>& stored);
 
   purpose purpose_;
   bool everything_ = true;
   std::set<std::string, std::less<>> nodes_;
   std::vector<alloc_change> allocs_;
+  std::vector<planned> planned_;  // ascending
+  // Commits come nearly in that order: the search begins where the last one ended.
+  size_t next_planned_ = 0;
   sched::node_view view_;
 };
 
