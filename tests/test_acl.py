@@ -386,3 +386,19 @@ def test_guessed_tokens_open_nothing(agent):
     assert answer.status == 403, "a secret in a URL would stand in logs"
     node = agent.http("GET", "/v1/nodes").json[0]["ID"]
     assert agent.as_(node, "GET", "/v1/jobs").status == 403
+
+
+@pytest.mark.parametrize("path", ["policies", "policy/x", "tokens", "token/self", "token/x", "roles", "role/x", "role/name/x", "auth-methods", "auth-method/x", "binding-rules",
+                                  "binding-rule/x"])
+def test_without_access_control_there_is_nothing_to_read(open_agent, path):
+    answer = open_agent.http("GET", f"/v1/acl/{path}")
+    assert answer.status == 400 and answer.text == "ACL support disabled", answer
+
+
+@pytest.fixture(scope="module")
+def open_agent(tmp_path_factory):
+    made = harness.Agent(tmp_path_factory.mktemp("open"), with_client=False)
+    made.launch().wait_started()
+    made.wait_json("/v1/jobs", lambda jobs: jobs == [], "reads are answered")
+    yield made
+    made.close()

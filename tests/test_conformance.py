@@ -1,4 +1,4 @@
-"""Clients that others wrote, against one of our agents: Nomad's Go module (tests/conformance/go) and python-nomad from PyPI, with and without TLS.
+"""Clients that others wrote, against one of our agents: Nomad's Go module (tests/conformance/go) and python-nomad from PyPI, with and without TLS and access control.
 
 They are fetched when the tests run, by Go's and Python's own tools; without those tools the tests fail and say so.
 """
@@ -16,14 +16,16 @@ import sys
 import pytest
 
 import harness
+from test_acl import Guarded
+from test_metrics import running_prometheus
 
 HERE = os.path.join(harness.ROOT, "tests", "conformance")
 PYTHON_NOMAD = "python-nomad==2.1.0"
 # What runs where the installed Go is too old to fetch a newer one by itself: a module like any other.
 TOOLCHAIN = f"golang.org/toolchain@v0.0.1-go1.26.0.linux-{'arm64' if platform.machine() == 'aarch64' else 'amd64'}"
 
-GO_CHECKS = ["agent", "allocations", "blocking", "deployments", "dispatch", "drain", "evaluations", "events", "exec", "files", "jobs", "logs", "monitor",
-             "namespaces", "nodes", "operator", "pages", "periodic", "plan", "pools", "scaling", "search", "statuses", "system", "versions"]
+GO_CHECKS = ["acl", "agent", "allocations", "blocking", "deployments", "dispatch", "drain", "evaluations", "events", "exec", "files", "jobs", "locks", "logs", "monitor",
+             "namespaces", "nodes", "operator", "pages", "periodic", "plan", "pools", "scaling", "search", "statuses", "system", "variables", "versions", "volumes"]
 PYTHON_CHECKS = ["jobs", "nodes_and_allocations", "cluster", "events"]
 
 
@@ -75,16 +77,22 @@ def secure(agent, folder):
     context = ssl.create_default_context(cafile=files["ca_file"])
     context.load_cert_chain(*cli)
     agent.connect = functools.partial(lambda timeout: http.client.HTTPSConnection("127.0.0.1", agent.port, timeout=timeout, context=context))
-    agent.cli_environment = lambda: {"NOMAD_ADDR": f"https://127.0.0.1:{agent.port}", "NOMAD_CACERT": files["ca_file"], "NOMAD_CLIENT_CERT": cli[0],
+    agent.cli_environment = lambda: {**({"NOMAD_TOKEN": agent.token} if agent.token else {}), "NOMAD_ADDR": f"https://127.0.0.1:{agent.port}", "NOMAD_CACERT": files["ca_file"], "NOMAD_CLIENT_CERT": cli[0],
                                      "NOMAD_CLIENT_KEY": cli[1]}
 
 
-@pytest.fixture(scope="module", params=["plain", "tls"])
-def site(request, tmp_path_factory):
-    agent = harness.Agent(tmp_path_factory.mktemp(f"agent-{request.param}"), config="enable_debug = true\n")
-    request.module.agents_of_module = [agent]
-    if request.param == "tls":
+def make_site(folder, kind):
+    """An agent of that kind, not started: "plain", "tls", "acl" or "acl-tls"."""
+    agent = (Guarded if "acl" in kind else harness.Agent)(folder, config="enable_debug = true\ntelemetry {\n  prometheus_metrics = true\n}\n")
+    if "tls" in kind:
         secure(agent, agent.folder)
+    return agent
+
+
+@pytest.fixture(scope="module", params=["plain", "tls", "acl", "acl-tls"])
+def site(request, tmp_path_factory):
+    agent = make_site(tmp_path_factory.mktemp(f"agent-{request.param}"), request.param)
+    request.module.agents_of_module = [agent]
     try:
         yield agent.start()
     finally:
@@ -122,3 +130,39 @@ def test_ansible(make_agent, python_program, tmp_path):
                           capture_output=True, text=True, timeout=4 * harness.DEADLINE, env=environment, stdin=subprocess.DEVNULL)
     assert done.returncode == 0, f"{done.stdout}{done.stderr}"
     assert len(agent.wait_running("by-ansible", 2)) == 2
+
+
+def test_prometheus(site, tmp_path):
+    """Debian's Prometheus scrapes the agent's metrics and finds by its own service discovery what a job registers."""
+    job = harness.idle_job("found")
+    job["TaskGroups"][0]["Services"] = [{"Name": "found", "Provider": "nomad", "PortLabel": "9", "Tags": ["seen"]}]
+    site.register(job)
+    site.wait("/v1/services", lambda listed: any(s["ServiceName"] == "found" for each in listed for s in each["Services"]), "the service is registered")
+    secure_words, scheme = "", "http"
+    environment = site.cli_environment()
+    if "NOMAD_CACERT" in environment:
+        scheme = "https"
+        secure_words = "    tls_config: {" + ", ".join(f'{key}: "{environment[name]}"' for key, name in (
+            ("ca_file", "NOMAD_CACERT"), ("cert_file", "NOMAD_CLIENT_CERT"), ("key_file", "NOMAD_CLIENT_KEY"))) + "}\n"
+    token = f"    authorization: {{credentials: {site.token}}}\n" if site.token else ""
+    config = f"""
+global:
+  scrape_interval: 1s
+scrape_configs:
+  - job_name: nomad
+    metrics_path: /v1/metrics
+    params: {{format: [prometheus]}}
+    scheme: {scheme}
+{secure_words}{token}    static_configs:
+      - targets: ["127.0.0.1:{site.port}"]
+  - job_name: services
+    nomad_sd_configs:
+      - server: "{environment['NOMAD_ADDR']}"
+        refresh_interval: 1s
+""" + "".join("    " + line + "\n" for line in (secure_words + token).splitlines())
+    with running_prometheus(config, tmp_path) as prometheus:
+        prometheus.wait('up{job="nomad"}', lambda result: result and result[0]["value"][1] == "1")
+        prometheus.wait('up{job="services"}', lambda result: result and result[0]["metric"]["instance"])
+        found = prometheus.targets("services")
+        assert [each["discoveredLabels"]["__meta_nomad_service"] for each in found] == ["found"]
+        assert found[0]["discoveredLabels"]["__meta_nomad_tags"] == ",seen,"

@@ -1,10 +1,11 @@
 """What agents count, read by Prometheus itself."""
+import contextlib
 import json
-import os
 import re
 import shutil
 import socket
 import subprocess
+import urllib.parse
 import urllib.request
 
 import pytest
@@ -89,12 +90,50 @@ def free_port():
         return probe.getsockname()[1]
 
 
-def test_prometheus_scrapes(site, tmp_path):
+class Prometheus:
+    """Debian's Prometheus as it runs."""
+
+    def __init__(self, port, process, log):
+        self.port, self.process, self.log = port, process, log
+
+    def ask(self, path):
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/api/v1/{path}", timeout=10) as answer:
+                return json.load(answer)["data"]
+        except OSError:
+            return None
+
+    def wait(self, query, condition=bool):
+        for _ in range(int(harness.DEADLINE * 20)):
+            data = self.ask("query?query=" + urllib.parse.quote(query))
+            if data and condition(data["result"]):
+                return data["result"]
+            assert self.process.poll() is None, self.log.read_text()
+            harness.ask_again_soon()
+        raise AssertionError(f"Prometheus never had {query}:\n" + self.log.read_text()[-3000:])
+
+    def targets(self, pool):
+        return [each for each in self.ask("targets?state=active")["activeTargets"] if each["scrapePool"] == pool]
+
+
+@contextlib.contextmanager
+def running_prometheus(config, folder):
     program = shutil.which("prometheus")
     assert program, "prometheus is missing: scripts/test installs it (package prometheus)"
     port = free_port()
-    config = tmp_path / "prometheus.yml"
-    config.write_text(f"""
+    (folder / "prometheus.yml").write_text(config)
+    with open(folder / "log", "wb") as log:
+        process = subprocess.Popen([program, f"--config.file={folder / 'prometheus.yml'}", f"--storage.tsdb.path={folder / 'data'}",
+                                    f"--web.listen-address=127.0.0.1:{port}"], stdout=log, stderr=log)
+        try:
+            yield Prometheus(port, process, folder / "log")
+        finally:
+            process.terminate()
+            process.wait(harness.DEADLINE)
+
+
+def test_prometheus_scrapes(site, tmp_path):
+    config = f"""
 global:
   scrape_interval: 1s
 scrape_configs:
@@ -103,32 +142,11 @@ scrape_configs:
     params: {{format: [prometheus]}}
     static_configs:
       - targets: ["127.0.0.1:{site.port}"]
-""")
-    log = open(tmp_path / "log", "wb")
-    process = subprocess.Popen([program, f"--config.file={config}", f"--storage.tsdb.path={tmp_path / 'data'}", f"--web.listen-address=127.0.0.1:{port}"],
-                               stdout=log, stderr=log)
-
-    def ask(query):
-        try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{port}/api/v1/query?query={query}", timeout=10) as answer:
-                return json.load(answer)["data"]["result"]
-        except OSError:
-            return []
-
-    try:
+"""
+    with running_prometheus(config, tmp_path) as prometheus:
         for query in ("nomad_client_allocs_memory_rss", "nomad_nomad_job_summary_running", "nomad_raft_apply", "nomad_client_host_memory_total"):
-            for _ in range(int(harness.DEADLINE * 20)):
-                if result := ask(query):
-                    break
-                assert process.poll() is None, (tmp_path / "log").read_text()
-                harness.ask_again_soon()
-            assert result, f"Prometheus never had {query}:\n" + (tmp_path / "log").read_text()[-3000:]
-        assert ask("up")[0]["value"][1] == "1"
-    finally:
-        process.terminate()
-        process.wait(harness.DEADLINE)
-        log.close()
-    assert os.path.exists(config)
+            prometheus.wait(query)
+        assert prometheus.wait("up")[0]["value"][1] == "1"
 
 
 def test_statsd_and_statsite_are_told(make_agent):

@@ -7,7 +7,7 @@ import pytest
 
 import harness
 from test_acl import Guarded, READER
-from test_events import Events
+from test_events import Events, sleeper
 
 VARIABLE, OIDC = "var-value-7f3a", "oidc-client-5c1d"
 
@@ -68,3 +68,88 @@ def archive(folder):
                 parts.append(open(path, errors="replace").read())
     assert parts, "the archive is there"
     return "\n".join(parts)
+
+
+# ---- what is secret in a job
+
+JOB_SECRET, NEXT_SECRET = "job-value-91c2", "job-value-next-44e0"
+
+
+def secretive(value):
+    job = sleeper("hidden")
+    job["Meta"] = {"owner_token": value, "team": "blue"}
+    task = job["TaskGroups"][0]["Tasks"][0]
+    task["Env"] = {"DB_PASSWORD": value, "URL": f"redis://u:{value}@db", "PORT": "80"}
+    task["Templates"] = [{"EmbeddedTmpl": f"API_KEY={value}\nMODE=fast\n", "DestPath": "local/app.env", "ChangeMode": "noop"}]
+    return job
+
+
+@pytest.fixture(scope="module")
+def hidden(agent):
+    """A job with secrets, changed once, and who may look at it."""
+    for value in (JOB_SECRET, NEXT_SECRET):
+        source = {"Source": f'job "hidden" {{ meta {{ owner_token = "{value}" }} }}', "Format": "hcl2"}
+        assert agent.http("PUT", "/v1/jobs", {"Job": secretive(value), "Submission": source}).status == 200
+    placed = agent.wait("/v1/job/hidden/allocations", lambda allocs: [a for a in allocs if a["JobVersion"] == 1], "the second version is placed")
+    (alloc,) = [a["ID"] for a in placed if a["JobVersion"] == 1]
+    agent.wait_json("/v1/job/hidden/versions", lambda answer: len(answer["Versions"]) == 2, "both versions are kept")
+    rules = 'namespace "default" {{ capabilities = ["list-jobs", "read-job"{}] }}\n'
+    return {"alloc": alloc, "reader": agent.give("looks", READER), "planner": agent.give("plans", rules.format(', "plan-job"')),
+            "trusted": agent.give("trusted", rules.format(', "read-job-secrets"')), "writer": agent.give("writes", 'namespace "default" { policy = "write" }\n')}
+
+
+def job_paths(hidden):
+    return ["/v1/job/hidden", "/v1/job/hidden/versions?diffs=true", f"/v1/allocation/{hidden['alloc']}", "/v1/jobs?meta=true"]
+
+
+def test_a_reader_sees_names_but_no_secret_values(agent, hidden):
+    for path in job_paths(hidden):
+        answer = agent.as_(hidden["reader"], "GET", path)
+        assert answer.status == 200, (path, answer)
+        assert "job-value" not in answer.text and "<redacted>" in json.dumps(answer.json), path
+    job = agent.as_(hidden["reader"], "GET", "/v1/job/hidden").json
+    task = job["TaskGroups"][0]["Tasks"][0]
+    assert task["Env"] == {"DB_PASSWORD": "<redacted>", "URL": "redis://u:<redacted>@db", "PORT": "80"}
+    assert task["Templates"][0]["EmbeddedTmpl"] == "API_KEY=<redacted>\nMODE=fast\n" and job["Meta"] == {"owner_token": "<redacted>", "team": "blue"}
+    diff = json.dumps(agent.as_(hidden["reader"], "GET", "/v1/job/hidden/versions?diffs=true").json["Diffs"])
+    assert "Env[DB_PASSWORD]" in diff, "that it changed is seen"
+    refused = agent.as_(hidden["reader"], "GET", "/v1/job/hidden/submission?version=0")
+    assert refused.status == 403 and "read-job-secrets" in refused.text, refused
+
+
+@pytest.mark.parametrize("who", ["trusted", "writer"])
+def test_who_may_write_a_job_or_is_trusted_sees_all_of_it(agent, hidden, who):
+    for path in job_paths(hidden):
+        text = agent.as_(hidden[who], "GET", path).text
+        assert NEXT_SECRET in text and "redacted" not in text, path
+    assert JOB_SECRET in agent.as_(hidden[who], "GET", "/v1/job/hidden/submission?version=0").text
+
+
+def test_a_plan_shows_what_is_secret_only_to_who_may_see_it(agent, hidden):
+    ask = {"Job": secretive("job-value-third"), "Diff": True}
+    planned = agent.as_(hidden["planner"], "PUT", "/v1/job/hidden/plan", ask)
+    assert planned.status == 200 and "Env[DB_PASSWORD]" in planned.text and "job-value" not in planned.text, planned
+    planned = agent.as_(hidden["writer"], "PUT", "/v1/job/hidden/plan", ask)
+    assert NEXT_SECRET in planned.text and "job-value-third" in planned.text
+
+
+def test_events_and_archives_hide_it_too(agent, hidden, tmp_path):
+    texts = {}
+    for who in ("reader", "trusted"):
+        with Events(agent, "index=1&topic=Job", headers={"X-Nomad-Token": hidden[who]}) as events:
+            name = f"after-{who}"
+            agent.http("PUT", "/v1/jobs", {"Job": {**secretive(NEXT_SECRET), "ID": name, "Name": name, "Datacenters": ["nowhere"]}})
+            texts[who] = json.dumps(events.until(lambda e: e["Key"] == name))
+    assert "job-value" not in texts["reader"] and "<redacted>" in texts["reader"]
+    assert NEXT_SECRET in texts["trusted"]
+    agent.ok("operator", "debug", "-duration", "1s", "-interval", "1s", "-output", str(tmp_path), cwd=str(tmp_path))
+    assert "job-value" not in archive(tmp_path)
+
+
+def test_it_can_be_switched_off(tmp_path):
+    made = Guarded(tmp_path, acl="  redact_job_values = false\n").start()
+    try:
+        made.http("PUT", "/v1/jobs", {"Job": {**secretive(JOB_SECRET), "Datacenters": ["nowhere"]}})
+        assert JOB_SECRET in made.as_(made.give("looks", READER), "GET", "/v1/job/hidden").text
+    finally:
+        made.close()

@@ -4,10 +4,13 @@ import os
 import re
 import subprocess
 import tarfile
+import threading
+import urllib.request
 
 import pytest
 
 import harness
+from test_conformance import find_go
 
 
 def parked(name, **more):
@@ -79,11 +82,58 @@ def test_host_and_profiles(site):
     assert site.get("/v1/agent/host?server_id=leader")["HostData"]["OS"]
     assert site.http("GET", f"/v1/agent/host?node_id={node['ID']}&server_id=leader").status == 400
     assert "agent" in site.http("GET", "/v1/agent/pprof/cmdline").text
-    assert "malloc" in site.http("GET", "/v1/agent/pprof/heap").text
-    assert site.http("GET", "/v1/agent/pprof/goroutine").text
+    assert "in use" in site.http("GET", "/v1/agent/pprof/heap?debug=1").text
+    assert re.search(r"^drover \w+$", site.http("GET", "/v1/agent/pprof/goroutine?debug=1").text, re.MULTILINE)
     assert site.http("GET", "/v1/agent/pprof/none").status == 404
-    assert site.http("GET", "/v1/agent/pprof/profile").status == 501
+    trace = site.http("GET", "/v1/agent/pprof/trace")
+    assert trace.status == 501 and "CPU profile" in trace.text
     assert site.http("GET", "/debug/pprof/").status == 200
+    assert site.http("GET", "/debug/pprof/symbol").text == "num_symbols: 1\n"
+    assert site.http("GET", "/v1/agent/pprof/profile?seconds=100000").status == 400
+
+
+def shown_by_pprof(site, folder, path, *flags):
+    """What `go tool pprof` makes of it, without our program beside it."""
+    with urllib.request.urlopen(site.url() + path, timeout=harness.DEADLINE) as answer:
+        assert answer.headers["Content-Type"] == "application/octet-stream", answer.headers
+        data = answer.read()
+    assert data[:2] == b"\x1f\x8b", "compressed by gzip"
+    file = folder / "profile.pb.gz"
+    file.write_bytes(data)
+    done = subprocess.run([find_go(), "tool", "pprof", "-symbolize=none", *flags, "-top", str(file)], capture_output=True, text=True, timeout=4 * harness.DEADLINE,
+                          env={**os.environ, "PPROF_BINARY_PATH": "/nowhere"})
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_a_cpu_profile_is_read_by_go(site, tmp_path):
+    """The agent works while it is looked at, and is looked at until somebody has seen it work."""
+    seen = threading.Event()
+
+    def keep_busy():
+        while not seen.is_set():
+            site.http("GET", "/v1/jobs?namespace=*")
+
+    asker = threading.Thread(target=keep_busy)
+    asker.start()
+    try:
+        for _ in range(int(harness.DEADLINE)):
+            text = shown_by_pprof(site, tmp_path, "/v1/agent/pprof/profile?seconds=1")
+            assert "Type: cpu" in text, text
+            if "drover::" in text:
+                break
+    finally:
+        seen.set()
+        asker.join()
+    assert "drover::" in text, text
+
+
+@pytest.mark.parametrize("path, mark", [("heap", "Type: inuse_space"), ("allocs", "Type: alloc_space"), ("goroutine", "Type: goroutine")])
+def test_other_profiles_are_read_by_go(site, tmp_path, path, mark):
+    text = shown_by_pprof(site, tmp_path, f"/debug/pprof/{path}")
+    assert mark in text, text
+    if path == "allocs":
+        assert "drover::" in text, text
 
 
 def test_diagnosis_is_switched_off(make_agent):
@@ -233,6 +283,30 @@ def test_fmt(tmp_path):
 
 
 # ---- search
+
+
+def search_agent(make_agent, words):
+    agent = make_agent(with_client=False, server=f"  search {{\n{words}  }}")
+    agent.launch().wait_started()
+    agent.wait_json("/v1/jobs", lambda jobs: jobs == [], "reads are answered")
+    return agent
+
+
+def test_search_is_limited(make_agent):
+    agent = search_agent(make_agent, "    limit_query = 1\n    limit_results = 3\n    min_term_length = 4\n")
+    for number in range(5):
+        agent.register(harness.idle_job(f"needle-{number}"))
+    found = agent.http("POST", "/v1/search/fuzzy", {"Text": "needle", "Context": "jobs"}).json
+    assert len(found["Matches"]["jobs"]) == 3 and found["Truncations"]["jobs"]
+    short = agent.http("POST", "/v1/search/fuzzy", {"Text": "nee", "Context": "jobs"})
+    assert short.status == 400 and "at least 4 characters, got 3" in short.text, short
+
+
+def test_fuzzy_search_is_switched_off(make_agent):
+    agent = search_agent(make_agent, "    fuzzy_enabled = false\n")
+    answer = agent.http("POST", "/v1/search/fuzzy", {"Text": "needle", "Context": "jobs"})
+    assert answer.status == 500 and answer.text == "fuzzy search is not enabled", answer
+    assert agent.http("POST", "/v1/search", {"Prefix": "n", "Context": "jobs"}).status == 200
 
 
 def test_fuzzy_search_finds_names_and_parts(site):

@@ -50,6 +50,7 @@ constexpr std::array<std::string_view, static_cast<size_t>(capability::count_)> 
     "pause-allocation",
     "force-periodic-job",
     "delete-service-registration",
+    "read-job-secrets",
 };
 
 capabilities set_of(std::initializer_list<capability> each) {
@@ -101,6 +102,7 @@ std::optional<capabilities> namespace_policy(std::string_view word) {
 capabilities with_implied(capabilities set) {
   if (has(set, host_volume_write)) set |= set_of({host_volume_register, host_volume_create, host_volume_delete, host_volume_read});
   if (has(set, host_volume_register)) set |= set_of({host_volume_create, host_volume_read});
+  if (has(set, submit_job) || has(set, register_job)) set |= set_of({read_job_secrets});
   if (has(set, host_volume_create)) set |= set_of({host_volume_read});
   return set;
 }

@@ -55,6 +55,7 @@ enum class capability : uint8_t {
   pause_allocation,
   force_periodic_job,
   delete_service_registration,
+  read_job_secrets,  // ours
   count_,
 };
 using capabilities = std::bitset<static_cast<size_t>(capability::count_)>;
@@ -65,7 +66,8 @@ std::optional<capability> capability_named(std::string_view name);
 
 // What "read", "write" or "scale" of a namespace stands for; nothing for other words ("deny" is empty).
 std::optional<capabilities> namespace_policy(std::string_view word);
-// Adds what a capability brings with it: host-volume-write, host-volume-register and host-volume-create have lesser ones inside.
+// Adds what a capability brings with it: host-volume-write, host-volume-register and host-volume-create have lesser ones inside, and who may
+// write a job sees what is secret in it.
 capabilities with_implied(capabilities set);
 
 enum class variable_capability : uint8_t { list = 1, read = 2, write = 4, destroy = 8 };

@@ -18,6 +18,7 @@
 #include "codec/json.h"
 #include "env/clock.h"
 #include "net/blocking.h"
+#include "profile/heap.h"
 #include "rpc/local.h"
 #include "rpc/pool.h"
 #include "rpc/wire_server.h"
@@ -115,7 +116,9 @@ result<> agent::parts::start_audit() {
 result<> agent::parts::start_network() {
   rpc::pool_options options;
   api::add_monitor(own_methods, loop);
-  api::add_diagnosis(own_methods, {.enable_debug = config.enable_debug || config.dev_mode, .log_file = config.log_file});
+  const bool debug = config.enable_debug || config.dev_mode;
+  if (debug) profile::start_heap_sampling();
+  api::add_diagnosis(own_methods, {.enable_debug = debug, .log_file = config.log_file, .loop = &loop});
   own_channel = std::make_unique<rpc::local_channel>(loop, own_methods);
   options.serve = &own_methods;
   options.tls = [this](const std::string& region) { return tls->outgoing(region); };

@@ -23,7 +23,7 @@ DESCRIBE(limits_config, "Limits", BASES(), FIELD(https_handshake_timeout), FIELD
 
 #define SELF acl_config
 DESCRIBE(acl_config, "ACLConfig", BASES(), FIELD(enabled), FIELD(token_ttl), FIELD(policy_ttl), FIELD(role_ttl),
-         FIELD_FLAGS(replication_token, redacted), FIELD(token_min_expiration_ttl), FIELD(token_max_expiration_ttl))
+         FIELD_FLAGS(replication_token, redacted), FIELD(token_min_expiration_ttl), FIELD(token_max_expiration_ttl), FIELD(redact_job_values))
 #undef SELF
 
 #define SELF tls_config

@@ -39,6 +39,8 @@ struct acl_config {
   duration token_ttl = seconds(30), policy_ttl = seconds(30), role_ttl = seconds(30);
   std::string replication_token;
   duration token_min_expiration_ttl = minutes(1), token_max_expiration_ttl = hours(24);
+  // Ours: who may read a job, but neither write it nor read-job-secrets, sees no values that are named as secrets.
+  bool redact_job_values = true;
   DROVER_RECORD(acl_config);
 };
 

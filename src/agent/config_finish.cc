@@ -7,6 +7,7 @@
 #include "agent/address.h"
 #include "agent/client_blocks.h"
 #include "agent/config.h"
+#include "agent/limits.h"
 #include "agent/options.h"
 #include "agent/syslog.h"
 #include "agent/tls.h"
@@ -124,9 +125,19 @@ result<> check_keys(const server_config& server) {
   return {};
 }
 
+// As Nomad has it for what is searched: a term of one letter and the like are its operator's decision, nothing and less are not.
+result<> check_search(const search_config& search) {
+  const std::pair<std::string_view, int64_t> each[] = {
+      {"limit_query", search.limit_query}, {"limit_results", search.limit_results}, {"min_term_length", search.min_term_length}};
+  for (auto [name, number] : each)
+    if (number < 1 || number > search_limit_max) return fail(errc::invalid, "server.search.{} is {}; it must be between 1 and {}", name, number, search_limit_max);
+  return {};
+}
+
 result<> check_server(const server_config& server) {
   TRY(check_introduction(server.client_introduction));
   TRY(check_keys(server));
+  TRY(check_search(server.search));
   if (server.raft_protocol != 3) return fail(errc::invalid, "server.raft_protocol is {}; only 3 is supported", server.raft_protocol);
   if (server.bootstrap_expect < 0) return fail(errc::invalid, "server.bootstrap_expect is {}; it must not be negative", server.bootstrap_expect);
   if (server.raft_multiplier < 1 || server.raft_multiplier > 10)

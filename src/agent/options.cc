@@ -124,7 +124,12 @@ server::server_options server_options_of(const agent_config& config) {
            .token_min_expiration = config.acl.token_min_expiration_ttl,
            .token_max_expiration = config.acl.token_max_expiration_ttl,
            .replication_token = config.acl.replication_token,
-           .authoritative_region = from.authoritative_region};
+           .authoritative_region = from.authoritative_region,
+           .redact_job_values = config.acl.redact_job_values};
+  o.search = {.fuzzy_enabled = from.search.fuzzy_enabled,
+              .limit_query = static_cast<size_t>(from.search.limit_query),
+              .limit_results = static_cast<size_t>(from.search.limit_results),
+              .min_term_length = static_cast<size_t>(from.search.min_term_length)};
   fill_join(o, from);
   return o;
 }

@@ -11,6 +11,8 @@ struct diagnosis_options {
   bool enable_debug = false;
   // Where the log is written besides standard output; empty: nowhere.
   std::string log_file{};
+  // What does the reading of names for profiles off the loop; null: it is done at once.
+  net::loop* loop = nullptr;
 };
 
 // The methods of this agent itself. The table must not outlive the loop.

@@ -1,6 +1,5 @@
 // Agent.Host, Agent.Profile and Agent.MonitorExport of this agent itself.
 #include <ifaddrs.h>
-#include <malloc.h>
 #include <mntent.h>
 #include <net/if.h>
 #include <netdb.h>
@@ -9,17 +8,24 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cstdio>
 #include <filesystem>
 #include <fstream>
+#include <functional>
+#include <memory>
 #include <utility>
 
 #include "api/diagnosis.h"
 #include "api/limits.h"
+#include "base/secret_name.h"
 #include "base/text.h"
 #include "client/streams.h"
-#include "env/clock.h"
 #include "codec/json.h"
+#include "env/clock.h"
+#include "net/blocking.h"
+#include "profile/cpu.h"
+#include "profile/heap.h"
+#include "profile/limits.h"
+#include "profile/pprof.h"
 #include "schema/operator_rpc.h"
 #include "schema/stats.h"
 
@@ -27,8 +33,6 @@ namespace drover::api {
 namespace {
 
 using net::awaitable;
-
-constexpr std::string_view redacted_text = "<redacted>";
 
 std::string file_text(const char* path) {
   std::ifstream in(path, std::ios::binary);
@@ -38,13 +42,6 @@ std::string file_text(const char* path) {
   return out;
 }
 
-// What is called so is nobody's business but its owner's.
-bool is_secret(std::string_view name) {
-  auto upper = to_upper(name);
-  constexpr std::string_view words[] = {"TOKEN", "SECRET", "PASS", "KEY", "CREDENTIAL", "AUTH", "LICENSE", "COOKIE", "PRIVATE"};
-  return std::ranges::any_of(words, [&](std::string_view word) { return upper.find(word) != upper.npos; });
-}
-
 std::map<std::string, std::string> environment() {
   std::map<std::string, std::string> out;
   for (char** each = ::environ; each != nullptr && *each != nullptr; ++each) {
@@ -52,7 +49,7 @@ std::map<std::string, std::string> environment() {
     auto equals = text.find('=');
     if (equals == text.npos) continue;
     auto name = text.substr(0, equals);
-    out.emplace(name, is_secret(name) ? redacted_text : text.substr(equals + 1));
+    out.emplace(name, names_secret(name) ? redacted_text : text.substr(equals + 1));
   }
   return out;
 }
@@ -110,36 +107,82 @@ std::string command_line() {
   return text;
 }
 
-std::string heap_profile() {
-  char* text = nullptr;
-  size_t size = 0;
-  FILE* into = open_memstream(&text, &size);
-  if (into == nullptr) return {};
-  malloc_info(0, into);
-  std::fclose(into);
-  std::string out(text, size);
-  std::free(text);
-  return out;
-}
-
 // Every thread with its name and what it waits in.
-std::string thread_profile() {
-  std::string out;
+std::vector<std::pair<std::string, std::string>> threads() {
+  std::vector<std::pair<std::string, std::string>> out;
   std::error_code code;
   for (const auto& each : std::filesystem::directory_iterator("/proc/self/task", code)) {
     auto path = each.path().string();
-    out += fmt::format("{} {} {}\n", each.path().filename().string(), trim(file_text((path + "/comm").c_str())), trim(file_text((path + "/wchan").c_str())));
+    auto waits = std::string(trim(file_text((path + "/wchan").c_str())));
+    out.emplace_back(trim(file_text((path + "/comm").c_str())), waits.empty() || waits == "0" ? "running" : waits);
   }
   return out;
 }
 
-result<std::string> profile_of(const schema::agent_pprof_request& request) {
-  if (request.req_type == "cmdline") return command_line();
-  if (request.req_type == "cpu" || request.req_type == "trace")
-    return fail(errc::unsupported, "this agent has no profile of that kind inside; use perf on the machine (the binary keeps its frame pointers)");
-  if (request.profile == "heap" || request.profile == "allocs") return heap_profile();
-  if (request.profile == "goroutine" || request.profile == "threadcreate") return thread_profile();
-  return fail(errc::not_found, "Pprof profile not found: {}; there are cmdline, heap, allocs, goroutine and threadcreate", request.profile);
+std::string thread_list() {
+  std::string out;
+  for (const auto& [name, waits] : threads()) out += fmt::format("{} {}\n", name, waits);
+  return out;
+}
+
+std::string thread_profile(std::string_view unit) {
+  std::vector<profile::counted_stack> stacks;
+  for (auto& [name, waits] : threads()) stacks.push_back({.stack = {}, .values = {1}, .words = {std::move(waits), std::move(name)}});
+  return profile::to_pprof({.types = {{unit, "count"}}, .period_type = {unit, "count"}, .period = 1, .when = env::real_clock().now()}, stacks);
+}
+
+std::string heap_list() {
+  std::string out;
+  for (const auto& each : profile::heap_stacks()) {
+    out += fmt::format("{} objects, {} bytes in use; {} objects, {} bytes allocated\n", each.values[2], each.values[3], each.values[0], each.values[1]);
+    for (auto at : each.stack) out += fmt::format("  {:#x}\n", at);
+  }
+  return out;
+}
+
+// The work of a profile that takes longer than the loop may wait.
+using long_work = std::function<awaitable<std::string>(std::function<std::string()>)>;
+
+awaitable<result<std::string>> cpu_profile(int64_t seconds, const long_work& apart) {
+  if (seconds > profile::seconds_max) co_return fail(errc::invalid, "seconds is {}: a profile is of {} seconds at most", seconds, profile::seconds_max);
+  CO_TRY(profile::start_cpu_recording());
+  const auto began = env::real_clock().now();
+  const auto wanted = drover::seconds(std::max<int64_t>(seconds, 1));
+  // However the waiting ends, the recording does.
+  struct ender {
+    bool ended = false;
+    profile::cpu_recording end() { return ended = true, profile::stop_cpu_recording(); }
+    ~ender() { if (!ended) (void)profile::stop_cpu_recording(); }
+  } under_way;
+  co_await net::sleep_for(wanted);
+  const auto recorded = under_way.end();
+  co_return co_await apart([&recorded, began, wanted] { return profile::cpu_profile(recorded, began, wanted); });
+}
+
+// In the format of pprof, or, with debug, as text.
+awaitable<result<std::string>> profile_of(schema::agent_pprof_request request, const long_work& apart) {
+  const bool text = request.debug > 0;
+  if (request.req_type == "cmdline") co_return command_line();
+  if (request.req_type == "cpu") co_return co_await cpu_profile(request.seconds, apart);
+  if (request.req_type == "trace")
+    co_return fail(errc::unsupported, "there are no goroutines to trace in this agent: take a CPU profile (/v1/agent/pprof/profile), or use perf on the machine");
+  if (request.profile == "heap" || request.profile == "allocs") {
+    if (text) co_return heap_list();
+    co_return co_await apart([all = request.profile == "allocs"] { return profile::heap_profile(profile::heap_stacks(), env::real_clock().now(), all); });
+  }
+  if (request.profile == "goroutine" || request.profile == "threadcreate") {
+    if (text) co_return thread_list();
+    co_return co_await apart([unit = request.profile] { return thread_profile(unit); });
+  }
+  co_return fail(errc::not_found, "Pprof profile not found: {}; there are cmdline, profile, heap, allocs, goroutine and threadcreate", request.profile);
+}
+
+std::map<std::string, std::string> headers_of(const schema::agent_pprof_request& request) {
+  std::map<std::string, std::string> out = {{"X-Content-Type-Options", "nosniff"}, {"Content-Type", "text/plain; charset=utf-8"}};
+  if (request.req_type == "cmdline" || (request.debug > 0 && request.req_type != "cpu")) return out;
+  out["Content-Type"] = "application/octet-stream";
+  out["Content-Disposition"] = fmt::format("attachment; filename=\"{}\"", request.req_type == "cpu" ? "profile" : request.profile);
+  return out;
 }
 
 // ---- the log as it was written
@@ -202,6 +245,11 @@ awaitable<result<>> export_log(std::string log_file, schema::monitor_export_requ
 
 void add_diagnosis(rpc::method_table& table, diagnosis_options options) {
   const bool shown = options.enable_debug;
+  auto pool = options.loop != nullptr ? std::make_shared<net::blocking_pool>(*options.loop, 1) : nullptr;
+  auto apart = std::make_shared<const long_work>([pool](std::function<std::string()> work) -> awaitable<std::string> {
+    if (pool) co_return co_await pool->run(std::move(work));
+    co_return work();
+  });
   table.add<schema::host_data_request, schema::host_data_response>(
       "Agent.Host", [shown](rpc::call_context, schema::host_data_request) -> awaitable<result<schema::host_data_response>> {
         if (!shown) co_return fail(errc::permission_denied, "Permission denied: enable_debug is off on this agent");
@@ -210,12 +258,12 @@ void add_diagnosis(rpc::method_table& table, diagnosis_options options) {
         co_return out;
       });
   table.add<schema::agent_pprof_request, schema::agent_pprof_response>(
-      "Agent.Profile", [shown](rpc::call_context, schema::agent_pprof_request request) -> awaitable<result<schema::agent_pprof_response>> {
+      "Agent.Profile", [shown, apart](rpc::call_context, schema::agent_pprof_request request) -> awaitable<result<schema::agent_pprof_response>> {
         if (!shown) co_return fail(errc::permission_denied, "Permission denied: enable_debug is off on this agent");
-        CO_TRY_ASSIGN(auto text, profile_of(request));
         schema::agent_pprof_response out;
+        out.http_headers = headers_of(request);
+        CO_TRY_ASSIGN(auto text, co_await profile_of(std::move(request), *apart));
         out.payload = bytes(std::move(text));
-        out.http_headers = {{"Content-Type", "text/plain; charset=utf-8"}, {"X-Content-Type-Options", "nosniff"}};
         co_return out;
       });
   table.add_stream<schema::monitor_export_request>(

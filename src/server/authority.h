@@ -91,6 +91,11 @@ class authority {
   std::unordered_map<std::string, parsed_policy> policies_;
 };
 
+// May who is asking (null: nothing is checked) see what is secret in a namespace's jobs? Nodes run them.
+inline bool reveals_jobs(const caller* by, std::string_view namespace_, const server_acl_options& options) {
+  return by == nullptr || !options.redact_job_values || !by->node_id.empty() || by->may->allows(namespace_, acl::capability::read_job_secrets);
+}
+
 // Every token's policies, and those of its roles.
 std::vector<std::string> policies_of(const schema::acl_token& token, const state::snapshot& state);
 

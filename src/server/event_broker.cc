@@ -120,7 +120,10 @@ std::string event_subscription::take_line() {
   std::string line;
   for (; next_event_ < events.size(); ++next_event_) {
     if (!filter_.passes(events[next_event_])) continue;
-    const auto& text = at_->text(next_event_);
+    const auto& event = events[next_event_];
+    const bool hides = event.topic == "Job" && filter_.reveals && !filter_.reveals(event);
+    const auto redacted = hides ? at_->text_without_secrets(next_event_) : std::string();
+    const auto& text = hides ? redacted : at_->text(next_event_);
     if (!line.empty() && line.size() + text.size() > event_line_bytes_max) break;
     line += line.empty() ? fmt::format("{{\"Index\":{},\"Events\":[", at_->index) : ",";
     line += text;

@@ -26,6 +26,8 @@ struct event_filter {
   std::string namespace_ = "default";  // "*": all of them
   // What the caller may see; null: everything.
   std::function<bool(const state_event&)> may_see{};
+  // Whether what is secret in a job is shown too; null: always.
+  std::function<bool(const state_event&)> reveals{};
   // Asked after tokens or policies changed: may the caller have this subscription still? Null: always.
   std::function<bool()> still_may{};
 

@@ -95,6 +95,16 @@ struct server_acl_options {
   // With which servers of other regions fetch policies, roles and global tokens from the authoritative region; empty: they do not.
   std::string replication_token;
   std::string authoritative_region;  // empty: this one
+  // Values of jobs that are named as secrets are shown only to who may write the job or has read-job-secrets.
+  bool redact_job_values = true;
+};
+
+// How much a fuzzy search looks at and answers with; each context by itself.
+struct search_options {
+  bool fuzzy_enabled = true;
+  size_t limit_query = 20;     // finds kept before the best are taken: fifty times this
+  size_t limit_results = 100;
+  size_t min_term_length = 2;
 };
 
 struct server_options {
@@ -139,6 +149,7 @@ struct server_options {
   std::optional<gossip_options> gossip;
   server_tls tls;
   server_acl_options acl;
+  search_options search;
   // What this agent answers whatever else it is ("Agent.Monitor"). Null: nothing. Must outlive the server.
   const rpc::method_table* own_methods = nullptr;
   // How many servers form the first cluster together. 1: this one alone, at once. 0: wait to be added to a cluster. Without meaning once

@@ -38,7 +38,7 @@ routed_request route_of(const read_attempt& attempt) {
                                         std::vector<state::watch_key>& watched) {
   const auto& options = *attempt.options;
   TRY_ASSIGN(auto by, context.authority->check({*attempt.method.by, attempt.method.internal, options.auth_token, options.namespace_, attempt.request}, state));
-  return attempt.run(attempt, read{state, watched, *context.stubs, context.keyring, attempt.method.by->row, by.get()});
+  return attempt.run(attempt, read{state, watched, *context.stubs, context.keyring, attempt.method.by->row, by.get(), &context.options});
 }
 
 // No coroutine: what it builds is no part of the frame in which queries are held.

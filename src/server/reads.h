@@ -42,6 +42,7 @@ struct read {
   server::keyring* keyring = nullptr;  // what opens sealed values
   const permission* row = nullptr;
   const caller* by = nullptr;
+  const server_options* options = nullptr;
   void watch(state::watch_key key) const { watched.push_back(std::move(key)); }
   // Lists: may the caller see elements of this namespace?
   bool shows(std::string_view namespace_) const {
@@ -49,6 +50,8 @@ struct read {
            (row->workloads_too && by->workload_namespace == namespace_);
   }
   bool is_management() const { return by == nullptr || by->is_management(); }
+  // May the caller see what is secret in the jobs of this namespace?
+  bool reveals(std::string_view namespace_) const { return reveals_jobs(by, namespace_, options->acl); }
 };
 
 template <class Request, class Response>

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "codec/json.h"
+#include "jobspec/redact.h"
 #include "rpc/channel.h"
 #include "schema/service.h"
 #include "schema/volume.h"
@@ -294,6 +295,12 @@ const std::string& event_batch::text(size_t event) {
     text_bytes_ += kept.size();
   }
   return kept;
+}
+
+std::string event_batch::text_without_secrets(size_t event) {
+  auto shown = events().at(event);
+  shown.record = jobspec::redacted(std::static_pointer_cast<const schema::job>(shown.record));
+  return encode(shown, index);
 }
 
 void event_batch::forget_texts() {

@@ -41,6 +41,8 @@ class event_batch {
   const std::vector<state_event>& events();
   // One event as JSON; the text is kept.
   const std::string& text(size_t event);
+  // The same for who may not see what is secret in a job; made each time. Requires: the event is of a job.
+  std::string text_without_secrets(size_t event);
   // Bytes of the texts that are kept.
   size_t text_bytes() const { return text_bytes_; }
   void forget_texts();

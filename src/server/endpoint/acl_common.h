@@ -12,6 +12,20 @@ namespace drover::server {
 
 // errc::invalid with ACLs off, as Nomad answers.
 result<> need_acl(const server_context& context);
+result<> need_acl(const server_options& options);
+
+// Reads of what there is only with ACLs: add_acl_read<&get_policy>(table, context, "ACL.GetPolicy").
+template <auto function, class Request, class Response>
+void add_acl_read_of(rpc::method_table& table, server_context& context, std::string name, read_function<Request, Response>) {
+  add_read<Request, Response>(table, context, std::move(name), [](const read& r, const Request& request, Response& out) -> result<> {
+    TRY(need_acl(*r.options));
+    return function(r, request, out);
+  });
+}
+template <auto function>
+void add_acl_read(rpc::method_table& table, server_context& context, std::string name) {
+  add_acl_read_of<function>(table, context, std::move(name), function);
+}
 
 // A change of what every region shares goes to the authoritative region, whichever region was asked.
 template <class Request>

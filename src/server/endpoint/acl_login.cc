@@ -195,14 +195,14 @@ void add_login(rpc::method_table& table, server_context& context) {
 }  // namespace
 
 void add_auth_method_methods(rpc::method_table& table, server_context& context) {
-  add_read(table, context, "ACL.ListAuthMethods", &list_methods);
-  add_read(table, context, "ACL.GetAuthMethod", &get_method);
-  add_read(table, context, "ACL.GetAuthMethods", &get_methods);
+  add_acl_read<&list_methods>(table, context, "ACL.ListAuthMethods");
+  add_acl_read<&get_method>(table, context, "ACL.GetAuthMethod");
+  add_acl_read<&get_methods>(table, context, "ACL.GetAuthMethods");
   add_authoritative_write(table, context, "ACL.UpsertAuthMethods", &upsert_methods);
   add_authoritative_write(table, context, "ACL.DeleteAuthMethods", &delete_methods);
-  add_read(table, context, "ACL.ListBindingRules", &list_rules);
-  add_read(table, context, "ACL.GetBindingRule", &get_rule);
-  add_read(table, context, "ACL.GetBindingRules", &get_rules);
+  add_acl_read<&list_rules>(table, context, "ACL.ListBindingRules");
+  add_acl_read<&get_rule>(table, context, "ACL.GetBindingRule");
+  add_acl_read<&get_rules>(table, context, "ACL.GetBindingRules");
   add_authoritative_write(table, context, "ACL.UpsertBindingRules", &upsert_rules);
   add_authoritative_write(table, context, "ACL.DeleteBindingRules", &delete_rules);
   add_login(table, context);

@@ -8,10 +8,11 @@
 
 namespace drover::server {
 
-result<> need_acl(const server_context& context) {
-  if (context.options.acl.enabled) return {};
+result<> need_acl(const server_options& options) {
+  if (options.acl.enabled) return {};
   return fail(errc::invalid, "ACL support disabled");
 }
+result<> need_acl(const server_context& context) { return need_acl(context.options); }
 
 bytes hash_of(std::initializer_list<std::string_view> parts) {
   std::string all;
@@ -227,16 +228,16 @@ awaitable<result<schema::acl_roles_delete_by_id_response>> delete_roles(server_c
 }  // namespace
 
 void add_acl_policy_methods(rpc::method_table& table, server_context& context) {
-  add_read(table, context, "ACL.ListPolicies", &list_policies);
-  add_read(table, context, "ACL.GetPolicy", &get_policy);
-  add_read(table, context, "ACL.GetPolicies", &get_policies);
+  add_acl_read<&list_policies>(table, context, "ACL.ListPolicies");
+  add_acl_read<&get_policy>(table, context, "ACL.GetPolicy");
+  add_acl_read<&get_policies>(table, context, "ACL.GetPolicies");
   add_read(table, context, "ACL.GetClaimPolicies", &own_policies);
   add_authoritative_write(table, context, "ACL.UpsertPolicies", &upsert_policies);
   add_authoritative_write(table, context, "ACL.DeletePolicies", &delete_policies);
-  add_read(table, context, "ACL.ListRoles", &list_roles);
-  add_read(table, context, "ACL.GetRoleByID", &get_role);
-  add_read(table, context, "ACL.GetRoleByName", &get_role_named);
-  add_read(table, context, "ACL.GetRolesByID", &get_roles);
+  add_acl_read<&list_roles>(table, context, "ACL.ListRoles");
+  add_acl_read<&get_role>(table, context, "ACL.GetRoleByID");
+  add_acl_read<&get_role_named>(table, context, "ACL.GetRoleByName");
+  add_acl_read<&get_roles>(table, context, "ACL.GetRolesByID");
   add_authoritative_write(table, context, "ACL.UpsertRoles", &upsert_roles);
   add_authoritative_write(table, context, "ACL.DeleteRolesByID", &delete_roles);
 }

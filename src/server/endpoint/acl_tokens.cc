@@ -238,10 +238,10 @@ void add_token_upsert(rpc::method_table& methods, server_context& context) {
 }  // namespace
 
 void add_acl_token_methods(rpc::method_table& table, server_context& context) {
-  add_read(table, context, "ACL.ListTokens", &list_tokens);
-  add_read(table, context, "ACL.GetToken", &get_token);
-  add_read(table, context, "ACL.GetTokens", &get_tokens);
-  add_read(table, context, "ACL.ResolveToken", &resolve_token);
+  add_acl_read<&list_tokens>(table, context, "ACL.ListTokens");
+  add_acl_read<&get_token>(table, context, "ACL.GetToken");
+  add_acl_read<&get_tokens>(table, context, "ACL.GetTokens");
+  add_acl_read<&resolve_token>(table, context, "ACL.ResolveToken");
   add_read(table, context, "ACL.WhoAmI", &who_am_i);
   add_authoritative_write(table, context, "ACL.Bootstrap", &bootstrap);
   add_token_upsert(table, context);

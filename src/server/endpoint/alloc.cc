@@ -39,6 +39,7 @@ result<> list_allocs(const read& r, const schema::alloc_list_request& request, s
 result<> get_alloc(const read& r, const schema::alloc_specific_request& request, schema::single_alloc_response& out) {
   r.watch(state::watch_alloc(request.alloc_id));
   out.alloc = shown_alloc(r.state.alloc(request.alloc_id));
+  if (out.alloc && !r.reveals(out.alloc->namespace_)) out.alloc = without_secrets(*out.alloc);
   out.index = out.alloc ? out.alloc->modify_index : r.state.index(table::allocs);
   return {};
 }

@@ -52,6 +52,10 @@ void guard_filter(event_filter& filter, server_context& context, called_method m
     auto by = context.authority->authenticate(token, context.state());
     return by && shows(**by, e);
   };
+  filter.reveals = [&context, token = request.auth_token](const state_event& e) {
+    auto by = context.authority->authenticate(token, context.state());
+    return by && reveals_jobs(by->get(), e.namespace_, context.options.acl);
+  };
   filter.still_may = [&context, method, request] { return check_caller(context, method, request).has_value(); };
 }
 

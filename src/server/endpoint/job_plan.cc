@@ -1,5 +1,6 @@
 // Job.Plan: what would the scheduler do? The real scheduler on the real state, with nothing stored.
 #include "jobspec/diff.h"
+#include "jobspec/redact.h"
 #include "schema/job_rpc.h"
 #include "sched/scheduler.h"
 #include "jobspec/validate.h"
@@ -50,6 +51,10 @@ awaitable<result<schema::job_plan_response>> plan_job(server_context& context, s
   if (request.diff) {
     out.diff = jobspec::diff(existing.get(), job.get(), true);
     jobspec::annotate(*out.diff, out.annotations ? &*out.annotations : nullptr);
+    if (context.authority->enabled()) {
+      CO_TRY_ASSIGN(auto by, context.authority->authenticate(request.auth_token, state));
+      if (!reveals_jobs(by.get(), job->namespace_, context.options.acl)) jobspec::redact(*out.diff);
+    }
   }
   co_return out;
 }

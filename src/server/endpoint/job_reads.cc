@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "jobspec/diff.h"
+#include "jobspec/redact.h"
 #include "schema/alloc_rpc.h"
 #include "schema/job_rpc.h"
 #include "server/endpoint/endpoints.h"
@@ -19,6 +20,7 @@ result<> get_job(const read& r, const schema::job_specific_request& request, sch
   auto ns = namespace_of(request);
   r.watch(state::watch_job(ns, request.job_id));
   out.job = r.state.job(ns, request.job_id);
+  if (!r.reveals(ns)) out.job = jobspec::redacted(out.job);
   out.index = out.job ? out.job->modify_index : r.state.index(table::jobs);
   return {};
 }
@@ -29,10 +31,10 @@ result<> list_jobs(const read& r, const schema::job_list_request& request, schem
   r.watch(state::watch_table(table::job_summaries));
   bool with_meta = request.fields && request.fields->meta;
   auto add = [&](const ref<schema::job>& job) {
-    if (with_meta)
-      out.jobs.push_back(std::make_shared<const schema::job_list_stub>(job_stub(*job, r.state.job_summary(job->namespace_, job->id).get(), true)));
-    else
-      out.jobs.push_back(r.stubs.get(r.state, job));
+    if (!with_meta) return out.jobs.push_back(r.stubs.get(r.state, job));
+    auto stub = job_stub(*job, r.state.job_summary(job->namespace_, job->id).get(), true);
+    if (!r.reveals(job->namespace_)) jobspec::redact(stub.meta);
+    out.jobs.push_back(schema::share(std::move(stub)));
   };
   page on(request);
   std::vector<ref<schema::job>> backwards;
@@ -129,14 +131,22 @@ result<> get_versions(const read& r, const schema::job_versions_request& request
       if (base && base != out.versions[i]) out.diffs.push_back(jobspec::diff(base.get(), out.versions[i].get(), true));
     }
   }
+  if (!r.reveals(ns)) {
+    for (auto& each : out.versions) each = jobspec::redacted(each);
+    for (auto& each : out.diffs) jobspec::redact(each);
+  }
   out.index = out.versions.empty() ? r.state.index(table::job_versions) : out.versions.front()->modify_index;
   return {};
 }
 
 result<> get_submission(const read& r, const schema::job_submission_request& request, schema::job_submission_response& out) {
   auto ns = namespace_of(request);
+  auto submission = r.state.job_submission(ns, request.job_id, request.version);
+  // A source is free text: what is secret in it cannot be told from the rest.
+  if (submission && !r.reveals(ns))
+    return fail(errc::permission_denied, "Permission denied: the source of a job may hold secrets; it is shown with submit-job or read-job-secrets");
   r.watch(state::watch_table(table::job_submissions));
-  if (auto submission = r.state.job_submission(ns, request.job_id, request.version)) out.submission = *submission;
+  if (submission) out.submission = *submission;
   out.index = r.state.index(table::job_submissions);
   return {};
 }

@@ -14,9 +14,8 @@ namespace {
 using state::table;
 
 constexpr size_t matches_max = 20;  // per context
-constexpr size_t fuzzy_matches_max = 100;
-constexpr size_t fuzzy_found_max = 1000;  // per context, before the best of them are taken
-constexpr size_t fuzzy_term_min = 2;
+// Finds of a context that are kept for each object that limit_query allows: the best of them are taken.
+constexpr size_t fuzzy_finds_per_query = 50;
 
 // One context of a prefix search: its name on the wire, what it reads, whether a caller may look there (the namespace is "*" for all), and how it finds.
 struct prefix_context {
@@ -184,8 +183,8 @@ class fuzzy_finder {
       std::ranges::sort(matches, [](const auto& a, const auto& b) {
         return std::tie(a.first, a.second.id, a.second.scope) < std::tie(b.first, b.second.id, b.second.scope);
       });
-      if (matches.size() > fuzzy_matches_max) {
-        matches.resize(fuzzy_matches_max);
+      if (matches.size() > limits().limit_results) {
+        matches.resize(limits().limit_results);
         out_.truncations[context] = true;
       }
       for (auto& [at, match] : matches) out_.matches[context].push_back(std::move(match));
@@ -212,9 +211,11 @@ class fuzzy_finder {
     if (at == std::string::npos) return;
     auto& matches = found_[context];
     out_.truncations.try_emplace(context, false);
-    if (matches.size() == fuzzy_found_max) out_.truncations[context] = true;
+    if (matches.size() >= limits().limit_query * fuzzy_finds_per_query) out_.truncations[context] = true;
     else matches.emplace_back(at, schema::fuzzy_match{.id = name, .scope = std::move(scope)});
   }
+
+  const search_options& limits() const { return r_.options->search; }
 
   const read& r_;
   std::string text_;
@@ -226,7 +227,10 @@ class fuzzy_finder {
 };
 
 result<> fuzzy_search(const read& r, const schema::fuzzy_search_request& request, schema::fuzzy_search_response& out) {
-  if (request.text.size() < fuzzy_term_min) return fail(errc::invalid, "fuzzy search query must be at least {} characters, got {}", fuzzy_term_min, request.text.size());
+  const auto& limits = r.options->search;
+  if (!limits.fuzzy_enabled) return fail(errc::unknown, "fuzzy search is not enabled");
+  if (request.text.size() < limits.min_term_length)
+    return fail(errc::invalid, "fuzzy search query must be at least {} characters, got {}", limits.min_term_length, request.text.size());
   constexpr table looked_at[] = {table::jobs, table::nodes, table::allocs, table::namespaces, table::node_pools, table::evals, table::deployments, table::csi_plugins};
   for (auto each : looked_at) r.watch(state::watch_table(each));
   fuzzy_finder(r, request, out).find();

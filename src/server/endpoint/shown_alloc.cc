@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <memory>
 
+#include "jobspec/redact.h"
+
 namespace drover::server {
 namespace {
 
@@ -35,6 +37,12 @@ schema::ref<schema::allocation> shown_alloc(const schema::ref<schema::allocation
     out->metrics = schema::share(std::move(metrics));
   }
   return out;
+}
+
+schema::ref<schema::allocation> without_secrets(const schema::allocation& alloc) {
+  auto out = alloc;
+  out.job = jobspec::redacted(alloc.job);
+  return schema::share(std::move(out));
 }
 
 }  // namespace drover::server
