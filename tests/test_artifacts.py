@@ -1,8 +1,11 @@
 """Artifacts through the whole program: real servers that answer, refuse, stall and lie."""
+import base64
 import hashlib
 import http.server
 import io
 import os
+import pwd
+import subprocess
 import tarfile
 import threading
 
@@ -184,3 +187,48 @@ def test_a_fetch_reads_and_writes_only_where_it_may(agent, tmp_path):
     os.system(f"git init -q --bare {secret}")
     start(agent, tmp_path, "confined", artifact(f"git::file://{secret}"))
     assert "failed" in failure(agent, "confined")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
+def test_what_was_fetched_belongs_to_the_user_of_the_task(agent, tmp_path, web):
+    web.files["/a.tar.gz"] = tarball({"top/in": b"packed"})
+    text = artifact(f"{web.url}/a.tar.gz", more='destination = "local/mine"\n chown = true') + artifact(f"{web.url}/a.tar.gz", more='destination = "local/not"')
+    start(agent, tmp_path, "owned", text + '      user = "nobody"\n')
+    alloc = agent.wait_running("owned")[0]
+    nobody = pwd.getpwnam("nobody")
+    local = os.path.join(agent.data_dir, "alloc", alloc["ID"], "t", "local")
+    assert [(s.st_uid, s.st_gid) for s in (os.stat(f"{local}/mine/top"), os.stat(f"{local}/mine/top/in"))] == [(nobody.pw_uid, nobody.pw_gid)] * 2
+    assert os.stat(f"{local}/not/top/in").st_uid != nobody.pw_uid
+
+
+# Stands for the real one: notes the key it is given, and runs on this machine what it should run on the other.
+SSH = """#!/bin/sh
+echo "$@" >> "{folder}/asked"
+while [ "$1" != -i ]; do shift; done
+cp "$2" "{folder}/key"
+for command; do :; done
+exec sh -c "$command"
+"""
+
+
+def test_git_over_ssh_with_a_key(make_agent, tmp_path):
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin/ssh").write_text(SSH.format(folder=tmp_path))
+    (tmp_path / "bin/ssh").chmod(0o755)
+    (tmp_path / "repo").mkdir()
+    (tmp_path / "repo/file").write_text("of the branch\n")
+    git = ["git", "-C", str(tmp_path / "repo"), "-c", "user.name=t", "-c", "user.email=t@t"]
+    for words in (["init", "-q", "-b", "work"], ["add", "."], ["commit", "-q", "-m", "one"]):
+        subprocess.run([*git, *words], check=True)
+    agent = make_agent(client='  artifact {\n    disable_filesystem_isolation = true\n    set_environment_variables    = "PATH"\n  }\n')
+    agent.environment = {"PATH": f"{tmp_path}/bin:{os.environ['PATH']}"}
+    agent.start()
+    key = base64.b64encode(b"a key\n").decode()
+    start(agent, tmp_path, "cloned", artifact(f"git::ssh://git@code.example:2222{tmp_path}/repo", f'sshkey = "{key}"\n ref = "work"', 'destination = "local/code"'))
+    alloc = agent.wait_running("cloned")[0]
+    assert read(agent, alloc, "t/local/code/file") == b"of the branch\n"
+    assert (tmp_path / "key").read_text() == "a key\n" and "git@code.example" in (tmp_path / "asked").read_text()
+    # The key is in no log, and not in the directory of the allocation.
+    assert key not in agent.log() and "a key" not in agent.log()
+    found = [os.path.join(folder, name) for folder, _, names in os.walk(os.path.join(agent.data_dir, "alloc", alloc["ID"])) for name in names]
+    assert found and all(b"a key" not in open(path, "rb").read() for path in found if os.path.isfile(path))

@@ -254,6 +254,16 @@ def test_one_pull_for_all_and_who_may_pull(agent, docker):
         registry.close()
 
 
+def test_a_registry_that_stalls(agent, docker):
+    registry = dockerd.Registry(docker, {"slow:1": docker.busybox_archive()})
+    try:
+        agent.register(job("stalls", task({"image": f"{registry.name}/slow:1", "image_pull_timeout": "2s"}), kind="batch"))
+        said = " ".join(e["DisplayMessage"] for e in events(wait_dead(agent, "stalls")))
+        assert f"Failed to pull `{registry.name}/slow:1`" in said and "within 2s (image_pull_timeout)" in said, said
+    finally:
+        registry.close()
+
+
 def test_an_image_is_loaded_from_a_file(agent, docker):
     agent.register(job("loads", task({"image": "saved:1", "load": "saved.tar", "command": "echo", "args": ["loaded"]},
                                      Artifacts=[{"GetterSource": save(agent, docker), "RelativeDest": "local/", "GetterOptions": {"archive": "false"}}]), kind="batch"))

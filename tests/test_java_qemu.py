@@ -1,42 +1,13 @@
 """The java and qemu drivers: a class that prints what it got, a machine of one boot sector that switches itself off when its power button is pressed."""
 import os
 import shutil
-import struct
 
 import pytest
 
 import harness
+import java_class
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="a root of one's own needs root")
-
-
-def hello_class():
-    """Hello.class, made by hand because a Java runtime has no compiler: main(String[] a) { System.out.println(a[0]); }"""
-    pool = []
-
-    def add(tag, data):
-        pool.append(bytes([tag]) + data)
-        return len(pool)
-
-    def utf8(text):
-        return add(1, struct.pack(">H", len(text)) + text.encode())
-
-    def of_class(name):
-        return add(7, struct.pack(">H", utf8(name)))
-
-    def member(tag, owner, name, kind):
-        pair = add(12, struct.pack(">HH", utf8(name), utf8(kind)))
-        return add(tag, struct.pack(">HH", of_class(owner), pair))
-
-    this, parent, code, main, kind = of_class("Hello"), of_class("java/lang/Object"), utf8("Code"), utf8("main"), utf8("([Ljava/lang/String;)V")
-    out = member(9, "java/lang/System", "out", "Ljava/io/PrintStream;")
-    println = member(10, "java/io/PrintStream", "println", "(Ljava/lang/String;)V")
-    # getstatic out; aload_0; iconst_0; aaload; invokevirtual println; return
-    body = b"\xb2" + struct.pack(">H", out) + b"\x2a\x03\x32\xb6" + struct.pack(">H", println) + b"\xb1"
-    attribute = struct.pack(">HHI", 3, 1, len(body)) + body + struct.pack(">HH", 0, 0)
-    method = struct.pack(">HHHH", 9, main, kind, 1) + struct.pack(">HI", code, len(attribute)) + attribute
-    return (struct.pack(">IHHH", 0xCAFEBABE, 0, 49, len(pool) + 1) + b"".join(pool) + struct.pack(">HHH", 0x21, this, parent) +
-            struct.pack(">HHH", 0, 0, 1) + method + struct.pack(">H", 0))
 
 
 # Enables the power button's status, prints "U", waits for the button, switches off.
@@ -49,7 +20,7 @@ def agent(request, tmp_path_factory):
     folder = tmp_path_factory.mktemp("jq")
     files = folder / "files"
     files.mkdir()
-    (files / "Hello.class").write_bytes(hello_class())
+    (files / "Hello.class").write_bytes(java_class.hello())
     (files / "disk.img").write_bytes(BOOT_SECTOR.ljust(1 << 20, b"\0"))
     made = harness.Agent(folder, config=f'plugin "qemu" {{ config {{ image_paths = ["{files}"] }} }}\n')
     made.files = files

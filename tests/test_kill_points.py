@@ -6,6 +6,7 @@ import subprocess
 
 import pytest
 
+import fleet
 import harness
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="needs root, as the exec driver does")
@@ -16,7 +17,7 @@ SCRIPT = ('echo start >> "$NOMAD_ALLOC_DIR/data/starts"; echo begun; trap "%s" I
 POLITE, STUBBORN = SCRIPT % "echo ended; exit 0", SCRIPT % ":"
 
 STARTS = ["alloc_stored", "alloc_hook_done:alloc_dir", "alloc_hook_done:network", "task_received", "hook_begins:validate", "hook_done:validate",
-          "hook_begins:task_dir", "hook_done:task_dir", "hook_done:template", "driver_starts", "cgroup_made", "start_stored"]
+          "hook_begins:task_dir", "hook_done:task_dir", "hook_done:template", "driver_starts", "cgroup_made", "driver_started", "start_stored"]
 ENDS = ["stop_told", "stop_signalled", "exit_seen", "exit_stored", "task_ends", "end_stored", "supervisor_gone", "tasks_done", "network_released"]
 REMOVALS = ["alloc_destroying", "alloc_destroyed"]
 
@@ -114,7 +115,7 @@ def nothing_is_left(agent, alloc):
     assert [d for d, _, _ in os.walk("/sys/fs/cgroup") if alloc["ID"] in d] == []
 
 
-@pytest.mark.parametrize("driver, point", [*(("exec", p) for p in STARTS), ("raw_exec", "cgroup_made")])
+@pytest.mark.parametrize("driver, point", [*(("exec", p) for p in STARTS), ("raw_exec", "cgroup_made"), ("raw_exec", "driver_started")])
 def test_killed_while_a_task_starts(agent, driver, point):
     ident = f"start-{driver}-{point.replace(':', '-')}"
     start_until(agent, point)
@@ -125,6 +126,48 @@ def test_killed_while_a_task_starts(agent, driver, point):
     agent.ok("job", "stop", "-detach", "-purge", ident)
     agent.wait(f"/v1/allocation/{alloc['ID']}", lambda a: a["ClientStatus"] == "complete", "it has ended")
     nothing_is_left(agent, alloc)
+
+
+def test_a_task_that_ended_before_anybody_knew_that_it_ran(agent, tmp_path):
+    start_until(agent, "driver_started")
+    wanted = job("brief", "raw_exec", f'echo begun; echo once >> {tmp_path}/runs; exit 0')
+    wanted["Type"] = "batch"
+    wanted["TaskGroups"][0].pop("Update")
+    agent.register(wanted)
+    restart_after_death(agent, "driver_started")
+    (alloc,) = agent.wait_allocs("brief", lambda allocs: allocs and allocs[0]["ClientStatus"] == "complete", "it is complete")
+    assert (tmp_path / "runs").read_text() == "once\n" and log_of(agent, alloc) == "begun\n"
+    agent.ok("job", "stop", "-detach", "-purge", "brief")
+    nothing_is_left(agent, alloc)
+
+
+def test_a_task_that_nobody_knew_and_nobody_wants_any_more(request, tmp_path):
+    """The servers stop it while its node is away: the node ends what it finds."""
+    site = fleet.Fleet(str(tmp_path), {"away": ""})
+    request.node.agents = site.agents
+    try:
+        site.server.launch().wait_started()
+        node = site.nodes["away"]
+        node.environment = {"DROVER_KILL_POINT": "driver_started"}
+        node.start()
+        site.server.register(job("unwanted", "raw_exec"))
+        (alloc,) = site.server.wait_allocs("unwanted", lambda allocs: allocs, "it is placed")
+        assert node.process.wait(harness.DEADLINE) == -9
+        wait_ready(node, alloc)
+        site.server.ok("job", "stop", "-detach", "unwanted")
+        site.server.wait_allocs("unwanted", lambda allocs: allocs[0]["DesiredStatus"] == "stop", "it is to stop")
+        assert len(shells(node)) == 1
+        node.environment = {}
+        node.start()
+        site.server.wait_allocs("unwanted", lambda allocs: allocs[0]["ClientStatus"] in ("complete", "failed"), "it has ended")
+        assert open(data(node, alloc)).read() == "start\nready\n"
+        for _ in range(3000):
+            if not supervisors(node):
+                break
+            harness.ask_again_soon()
+        assert not supervisors(node) and not shells(node), node.log()[-3000:]
+    finally:
+        site.close()
 
 
 def end(agent, point, driver, script, kill_timeout=20):

@@ -3,6 +3,7 @@ import os
 
 import pytest
 
+import cluster
 import fleet
 import harness
 from fleet import job, task
@@ -131,3 +132,37 @@ def test_a_disk_that_cannot_be_had_is_said_and_the_task_starts(nodes):
     finally:
         os.rename(folder(nodes, first) + ".away", folder(nodes, first))
     assert left.process.poll() is None
+
+
+class Secured:
+    """One server and two nodes that speak nothing but TLS, each on a machine of its own."""
+
+    def __init__(self, folder):
+        self.all = cluster.Cluster(folder, servers=1, clients=2, tls=True)
+        self.server = self.all.servers[0]
+        self.nodes = {member.name: member for member in self.all.clients}
+
+    def start(self):
+        self.all.start()
+        for node in self.server.get("/v1/nodes"):
+            self.nodes[node["Name"]].id = node["ID"]
+        return self
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs network namespaces")
+def test_the_disk_follows_over_https(request, tmp_path):
+    nodes = Secured(str(tmp_path))
+    request.node.agents = nodes.all.members
+    try:
+        nodes.start()
+        first = run(nodes, "follows", Migrate=True)
+        left = nodes.nodes[first["NodeName"]]
+        assert nodes.server.get(f"/v1/node/{left.id}")["TLSEnabled"]
+        second = leave(nodes, first)
+        wait_runs(nodes, second, 2)
+        same_disk(folder(nodes, first), folder(nodes, second))
+        # Over HTTPS, too, only who has the token gets it.
+        answer = left.http("GET", f"/v1/client/allocation/{first['ID']}/snapshot", headers={"X-Nomad-Token": left.id})
+        assert answer.status == 403 and answer.text == "Permission denied", answer
+    finally:
+        nodes.all.close()

@@ -183,6 +183,7 @@ result<> agent::parts::start_client() {
   client->on_fatal([this](error e) {
     if (fatal) fatal(std::move(e));
   });
+  client->reach_nodes([this] { return tls->to_nodes(); });
   client->serve_task_api([this](net::http_exchange& exchange) { return handle_task(exchange); });
   client->start();
   logger.info("started client", {{"node_id", client->node_id()}});

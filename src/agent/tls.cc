@@ -84,7 +84,7 @@ result<> agent_tls::reload(const agent_config& config) {
 
 result<agent_tls::loaded> agent_tls::load(const tls_config& rules) const {
   TRY(check_tls(rules));
-  loaded out{.rules = rules, .outgoing = {}, .incoming = {}, .https = {}};
+  loaded out{.rules = rules, .outgoing = {}, .incoming = {}, .https = {}, .to_nodes = {}};
   if (rules.rpc) {
     auto options = options_of(rules);
     options.verify_name = false;
@@ -102,6 +102,14 @@ result<agent_tls::loaded> agent_tls::load(const tls_config& rules) const {
     auto options = options_of(rules);
     if (!rules.verify_https_client) options.ca_file.clear();
     TRY_ASSIGN(out.https, net::tls_context::server(options));
+    options = options_of(rules);
+    options.verify_name = false;
+    options.check_peer = [region = region_](const std::vector<std::string>& names) -> result<> {
+      if (crypto::is_client_of(names, region) || crypto::is_server_of(names, region)) return {};
+      return fail(errc::permission_denied, "the certificate must be for {} or {}, and is for {}", crypto::role_name("client", region),
+                  crypto::role_name("server", region), shown(names));
+    };
+    TRY_ASSIGN(out.to_nodes, net::tls_context::client(options));
   }
   return out;
 }

@@ -42,6 +42,9 @@ class agent_tls {
   // For net::http_server: first at its making, then by set_tls() after each reload. Null: plain HTTP.
   std::shared_ptr<const net::tls_context> https() const { return now_.https; }
 
+  // For HTTPS of other nodes: the certificate of the answering one must be of the CA, and for a client or server of this region. Null: plain HTTP.
+  std::shared_ptr<const net::tls_context> to_nodes() const { return now_.to_nodes; }
+
   // Whether names are checked at all (tls.rpc and verify_server_hostname).
   bool verifies_names() const { return now_.rules.rpc && now_.rules.verify_server_hostname; }
   // Of a connection whose certificate has these names (net::peer_names, or the tls_names of a call). The error is for the log and the peer.
@@ -54,7 +57,7 @@ class agent_tls {
  private:
   struct loaded {
     tls_config rules;
-    std::shared_ptr<const net::tls_context> outgoing, incoming, https;
+    std::shared_ptr<const net::tls_context> outgoing, incoming, https, to_nodes;
   };
   agent_tls(std::string region, const env::clock& clock) : region_(std::move(region)), clock_(clock) {}
   result<loaded> load(const tls_config& rules) const;

@@ -111,6 +111,7 @@ result<> client::state::make_node() {
   TRY(make_volumes(node->id));
   node->node_resources.emplace();
   fingerprint::run_all({.options = options, .drivers = *drivers, .cgroups = shims->cgroups, .alloc_dir = alloc_root, .now = wall_now()}, *node);
+  devices = std::make_unique<device_source>(options, *plugins, node->node_resources->devices);
   volumes->show_in(*node);
   link = std::make_unique<node_link>(servers, options.region, std::move(node), logger);
   link->introduction_token = options.introduction_token;
@@ -178,7 +179,8 @@ void client::state::make_runner_context() {
                                  .services = services.get(),
                                  .networks = networks.get(),
                                  .log_sinks = &sink_counters,
-                                 .disks = disks.get()});
+                                 .disks = disks.get(),
+                                 .devices = devices.get()});
   watcher->known = [this] { return known(); };
   watcher->apply = [this](alloc_changes changes) { apply(std::move(changes)); };
   // What this node ended and forgot may run again in the eyes of servers with an older state, and they may not know what it reported.
@@ -327,6 +329,7 @@ void client::state::drivers_changed() {
     e.details["driver"] = name;
     link->emit(std::move(e));
   }
+  if (node->node_resources) node->node_resources->devices = devices->groups();
   link->set_node(std::move(node));
 }
 
@@ -354,6 +357,7 @@ net::awaitable<result<>> client::state::last_report() {
 net::awaitable<result<>> client::drain_for_shutdown() { co_return co_await state_->drain(); }
 log_sink_counters client::log_sinks() const { return state_->sink_counters; }
 void client::serve_task_api(net::http_handler handler) { state_->context->task_api = std::move(handler); }
+void client::reach_nodes(std::function<std::shared_ptr<const net::tls_context>()> tls) { state_->disks->tls = std::move(tls); }
 void client::on_fatal(std::function<void(error)> function) { state_->fatal = std::move(function); }
 rpc::channel& client::servers() const { return state_->servers; }
 std::vector<std::string> client::known_servers() const { return state_->remote ? state_->remote->servers().shown() : std::vector<std::string>{}; }

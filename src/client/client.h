@@ -44,6 +44,8 @@ class client {
   void on_fatal(std::function<void(error)> function);
   // Who answers what tasks ask through the API sockets in their secrets directories. Set before start(); without it they have none.
   void serve_task_api(net::http_handler handler);
+  // How HTTPS of other nodes is spoken, asked each time. Set before start(); without it only by what the machine itself trusts.
+  void reach_nodes(std::function<std::shared_ptr<const net::tls_context>()> tls);
   // Adds the methods that servers and the HTTP API call on a node: Allocations.*, FileSystem.*, ClientStats.*, NodeMeta.* (streams.h says
   // what the streams carry). The table must not be used after this object is gone.
   void register_methods(rpc::method_table& table);

@@ -10,6 +10,7 @@
 #include "client/alloc_watcher.h"
 #include "client/client.h"
 #include "client/contact.h"
+#include "client/devices.h"
 #include "client/driver/external/host.h"
 #include "client/driver/registry.h"
 #include "client/host_stats.h"
@@ -78,6 +79,7 @@ struct client::state {
   std::optional<shim_services> shims;
   std::unique_ptr<driver_registry> drivers;
   std::unique_ptr<external::plugin_host> plugins;
+  std::unique_ptr<device_source> devices;
   std::map<std::string, std::optional<std::string>> dynamic_meta;
   std::unique_ptr<host_volumes> volumes;
   std::unique_ptr<node_link> link;

@@ -56,7 +56,6 @@ inline constexpr size_t host_volumes_max = 10'000;            // dynamic ones of
 inline constexpr size_t registrations_per_call = 512;         // one ServiceRegistration.Upsert
 inline constexpr duration check_timeout_max = minutes(10);    // of one run of a check, whatever its job says
 inline constexpr size_t check_output_bytes_max = 3 * 1024;    // kept of what a check says
-inline constexpr size_t grpc_frames_max = 1000;               // of one answer
 inline constexpr duration check_probe_first = milliseconds(250);  // a check that has not passed yet is tried early; doubles up to its interval
 
 inline constexpr duration cni_timeout = minutes(1);            // of one run of a CNI plugin

@@ -18,6 +18,7 @@ namespace drover::client {
 
 class alloc_runner;
 struct log_sink_counters;
+class device_source;
 class disk_mover;
 class network_manager;
 class registrar;
@@ -53,6 +54,8 @@ struct runner_context {
   net::http_handler task_api{};
   // Fetches the disks of allocations that moved here.
   disk_mover* disks = nullptr;
+  // The devices of this node.
+  device_source* devices = nullptr;
 };
 
 }  // namespace drover::client

@@ -2,8 +2,11 @@
 
 #include <algorithm>
 #include <csignal>
+#include <filesystem>
+#include <fstream>
 
 #include "base/text.h"
+#include "client/devices.h"
 #include "client/kill_point.h"
 #include "client/limits.h"
 #include "client/system.h"
@@ -118,6 +121,7 @@ awaitable<void> task_runner::run() {
   bool ran = stored_.state.state == "running";
   if (ran) co_await reattach();
   else co_await release();
+  if (restored_ && !ran) co_await find_begun();
   if (restored_ && !handle_) co_await await_servers(ran);
   // To be ended, as it was decided before or while it was found: with its signal and its time, as always.
   if (handle_ && kill_requested_) {
@@ -187,6 +191,26 @@ awaitable<void> task_runner::reattach() {
   logger_.warn("task not found again", {{"alloc_id", owner_.alloc()->id}, {"task", name_}, {"error", found.error().text()}});
   stored_.handle.clear();
   set_state("pending", events::terminated(wall_now(), {.code = 0, .signal = 0, .oom_killed = false, .message = found.error().text()}));
+}
+
+std::string task_runner::begun_note() const { return node_.control_root + "/" + owner_.alloc()->id + "/" + name_ + "/begun"; }
+
+// The agent before this one may have started the task, and died before it could write that down: it must not run twice.
+awaitable<void> task_runner::find_begun() {
+  std::error_code failed;
+  if (!driver_ || !std::filesystem::exists(begun_note(), failed)) co_return;
+  auto found = co_await driver_->find(make_spec());
+  if (found) {
+    logger_.info("a task that was being started is found", {{"alloc_id", owner_.alloc()->id}, {"task", name_}});
+    runs(std::move(*found));
+    for (auto& hook : hooks_) {
+      auto context = hook_context();
+      hook->resumed(context);
+    }
+  } else if (found.error().code() != errc::not_found) {
+    logger_.warn("cannot see whether a task was started", {{"alloc_id", owner_.alloc()->id}, {"task", name_}, {"error", found.error().text()}});
+  }
+  std::filesystem::remove(begun_note(), failed);
 }
 
 // While this machine was away the servers may have replaced the allocation: it must not run twice. Then it starts without counting as a failure.
@@ -302,19 +326,27 @@ awaitable<void> task_runner::start_driver(task_spec spec, std::shared_ptr<result
     net::event& e;
     ~notifier() { e.set(); }
   } at_end{hook_done_};
+  // Only as durable as the process that it is about: not synced.
+  std::ofstream(begun_note()).flush();
   kill_point("driver_starts");
   auto handle = co_await driver_->start(std::move(spec));
   if (handle) started(std::move(*handle));
+  std::error_code failed;
+  std::filesystem::remove(begun_note(), failed);
   *outcome = handle ? result<>{} : fail(handle.error());
 }
 
-void task_runner::started(std::shared_ptr<task_handle> handle) {
-  kill_point("driver_started");
+void task_runner::runs(std::shared_ptr<task_handle> handle) {
   handle_ = std::move(handle);
   exited_.reset();
   stats_.reset();
   stored_.handle = handle_->serialise();
   set_state("running", events::started(wall_now()));
+}
+
+void task_runner::started(std::shared_ptr<task_handle> handle) {
+  kill_point("driver_started");
+  runs(std::move(handle));
   for (auto& hook : hooks_) hook->started();
   if (paused()) stop_for_pause();
   kill_point("start_stored");
@@ -435,7 +467,10 @@ awaitable<result<schema::task_resource_usage>> task_runner::usage() {
   if (!read) co_return fail(read.error());
   auto node = node_.node();
   auto mhz = node->attributes.find("cpu.frequency");
-  co_return stats_.add(*read, mhz == node->attributes.end() ? 1000 : parse_double(mhz->second).value_or(1000));
+  auto out = stats_.add(*read, mhz == node->attributes.end() ? 1000 : parse_double(mhz->second).value_or(1000));
+  auto devices = make_spec().resources.devices;
+  if (!devices.empty() && out.resource_usage) out.resource_usage->device_stats = node_.devices->stats_of(devices);
+  co_return out;
 }
 
 // ---- what a driver and a hook get ----
@@ -475,6 +510,7 @@ task_hook_context task_runner::hook_context() {
                       .exec = [this](std::vector<std::string> command) { return exec(std::move(command), false); },
                       .fail = [this](std::string reason) { kill(events::failing(events::killing(wall_now(), kill_timeout(), std::move(reason))), false); }},
           .mounts = mounts_,
+          .devices = devices_,
           .failure = std::nullopt};
 }
 
@@ -499,6 +535,7 @@ task_spec task_runner::make_spec() {
     if (auto it = alloc->allocated_resources->tasks.find(name_); it != alloc->allocated_resources->tasks.end())
       spec.resources = it->second;
   spec.mounts = mounts_;
+  spec.devices = devices_;
   spec.network = owner_.network();
   if (!driver_ || !driver_->makes_network()) spec.network.labels.clear();
   if (alloc->allocated_resources) spec.network.ports = alloc->allocated_resources->shared.ports;

@@ -76,6 +76,9 @@ class task_runner {
   awaitable<void> run();
   awaitable<bool> wait_turn();
   awaitable<void> reattach();
+  awaitable<void> find_begun();
+  // A file that is there while a driver starts the task: one that an agent finds says that another one died meanwhile.
+  std::string begun_note() const;
   // task_schedule.cc
   std::pair<std::string, net::time_point> wanted_pause();
   bool paused() const;
@@ -104,6 +107,7 @@ class task_runner {
   void changed();
   void save();
   void started(std::shared_ptr<task_handle> handle);
+  void runs(std::shared_ptr<task_handle> handle);
   task_env build_env() const;
   task_hook_context hook_context();
   awaitable<void> stop_hooks();
@@ -125,6 +129,7 @@ class task_runner {
   std::vector<std::unique_ptr<task_hook>> hooks_;
   std::map<std::string, std::string> hook_env_, template_env_;
   std::vector<task_mount> mounts_;
+  std::vector<task_device> devices_;
   stats_tracker stats_;
   bool restored_ = false;
   bool kill_requested_ = false;

@@ -2,15 +2,18 @@
 //   /t/echo   gives each message back          /t/count  three messages, then OK
 //   /t/refuse NotFound with a text in UTF-8    /t/broken "not a message"
 //   /t/hold   never answers                    /t/html   404 and no gRPC at all
+// Any other path: what `other` gives for the last message.
 #pragma once
 
 #include <nghttp2/nghttp2.h>
 
 #include <array>
 #include <cstring>
+#include <functional>
 #include <map>
 #include <vector>
 
+#include "grpc/channel.h"
 #include "grpc/http2.h"
 #include "net/event.h"
 #include "net/stream.h"
@@ -53,7 +56,8 @@ class test_server {
     co_await scope_.stop();
   }
   void close() { stream_->close(); }
-  net::event cancelled;
+  net::event cancelled, gone;
+  std::function<std::string(const std::string& path, std::string message)> other;
 
  private:
   struct one {
@@ -104,6 +108,10 @@ class test_server {
     }
     if (c.path == "/t/count") c.out = frame("1") + frame("2") + frame("3");
     if (c.path == "/t/broken") c.out = "<html>not a message</html>";
+    if (other && !c.path.starts_with("/t/")) {
+      auto m = c.frames.next();
+      if (m && *m) c.out = frame(other(c.path, **m));
+    }
     if (at_end) c.done = true, c.trailers = {{"grpc-status", "0"}};
     nghttp2_session_resume_data(session_, id);
     wake_.set();
@@ -117,6 +125,7 @@ class test_server {
       wake_.set();
     }
     gone_ = true;
+    gone.set();
     wake_.set();
   }
   awaitable<void> write() {

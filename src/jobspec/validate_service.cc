@@ -148,6 +148,7 @@ problem_list check_service(const schema::service& service, const schema::task_gr
       out.add("Check \"{}\" invalid: a script check of a group's service must name a task", check.name);
     out.nest(fmt::format("Check \"{}\" invalid", check.name), check_check(check, service, group));
   }
+  if (service.identity.has_value() && service.identity->audience.empty()) out.add("Service identity must provide at least one target aud value");
   if (service.connect.has_value()) out.nest("Connect validation failed", check_connect(*service.connect, group));
   return out;
 }

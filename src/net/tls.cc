@@ -19,6 +19,7 @@
 #include "crypto/role_name.h"
 #include "net/event.h"
 #include "net/task_scope.h"
+#include "net/tls_http2.h"
 
 namespace drover::net {
 namespace {
@@ -451,6 +452,12 @@ awaitable<result<std::unique_ptr<byte_stream>>> start(std::unique_ptr<byte_strea
 
 result<std::shared_ptr<const tls_context>> tls_context::client(const tls_options& options) {
   return context::create(TLS_client_method(), options, false);
+}
+result<std::shared_ptr<const tls_context>> tls_client_of_http2(const tls_options& options) {
+  TRY_ASSIGN(auto made, tls_context::client(options));
+  static constexpr unsigned char h2[] = {2, 'h', '2'};
+  ENSURE(SSL_CTX_set_alpn_protos(std::static_pointer_cast<const context>(made)->handle(), h2, sizeof h2) == 0, "OpenSSL takes a list of protocols");
+  return made;
 }
 result<std::shared_ptr<const tls_context>> tls_context::server(const tls_options& options) {
   return context::create(TLS_server_method(), options, true);

@@ -18,4 +18,6 @@ awaitable<result<driver_network>> task_driver::make_network(std::string, std::st
 
 awaitable<result<>> task_driver::destroy_network(std::string, driver_network) { co_return result<>{}; }
 
+awaitable<result<std::unique_ptr<task_handle>>> task_driver::find(task_spec) { co_return fail(errc::not_found, "nothing of the task is left"); }
+
 }  // namespace drover::client

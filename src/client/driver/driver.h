@@ -66,6 +66,13 @@ struct task_mount {
   std::string propagation = "private";
 };
 
+// A device file of the host that the task may use.
+struct task_device {
+  std::string host_path, task_path;
+  // Of "rwm": read, write, make.
+  std::string permissions = "rwm";
+};
+
 // All that a driver learns about a task; config is interpolated.
 struct task_spec {
   std::string alloc_id, task_name, job_id;
@@ -78,6 +85,7 @@ struct task_spec {
   schema::allocated_task_resources resources;
   task_network network;
   std::vector<task_mount> mounts;
+  std::vector<task_device> devices;
   // Private to the agent, one per task, survives restarts.
   std::string control_dir;
   // For labels and calculations of drivers.
@@ -158,6 +166,9 @@ class task_driver {
   virtual awaitable<result<std::unique_ptr<task_handle>>> start(task_spec spec) = 0;
   // not_found: the task is gone, and how it ended is not known. A task that ended meanwhile gives a handle whose wait() returns at once.
   virtual awaitable<result<std::unique_ptr<task_handle>>> recover(task_spec spec, std::string stored) = 0;
+  // What a start() of an agent that died before it knew the outcome has left: the task, if it runs or ended meanwhile. not_found: nothing runs,
+  // and what was begun is gone.
+  virtual awaitable<result<std::unique_ptr<task_handle>>> find(task_spec spec);
 };
 
 }  // namespace drover::client

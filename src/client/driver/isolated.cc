@@ -108,6 +108,7 @@ awaitable<result<std::unique_ptr<task_handle>>> start_isolated(shim_services& se
   isolation.mounts.push_back(std::move(shared));
   add_network_files(task.network, isolation.mounts);
   CO_TRY(add_volumes(command.driver, task, isolation.mounts));
+  for (const auto& device : task.devices) isolation.devices.push_back({.host_path = device.host_path, .task_path = device.task_path});
   isolation.pid_namespace = config.pid_mode == "private";
   isolation.ipc_namespace = config.ipc_mode == "private";
   spec.isolation = std::move(isolation);

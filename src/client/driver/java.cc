@@ -102,4 +102,9 @@ awaitable<result<std::unique_ptr<task_handle>>> java_driver::recover(task_spec, 
   co_return co_await recover_shim_task(services_, std::move(stored), true);
 }
 
+awaitable<result<std::unique_ptr<task_handle>>> java_driver::find(task_spec task) {
+  auto limits = limits_of(task.resources);
+  co_return co_await find_shim_task(services_, std::move(task), limits);
+}
+
 }  // namespace drover::client

@@ -23,6 +23,7 @@ class java_driver : public task_driver {
   result<> validate(const value& config) const override;
   awaitable<result<std::unique_ptr<task_handle>>> start(task_spec spec) override;
   awaitable<result<std::unique_ptr<task_handle>>> recover(task_spec spec, std::string stored) override;
+  awaitable<result<std::unique_ptr<task_handle>>> find(task_spec spec) override;
 
  private:
   awaitable<void> look(std::function<void()> changed);

@@ -47,6 +47,9 @@ result<std::string> socket_in(const task_spec& task, const char* name) {
   return path;
 }
 
+// Where it listens for the power button; empty: nowhere.
+std::string monitor_of(const task_spec& task, const qemu_config& c) { return c.graceful_shutdown ? task.dir.root + "/" + monitor_name : ""; }
+
 // A comma would begin another option.
 std::string escaped(const std::string& text) { return replace_all(text, ",", ",,"); }
 
@@ -210,7 +213,7 @@ result<> qemu_driver::validate(const value& config) const {
 awaitable<result<std::unique_ptr<task_handle>>> qemu_driver::start(task_spec task) {
   CO_TRY_ASSIGN(auto config, parse_qemu_config(task.config, plugin_));
   CO_TRY_ASSIGN(auto words, qemu_words(task, config, plugin_));
-  std::string monitor = config.graceful_shutdown ? task.dir.root + "/" + monitor_name : "";
+  auto monitor = monitor_of(task, config);
   auto spec = base_launch_spec(services_, task);
   spec.command = "qemu-system-" + config.emulator;
   spec.args = std::move(words);
@@ -224,6 +227,13 @@ awaitable<result<std::unique_ptr<task_handle>>> qemu_driver::recover(task_spec, 
   if (end == std::string::npos) co_return fail(errc::corrupt, "what is stored of a qemu task names no monitor");
   CO_TRY_ASSIGN(auto inner, co_await recover_shim_task(services_, stored.substr(end + 1), false));
   co_return std::make_unique<qemu_task>(std::move(inner), stored.substr(0, end));
+}
+
+awaitable<result<std::unique_ptr<task_handle>>> qemu_driver::find(task_spec task) {
+  CO_TRY_ASSIGN(auto config, parse_qemu_config(task.config, plugin_));
+  auto monitor = monitor_of(task, config);
+  CO_TRY_ASSIGN(auto inner, co_await find_shim_task(services_, std::move(task), {}));
+  co_return std::make_unique<qemu_task>(std::move(inner), std::move(monitor));
 }
 
 }  // namespace drover::client

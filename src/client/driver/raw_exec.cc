@@ -123,4 +123,8 @@ awaitable<result<std::unique_ptr<task_handle>>> raw_exec_driver::recover(task_sp
   co_return co_await recover_shim_task(services_, std::move(stored), false);
 }
 
+awaitable<result<std::unique_ptr<task_handle>>> raw_exec_driver::find(task_spec task) {
+  co_return co_await find_shim_task(services_, std::move(task), {});
+}
+
 }  // namespace drover::client

@@ -156,7 +156,7 @@ exec::launch_spec base_launch_spec(const shim_services& services, const task_spe
 
 awaitable<result<std::unique_ptr<task_handle>>> start_shim_task(shim_services& services, exec::launch_spec spec,
                                                                 exec::cgroup_limits limits, std::string name) {
-  bool limited = limits.memory_mb > 0 || limits.cpu_shares > 0;
+  bool limited = limits.is_set();
   auto started = co_await services.pool.run([&]() -> result<std::unique_ptr<exec::shim_handle>> {
     if (services.cgroups.mode() != exec::cgroup_mode::none) {
       TRY_ASSIGN(spec.cgroup, services.cgroups.create(name, limits));
@@ -174,6 +174,14 @@ awaitable<result<std::unique_ptr<task_handle>>> start_without_group(shim_service
   auto started = co_await services.pool.run([&] { return exec::shim_handle::start(spec); });
   if (!started) co_return fail(started.error());
   co_return wrap_shim_task(services, std::move(*started));
+}
+
+awaitable<result<std::unique_ptr<task_handle>>> find_shim_task(shim_services& services, task_spec task, exec::cgroup_limits limits) {
+  exec::reattach_info unknown;
+  unknown.control_dir = std::move(task.control_dir);
+  unknown.cgroup = services.cgroups.find(cgroup_name(task), limits);
+  CO_TRY_ASSIGN(auto attached, co_await services.pool.run([&] { return exec::shim_handle::attach(unknown); }));
+  co_return std::make_unique<shim_task>(services, std::move(attached), limits.is_set());
 }
 
 awaitable<result<std::unique_ptr<task_handle>>> recover_shim_task(shim_services& services, std::string stored, bool limited) {

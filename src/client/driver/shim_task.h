@@ -21,6 +21,8 @@ struct shim_services {
 awaitable<result<std::unique_ptr<task_handle>>> start_shim_task(shim_services& services, exec::launch_spec spec,
                                                                 exec::cgroup_limits limits, std::string cgroup_name);
 awaitable<result<std::unique_ptr<task_handle>>> recover_shim_task(shim_services& services, std::string stored, bool limited);
+// The task whose shim is in the control directory, though nothing was stored of it. `limits` as for the start.
+awaitable<result<std::unique_ptr<task_handle>>> find_shim_task(shim_services& services, task_spec task, exec::cgroup_limits limits);
 // For a shim that was started otherwise.
 std::unique_ptr<task_handle> wrap_shim_task(shim_services& services, std::unique_ptr<exec::shim_handle> handle);
 // What is the same for every driver that uses a shim.

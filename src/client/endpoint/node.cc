@@ -25,6 +25,7 @@ endpoints::answer<schema::client_stats_response> endpoints::host_stats(context, 
   if (auto it = node->attributes.find("cpu.totalcompute"); it != node->attributes.end()) mhz = parse_double(it->second).value_or(0);
   schema::client_stats_response out;
   out.host_stats = state_.host_stats.read(state_.alloc_root, mhz);
+  out.host_stats->device_stats = state_.devices->stats();
   co_return out;
 }
 

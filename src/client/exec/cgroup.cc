@@ -366,6 +366,14 @@ result<task_cgroup> cgroup_manager::create(const std::string& name, const cgroup
   return group;
 }
 
+task_cgroup cgroup_manager::find(const std::string& name, const cgroup_limits& limits) const {
+  if (mode_ == cgroup_mode::none) return {};
+  task_cgroup group = place(name, limits);
+  for (const auto& dir : group.dirs)
+    if (::access(dir.c_str(), F_OK) < 0) return {};
+  return group;
+}
+
 // Out of the groups by which a service manager finds what belongs to the agent: the v2 hierarchy, or systemd's own
 // beside v1. An agent that no manager has put into a group of its own needs none, and saves the time.
 task_cgroup cgroup_manager::shim_cgroup() const {

@@ -24,6 +24,7 @@ struct cgroup_limits {
   int64_t memory_max_mb = 0;
   // A cpuset: "0-2,5".
   std::string cores;
+  bool is_set() const { return memory_mb > 0 || cpu_shares > 0; }
 };
 
 // The directories that belong to one task, by what they control. Empty: no cgroup.
@@ -69,6 +70,8 @@ class cgroup_manager {
   // kernel; with no limits at all hybrid uses the v2 hierarchy alone and does not wait (usage is then summed from
   // /proc, limits cannot be added by resize()).
   result<task_cgroup> create(const std::string& name, const cgroup_limits& limits) const;
+  // The group that create() made with the same arguments, as it is; empty if it is not there.
+  task_cgroup find(const std::string& name, const cgroup_limits& limits) const;
   // Where all shims live.
   task_cgroup shim_cgroup() const;
 

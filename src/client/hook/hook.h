@@ -61,6 +61,7 @@ struct task_hook_context {
   task_control control;
   // What the task sees of the host besides its own directories. Made anew before each start.
   std::vector<task_mount>& mounts;
+  std::vector<task_device>& devices;
   // A hook that fails may say with which event; otherwise it is "Task hook failed".
   std::optional<schema::task_event> failure;
 };
@@ -97,5 +98,6 @@ std::unique_ptr<task_hook> make_template_hook();
 std::unique_ptr<task_hook> make_volume_hook();
 std::unique_ptr<task_hook> make_task_api_hook();
 std::unique_ptr<task_hook> make_log_sinks_hook();
+std::unique_ptr<task_hook> make_devices_hook();
 
 }  // namespace drover::client

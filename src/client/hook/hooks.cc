@@ -18,6 +18,7 @@ std::vector<std::unique_ptr<task_hook>> make_task_hooks() {
   out.push_back(make_task_api_hook());
   out.push_back(make_log_sinks_hook());
   out.push_back(make_volume_hook());
+  out.push_back(make_devices_hook());
   out.push_back(make_dispatch_payload_hook());
   out.push_back(make_artifact_hook());
   out.push_back(make_template_hook());

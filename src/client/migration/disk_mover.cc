@@ -83,7 +83,8 @@ net::awaitable<result<>> disk_mover::download(std::string alloc_id, schema::allo
   request.node_id = previous.node_id;
   CO_TRY_ASSIGN(auto found, co_await rpc::call<schema::single_node_response>(servers_, "Node.GetNode", std::move(request)));
   if (!found.node) co_return fail(errc::not_found, "the node {} is not known any more", previous.node_id);
-  CO_TRY_ASSIGN(auto client, net::http_client::create({.address = (found.node->tls_enabled ? "https://" : "http://") + found.node->http_addr}));
+  bool secured = found.node->tls_enabled;
+  CO_TRY_ASSIGN(auto client, net::http_client::create({.address = (secured ? "https://" : "http://") + found.node->http_addr, .tls = secured && tls ? tls() : nullptr}));
   net::http_client_request asked{.target = "/v1/client/allocation/" + previous.id + "/snapshot"};
   asked.headers.set("X-Nomad-Token", options_.token(alloc_id));
   CO_TRY_ASSIGN(auto body, co_await net::with_deadline(client->open(std::move(asked)), net::after(limits::snapshot_stall)));

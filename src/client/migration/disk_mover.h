@@ -14,6 +14,7 @@
 #include "client/alloc_dir.h"
 #include "net/blocking.h"
 #include "net/loop.h"
+#include "net/tls.h"
 #include "rpc/channel.h"
 #include "schema/alloc.h"
 #include "schema/job.h"
@@ -34,6 +35,8 @@ struct disk_mover_options {
 class disk_mover {
  public:
   disk_mover(rpc::channel& servers, net::blocking_pool& pool, disk_mover_options options, log::logger logger);
+  // How HTTPS of other nodes is spoken; empty: by what the machine trusts.
+  std::function<std::shared_ptr<const net::tls_context>()> tls;
   // Requires: `alloc` has a previous allocation that is not of this node. `done_file` is made when it is over, and then nothing happens any more.
   net::awaitable<result<>> move(schema::ref<schema::allocation> alloc, std::vector<std::string> tasks, alloc_dir into, std::string done_file);
 

@@ -160,7 +160,7 @@ awaitable<void> alloc_services::try_early(std::shared_ptr<running_check> check) 
 awaitable<void> alloc_services::run_once(std::shared_ptr<running_check> check, bool early) {
   auto task = check->planned.task.empty() ? check->planned.check.task_name : check->planned.task;
   auto script = [this, task](std::vector<std::string> command) { return run_script(task, std::move(command)); };
-  auto outcome = co_await run_check(check->planned, alloc_.alloc(), script);
+  auto outcome = co_await run_check(node_.loop, check->planned, alloc_.alloc(), script);
   if (!check->removed.is_set()) note(*check, std::move(outcome), early);
 }
 

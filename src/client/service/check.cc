@@ -73,13 +73,13 @@ awaitable<result<check_outcome>> check_http(planned_check p, net::endpoint to) {
   co_return out;
 }
 
-awaitable<result<check_outcome>> check_grpc(planned_check p, net::endpoint to) {
-  CO_TRY(co_await ask_grpc_health({.host = to.host,
-                                   .port = to.port,
-                                   .service = p.check.grpc_service,
-                                   .use_tls = p.check.grpc_use_tls,
-                                   .skip_verify = p.check.tls_skip_verify,
-                                   .server_name = p.check.tls_server_name}));
+awaitable<result<check_outcome>> check_grpc(net::loop& l, planned_check p, net::endpoint to) {
+  CO_TRY(co_await ask_grpc_health(l, {.host = to.host,
+                                      .port = to.port,
+                                      .service = p.check.grpc_service,
+                                      .use_tls = p.check.grpc_use_tls,
+                                      .skip_verify = p.check.tls_skip_verify,
+                                      .server_name = p.check.tls_server_name}));
   co_return check_outcome{.passed = true, .status_code = 0, .output = "nomad: grpc ok", .warning = false};
 }
 
@@ -92,19 +92,19 @@ awaitable<result<check_outcome>> check_script(planned_check p, script_runner scr
   co_return check_outcome{.passed = ran.code == 0 || forgiven, .status_code = 0, .output = std::move(ran.output), .warning = ran.code == 1};
 }
 
-awaitable<result<check_outcome>> run_kind(planned_check p, schema::ref<schema::allocation> alloc, script_runner script) {
+awaitable<result<check_outcome>> run_kind(net::loop& l, planned_check p, schema::ref<schema::allocation> alloc, script_runner script) {
   auto kind = to_lower(p.check.type);
   if (kind == "script") co_return co_await check_script(std::move(p), std::move(script));
   CO_TRY_ASSIGN(auto to, where_to(p, *alloc));
   if (kind == "http") co_return co_await check_http(std::move(p), std::move(to));
-  if (kind == "grpc") co_return co_await check_grpc(std::move(p), std::move(to));
+  if (kind == "grpc") co_return co_await check_grpc(l, std::move(p), std::move(to));
   co_return co_await check_tcp(std::move(p), std::move(to));
 }
 }  // namespace
 
-awaitable<check_outcome> run_check(planned_check planned, schema::ref<schema::allocation> alloc, script_runner script) {
+awaitable<check_outcome> run_check(net::loop& l, planned_check planned, schema::ref<schema::allocation> alloc, script_runner script) {
   auto timeout = planned.check.timeout.ns > 0 ? std::min(planned.check.timeout, limits::check_timeout_max) : limits::check_timeout_max;
-  auto done = co_await net::with_deadline(run_kind(std::move(planned), std::move(alloc), std::move(script)), net::after(timeout));
+  auto done = co_await net::with_deadline(run_kind(l, std::move(planned), std::move(alloc), std::move(script)), net::after(timeout));
   if (!done)
     co_return check_outcome{.passed = false,
                             .status_code = 0,

@@ -27,7 +27,7 @@ struct script_result {
 using script_runner = std::function<net::awaitable<result<script_result>>(std::vector<std::string> command)>;
 
 // Ends within the check's timeout, or limits::check_timeout_max.
-net::awaitable<check_outcome> run_check(planned_check planned, schema::ref<schema::allocation> alloc, script_runner script);
+net::awaitable<check_outcome> run_check(net::loop& l, planned_check planned, schema::ref<schema::allocation> alloc, script_runner script);
 
 // The standard health protocol: asks grpc.health.v1.Health/Check. Passed: the answer is SERVING.
 struct grpc_question {
@@ -38,6 +38,6 @@ struct grpc_question {
   bool skip_verify = false;
   std::string server_name;
 };
-net::awaitable<result<>> ask_grpc_health(grpc_question question);
+net::awaitable<result<>> ask_grpc_health(net::loop& l, grpc_question question);
 
 }  // namespace drover::client

@@ -5,6 +5,7 @@
 #include "client/service/address.h"
 #include "client/testing/agent_fixture.h"
 #include "net/http_server.h"
+#include "grpc/test_server.h"
 #include "net/task_scope.h"
 
 namespace drover::client {
@@ -254,27 +255,17 @@ TEST_F(services_test, a_deployment_waits_for_the_checks) {
   }(*this));
 }
 
-// As much of HTTP/2 as a health server needs: takes what comes up to the end of the question, then answers.
-net::awaitable<void> answer_grpc(net::listener& at, char status, std::string& question) {
+// Answers one connection until it ends.
+net::awaitable<void> answer_grpc(net::loop& l, net::listener& at, std::string answer, std::string& question) {
   auto stream = co_await at.accept();
   if (!stream) co_return;
-  auto frame = [](char kind, char flags, char of, std::string payload) {
-    std::string head{0, 0, static_cast<char>(payload.size()), kind, flags, 0, 0, 0, of};
-    return head + payload;
+  grpc::test_server server(l, std::move(*stream));
+  server.other = [&](const std::string& path, std::string message) {
+    question = path + " " + message;
+    return answer;
   };
-  char buffer[4096];
-  while (question.find("orders") == std::string::npos) {
-    auto got = co_await (*stream)->read_some(buffer);
-    if (!got || *got == 0) co_return;
-    question.append(buffer, *got);
-  }
-  std::string out = frame(4, 0, 0, {}) + frame(6, 0, 0, "12345678") + frame(1, 4, 1, "\x88");
-  out += frame(0, 0, 1, std::string{0, 0, 0, 0, 2, 8, status}) + frame(1, 5, 1, "\x88");
-  (void)co_await (*stream)->write_all(out);
-  while (true) {
-    auto got = co_await (*stream)->read_some(buffer);
-    if (!got || *got == 0) co_return;
-  }
+  co_await server.gone.wait();
+  co_await server.stop();
 }
 
 TEST(grpc_check, asks_the_health_protocol) {
@@ -282,18 +273,35 @@ TEST(grpc_check, asks_the_health_protocol) {
   net::run_to_completion(loop, [](net::loop& l) -> net::awaitable<void> {
     net::task_scope scope(l, log::logger("test"));
     auto at = std::move(*net::listener::listen(l, {.host = "127.0.0.1", .port = 0, .path = {}}));
-    for (char status : {1, 2}) {
+    struct {
+      std::string answer, said;
+    } cases[] = {{std::string("\x08\x01", 2), "serving"},
+                 {std::string("\x08\x02", 2), "grpc: the service is NOT_SERVING"},
+                 {"", "grpc: the service is UNKNOWN"},
+                 {std::string("\x08\x63", 2), "grpc: the service is of unknown health"},
+                 {"\x08", "grpc: reading the health answer"}};
+    for (auto& each : cases) {
       std::string question;
-      scope.spawn(&answer_grpc, std::ref(*at), status, std::ref(question));
-      auto said = co_await net::with_deadline(ask_grpc_health({.host = "127.0.0.1", .port = at->local().port, .service = "orders", .use_tls = false, .skip_verify = false, .server_name = {}}),
-                                              net::after(seconds(10)));
-      EXPECT_EQ(said ? "serving" : said.error().text(), status == 1 ? "serving" : "grpc: the service is NOT_SERVING");
-      EXPECT_THAT(question, HasSubstr("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"));
-      EXPECT_THAT(question, HasSubstr("/grpc.health.v1.Health/Check"));
+      scope.spawn(&answer_grpc, std::ref(l), std::ref(*at), each.answer, std::ref(question));
+      grpc_question asked{.host = "127.0.0.1", .port = at->local().port, .service = "orders", .use_tls = false, .skip_verify = false, .server_name = {}};
+      auto said = co_await net::with_deadline(ask_grpc_health(l, asked), net::after(seconds(10)));
+      EXPECT_THAT(said ? "serving" : said.error().text(), HasSubstr(each.said));
+      EXPECT_EQ(question, "/grpc.health.v1.Health/Check \x0a\x06orders");
       co_await scope.join();
     }
     at->close();
     co_await scope.stop();
+  }(loop));
+}
+
+TEST(grpc_check, is_cut_off_where_nobody_answers) {
+  net::loop loop;
+  net::run_to_completion(loop, [](net::loop& l) -> net::awaitable<void> {
+    auto at = std::move(*net::listener::listen(l, {.host = "127.0.0.1", .port = 0, .path = {}}));
+    grpc_question asked{.host = "127.0.0.1", .port = at->local().port, .service = {}, .use_tls = false, .skip_verify = false, .server_name = {}};
+    auto said = co_await net::with_deadline(ask_grpc_health(l, asked), net::after(milliseconds(50)));
+    EXPECT_EQ(said ? "serving" : std::string(name(said.error().code())), "timeout");
+    at->close();
   }(loop));
 }
 

@@ -320,15 +320,17 @@ void add_network_settings(value::object& body, const config& c, const std::strin
   body.set("NetworkingConfig", value(std::move(config)));
 }
 
-value make_devices(const config& c) {
+value make_devices(const task_spec& task, const config& c) {
   value::list out;
-  for (auto& d : c.devices) {
+  auto add = [&](const std::string& host, const std::string& inside, const std::string& permissions) {
     value::object one;
-    one.set("PathOnHost", d.host_path);
-    one.set("PathInContainer", d.container_path);
-    one.set("CgroupPermissions", d.permissions);
+    one.set("PathOnHost", host);
+    one.set("PathInContainer", inside);
+    one.set("CgroupPermissions", permissions);
     out.emplace_back(std::move(one));
-  }
+  };
+  for (auto& d : c.devices) add(d.host_path, d.container_path, d.permissions);
+  for (auto& d : task.devices) add(d.host_path, d.task_path, d.permissions);
   return value(std::move(out));
 }
 
@@ -347,7 +349,7 @@ result<value> make_host_config(const task_spec& task, const config& c, const opt
   TRY(add_resources(host, task, c, o));
   TRY(add_capabilities(host, c, o));
   host.set("LogConfig", make_log_config(c, o));
-  host.set("Devices", make_devices(c));
+  host.set("Devices", make_devices(task, c));
   host.set("Privileged", c.privileged);
   host.set("ReadonlyRootfs", c.readonly_rootfs);
   host.set("NetworkMode", network_mode);

@@ -202,4 +202,21 @@ awaitable<result<std::unique_ptr<task_handle>>> docker_driver::recover(task_spec
   co_return make_handle(s, std::move(stored), std::move(spec), std::move(c), std::move(logs), facts ? text_at(*facts, "Config.StopSignal") : std::string());
 }
 
+awaitable<result<std::unique_ptr<task_handle>>> docker_driver::find(task_spec spec) {
+  auto& s = *state_;
+  CO_TRY(s.ready());
+  CO_TRY_ASSIGN(auto c, parse_config(spec.config));
+  CO_TRY_ASSIGN(auto facts, co_await s.engine->call({.target = fmt::format("/containers/{}/json", net::percent_encode(container_name(spec)))}));
+  stored_task stored{.container = text_at(facts, "Id"), .image = text_at(facts, "Image"), .logs = {}, .terminal = c.tty};
+  if (text_at(facts, "State.Status") == "created") {
+    CO_TRY(co_await s.engine->remove_container(stored.container));
+    co_return fail(errc::not_found, "the container was made, but not started");
+  }
+  auto logs = co_await start_logs(s, spec, stored.container, c.tty);
+  if (!logs) s.logger.error("a container's output is not collected", {{"container_id", stored.container}, {"error", logs.error().text()}});
+  if (logs && *logs) stored.logs = (*logs)->serialise();
+  s.images->use(stored.image, spec.alloc_id + "/" + spec.task_name);
+  co_return make_handle(s, std::move(stored), std::move(spec), std::move(c), logs ? std::move(*logs) : nullptr, text_at(facts, "Config.StopSignal"));
+}
+
 }  // namespace drover::client

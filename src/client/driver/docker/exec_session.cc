@@ -5,6 +5,7 @@
 #include "base/text.h"
 #include "client/driver/docker/limits.h"
 #include "client/limits.h"
+#include "net/task_scope.h"
 
 namespace drover::client::docker {
 
@@ -28,10 +29,12 @@ result<std::optional<exec_process::chunk>> frame_reader::next() {
 }
 
 namespace {
+std::string end_of_command(const std::string& container) { return fmt::format(R"({{"type":["container"],"container":["{}"],"event":["exec_die"]}})", container); }
+
 class session : public exec_process {
  public:
-  session(std::shared_ptr<api> engine, net::task_scope& scope, std::string id, api::taken_over connection, bool tty)
-      : engine_(std::move(engine)), scope_(scope), id_(std::move(id)), stream_(std::move(connection.stream)), tty_(tty), already_(std::move(connection.already)) {
+  session(std::shared_ptr<api> engine, net::task_scope& scope, std::string container, std::string id, api::taken_over connection, bool tty)
+      : engine_(std::move(engine)), scope_(scope), container_(std::move(container)), id_(std::move(id)), stream_(std::move(connection.stream)), tty_(tty), already_(std::move(connection.already)) {
     if (!tty_) frames_.add(std::exchange(already_, {}));
   }
 
@@ -63,15 +66,21 @@ class session : public exec_process {
     return {};
   }
   awaitable<result<int>> wait() override {
-    CO_TRY_ASSIGN(auto state, co_await engine_->call({.target = fmt::format("/exec/{}/json", id_)}));
-    auto pause = milliseconds(20);
-    // The output ends a moment before dockerd knows the code.
-    while (boolean_at(state, "Running")) {
-      co_await net::sleep_for(pause);
-      pause = std::min(duration(pause * 2), seconds(1));
-      CO_TRY_ASSIGN(state, co_await engine_->call({.target = fmt::format("/exec/{}/json", id_)}));
+    std::unique_ptr<net::http_body_reader> ends;
+    for (;;) {
+      CO_TRY_ASSIGN(auto state, co_await engine_->call({.target = fmt::format("/exec/{}/json", id_)}));
+      if (!boolean_at(state, "Running")) co_return static_cast<int>(integer_at(state, "ExitCode"));
+      // The output ends a moment before dockerd knows the code. What happened before one listens is seen by asking once more.
+      if (!ends) {
+        CO_TRY_ASSIGN(ends, co_await engine_->open({.target = "/events?filters=" + net::percent_encode(end_of_command(container_)), .timeout = limits::ping_timeout}));
+        continue;
+      }
+      auto told = co_await net::with_deadline(ends->read(), net::after(limits::ping_interval));
+      if (!told && told.error().code() == errc::cancelled) co_return fail(told.error());
+      // What was cancelled cannot be read on.
+      if (!told || told->empty()) ends.reset();
+      if (told && told->empty()) co_await net::sleep_for(limits::retry);
     }
-    co_return static_cast<int>(integer_at(state, "ExitCode"));
   }
 
  private:
@@ -85,7 +94,7 @@ class session : public exec_process {
 
   std::shared_ptr<api> engine_;
   net::task_scope& scope_;
-  std::string id_;
+  std::string container_, id_;
   std::shared_ptr<net::byte_stream> stream_;
   bool tty_;
   std::string already_;
@@ -115,7 +124,7 @@ awaitable<result<std::unique_ptr<exec_process>>> start_exec(std::shared_ptr<api>
   start.set("Detach", false);
   start.set("Tty", options.tty);
   CO_TRY_ASSIGN(auto connection, co_await engine->take_over(fmt::format("/exec/{}/start", id), value(std::move(start))));
-  co_return std::make_unique<session>(std::move(engine), scope, std::move(id), std::move(connection), options.tty);
+  co_return std::make_unique<session>(std::move(engine), scope, std::move(container), std::move(id), std::move(connection), options.tty);
 }
 
 }  // namespace drover::client::docker

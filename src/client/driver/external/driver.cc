@@ -202,4 +202,13 @@ awaitable<result<std::unique_ptr<task_handle>>> external_driver::recover(task_sp
   co_return make_handle(p, std::move(stored), output_of(spec), std::move(logs), generation);
 }
 
+// Without the handle that the plugin gave there is no way to the task but to end it.
+awaitable<result<std::unique_ptr<task_handle>>> external_driver::find(task_spec spec) {
+  auto p = plugin_;
+  auto note = note_of(spec);
+  CO_TRY(co_await p->ready(net::after(limits::ready_timeout)));
+  co_await undo_earlier(p, std::move(note));
+  co_return fail(errc::not_found, "what the driver had begun is undone");
+}
+
 }  // namespace drover::client::external

@@ -46,7 +46,7 @@ result<> plugin_host::load() {
   }
   for (const auto& path : *found) {
     auto& made = plugins_.emplace_back(make_plugin(path));
-    if (made->name().empty()) continue;
+    if (made->name().empty() || made->is_device()) continue;
     if (auto added = add_driver(made, made->name()); !added) {
       logger_.error("a driver's plugin is not used", {{"path", path}, {"error", added.error().text()}});
       plugins_.pop_back();
@@ -95,6 +95,25 @@ void plugin_host::begin(std::function<void()> changed, int64_t core_mhz) {
     };
     p->run();
   }
+}
+
+std::vector<schema::node_device_resource> plugin_host::devices() const {
+  std::vector<schema::node_device_resource> out;
+  for (const auto& p : plugins_) out.insert(out.end(), p->devices().begin(), p->devices().end());
+  return out;
+}
+
+std::vector<schema::device_group_stats> plugin_host::device_stats() const {
+  std::vector<schema::device_group_stats> out;
+  for (const auto& p : plugins_) out.insert(out.end(), p->device_stats().begin(), p->device_stats().end());
+  return out;
+}
+
+std::shared_ptr<plugin> plugin_host::device_plugin(const schema::allocated_device_resource& wanted) const {
+  for (const auto& p : plugins_)
+    for (const auto& group : p->devices())
+      if (group.vendor == wanted.vendor && group.type == wanted.type && group.name == wanted.name) return p;
+  return nullptr;
 }
 
 awaitable<void> plugin_host::end(bool with_processes) {

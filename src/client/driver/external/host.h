@@ -22,6 +22,11 @@ class plugin_host {
   result<> load();
   // `changed` is called when a driver came, or says something else about itself.
   void begin(std::function<void()> changed, int64_t core_mhz);
+  // Of the plugins of devices.
+  std::vector<schema::node_device_resource> devices() const;
+  std::vector<schema::device_group_stats> device_stats() const;
+  // Whose these are; null: of no plugin.
+  std::shared_ptr<plugin> device_plugin(const schema::allocated_device_resource& wanted) const;
   // The plugins run on, unless `with_processes`.
   awaitable<void> end(bool with_processes);
 

@@ -25,6 +25,10 @@ inline constexpr duration logs_patience = seconds(10);             // for the re
 inline constexpr int64_t error_log_bytes_max = 1024 * 1024;        // of what a plugin says on its error stream; then it is cut
 inline constexpr size_t error_line_bytes_max = 16 * 1024;
 inline constexpr size_t socket_directory_bytes_max = 60;           // a longer path leaves no room for a socket's name
+inline constexpr size_t device_groups_max = 64;                    // that a plugin tells of
+inline constexpr size_t devices_max = 1024;                        // of one group
+inline constexpr int stats_depth_max = 16;                         // of figures in figures
+inline constexpr duration device_stats_interval = seconds(1);
 inline constexpr int schema_depth_max = 32;
 inline constexpr size_t schema_parts_max = 10'000;
 

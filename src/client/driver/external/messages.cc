@@ -144,6 +144,7 @@ std::string encode_task(const task_spec& spec, const task_request& request) {
   out.text(1, request.id).text(2, spec.task_name).text(3, request.msgpack).map(4, spec.env).message(6, resources_of(spec, request.cgroup));
   for (const auto& m : spec.mounts)
     out.message(7, message_writer().text(1, m.task_path).text(2, m.host_path).flag(3, m.read_only).text(4, m.propagation));
+  for (const auto& d : spec.devices) out.message(8, message_writer().text(1, d.task_path).text(2, d.host_path).text(3, d.permissions));
   // The directory of the allocation: a driver finds the task's own below it, by its name.
   out.text(9, spec.user).text(10, std::filesystem::path(spec.dir.root).parent_path().string());
   out.text(11, request.stdout_path).text(12, request.stderr_path).text(13, spec.group_name).text(14, spec.job_name).text(15, spec.alloc_id);

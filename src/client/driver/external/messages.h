@@ -14,7 +14,7 @@
 namespace drover::client::external {
 
 struct plugin_info {
-  static constexpr int64_t driver = 2;
+  static constexpr int64_t driver = 2, device = 3;
   int64_t type = 0;
   std::vector<std::string> api_versions;
   std::string version, name;

@@ -42,6 +42,7 @@ void plugin::load() {
   auto decoded = codec::value_from_json(**text);
   if (!decoded) return;
   stored_.name = text_of(*decoded, "name");
+  stored_.device = text_of(*decoded, "type") == "device";
   stored_.capabilities = base64_decode(text_of(*decoded, "capabilities")).value_or(std::string());
   if (auto can = parse_capabilities(stored_.capabilities)) capabilities_ = *can;
   auto& p = stored_.process;
@@ -54,6 +55,7 @@ void plugin::load() {
 void plugin::save() {
   value::object out;
   out.set("name", stored_.name);
+  out.set("type", stored_.device ? "device" : "driver");
   out.set("capabilities", base64_encode(stored_.capabilities));
   out.set("pid", std::to_string(stored_.process.pid));
   out.set("start_ticks", std::to_string(stored_.process.start_ticks));
@@ -74,6 +76,7 @@ void plugin::set_unhealthy(std::string why) {
   next.attributes = info_.attributes;
   next.detected = info_.detected;
   next.health_description = std::move(why);
+  devices_lost(next.health_description);
   set_info(std::move(next));
 }
 
@@ -218,16 +221,25 @@ awaitable<result<>> plugin::introduce() {
   };
   CO_TRY_ASSIGN(auto info_bytes, co_await base("PluginInfo", {}));
   CO_TRY_ASSIGN(auto info, parse_plugin_info(info_bytes));
-  if (info.type != plugin_info::driver) co_return fail(errc::unsupported, "{} is no task driver (type {}); other plugins are not known", options_.program.path, info.type);
-  if (info.name.empty()) co_return fail(errc::invalid, "{} does not say the name of its driver", options_.program.path);
+  bool device = info.type == plugin_info::device;
+  if (info.type != plugin_info::driver && !device)
+    co_return fail(errc::unsupported, "{} is neither a task driver nor a plugin of devices (type {}); other plugins are not known", options_.program.path, info.type);
+  if (info.name.empty()) co_return fail(errc::invalid, "{} does not say its name", options_.program.path);
   if (std::ranges::none_of(info.api_versions, [](auto& v) { return v.starts_with("0.1.") || v.starts_with("v0.1."); }))
-    co_return fail(errc::unsupported, "{} knows versions {} of the driver's interface; 0.1.0 is known here", options_.program.path, fmt::join(info.api_versions, ", "));
-  if (info.name != stored_.name) {
-    if (named) CO_TRY(named(info.name));
+    co_return fail(errc::unsupported, "{} knows versions {} of its interface; 0.1.0 is known here", options_.program.path, fmt::join(info.api_versions, ", "));
+  if (info.name != stored_.name || device != stored_.device) {
+    if (named && !device) CO_TRY(named(info.name));
     stored_.name = info.name;
+    stored_.device = device;
     save();
   }
   CO_TRY(co_await configure(info));
+  if (!device) co_return co_await introduce_driver(std::move(info));
+  logger_.info("device plugin is ready", {{"plugin", info.name}, {"version", info.version}});
+  co_return result<>{};
+}
+
+awaitable<result<>> plugin::introduce_driver(plugin_info info) {
   CO_TRY_ASSIGN(auto schema_bytes, co_await way_->call(std::string(driver_service) + "TaskConfigSchema", {}, net::after(limits::call_timeout)));
   CO_TRY_ASSIGN(auto spec, parse_inner(schema_bytes));
   auto schema = config_schema::parse(spec);
@@ -268,8 +280,8 @@ awaitable<result<>> plugin::configure(plugin_info info) {
 awaitable<void> plugin::serve() {
   auto way = way_;
   // They end with the connection.
-  scope_.spawn(&plugin::follow_fingerprint, this, way);
-  scope_.spawn(&plugin::follow_events, this, way);
+  scope_.spawn(stored_.device ? &plugin::follow_devices : &plugin::follow_fingerprint, this, way);
+  scope_.spawn(stored_.device ? &plugin::follow_device_stats : &plugin::follow_events, this, way);
   co_await way->ended().wait();
   up_.reset();
   co_await way->stop();

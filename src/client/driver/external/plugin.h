@@ -1,4 +1,4 @@
-// One external driver: its program, kept running, and the connection to it.
+// One external driver, or one plugin of devices: its program, kept running, and the connection to it.
 //
 // Loop thread. Lifecycle: made with what is stored of it (its name and where it listens), run() keeps it up until end(); the process stays
 // when end() returns, unless it is told otherwise, and tasks go on with it. A plugin that ends is started again, with pauses that grow; one
@@ -11,6 +11,7 @@
 #include <optional>
 #include <string>
 
+#include "client/devices.h"
 #include "client/driver/external/config_schema.h"
 #include "client/driver/external/messages.h"
 #include "client/driver/external/plugin_process.h"
@@ -18,6 +19,10 @@
 #include "grpc/channel.h"
 
 namespace drover::client::external {
+
+inline constexpr std::string_view driver_service = "/hashicorp.nomad.plugins.drivers.proto.Driver/";
+inline constexpr std::string_view device_service = "/hashicorp.nomad.plugins.device.DevicePlugin/";
+inline constexpr std::string_view base_service = "/hashicorp.nomad.plugins.base.proto.BasePlugin/";
 
 struct plugin_options {
   // The name of its file in plugin_dir.
@@ -53,6 +58,10 @@ class plugin {
   uint64_t generation() const { return generation_; }
   // Null: not known yet.
   const config_schema* task_schema() const { return task_schema_ ? &*task_schema_ : nullptr; }
+  // Not a driver: it tells of devices of this node. As it was when it was last seen, until it has been asked.
+  bool is_device() const { return stored_.device; }
+  const std::vector<schema::node_device_resource>& devices() const { return devices_; }
+  const std::vector<schema::device_group_stats>& device_stats() const { return device_stats_; }
   // Waits until it can be called.
   awaitable<result<std::shared_ptr<grpc::channel>>> ready(net::time_point deadline);
   // Ready, and asked: a method of the Driver service.
@@ -67,6 +76,7 @@ class plugin {
  private:
   struct stored {
     std::string name;
+    bool device = false;
     // The bytes of DriverCapabilities: known before the plugin is.
     std::string capabilities;
     process_identity process;
@@ -81,6 +91,12 @@ class plugin {
   awaitable<void> serve();
   awaitable<void> follow_fingerprint(std::shared_ptr<grpc::channel> way);
   awaitable<void> follow_events(std::shared_ptr<grpc::channel> way);
+  // plugin_devices.cc
+  awaitable<void> follow_devices(std::shared_ptr<grpc::channel> way);
+  awaitable<void> follow_device_stats(std::shared_ptr<grpc::channel> way);
+  void set_devices(std::vector<schema::node_device_resource> next);
+  void devices_lost(const std::string& why);
+  awaitable<result<>> introduce_driver(plugin_info info);
   awaitable<void> forward_errors();
   void log_line(std::string_view line) const;
   void set_info(schema::driver_info next);
@@ -96,6 +112,8 @@ class plugin {
   capabilities capabilities_;
   std::optional<config_schema> task_schema_;
   schema::driver_info info_;
+  std::vector<schema::node_device_resource> devices_;
+  std::vector<schema::device_group_stats> device_stats_;
   std::unique_ptr<plugin_process> process_;
   std::shared_ptr<grpc::channel> way_;
   uint64_t generation_ = 0;
@@ -105,7 +123,7 @@ class plugin {
   net::task_scope scope_;
 };
 
-inline constexpr std::string_view driver_service = "/hashicorp.nomad.plugins.drivers.proto.Driver/";
-inline constexpr std::string_view base_service = "/hashicorp.nomad.plugins.base.proto.BasePlugin/";
+// What its tasks need to use these devices.
+awaitable<result<device_reservation>> reserve(std::shared_ptr<plugin> p, std::vector<std::string> ids);
 
 }  // namespace drover::client::external
