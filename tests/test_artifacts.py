@@ -67,7 +67,7 @@ def tarball(entries):
     return out.getvalue()
 
 
-def start(agent, tmp_path, name, artifacts, script="exec sleep 600"):
+def start(agent, tmp_path, name, artifacts, script="exec sleep 600", driver="raw_exec"):
     path = harness.write_job(tmp_path, f"{name}.nomad", f'''
 job "{name}" {{
   group "g" {{
@@ -80,7 +80,7 @@ job "{name}" {{
       unlimited = false
     }}
     task "t" {{
-      driver = "raw_exec"
+      driver = "{driver}"
       config {{
         command = "/bin/sh"
         args    = ["-c", "{script}"]
@@ -193,7 +193,7 @@ def test_a_fetch_reads_and_writes_only_where_it_may(agent, tmp_path):
 def test_what_was_fetched_belongs_to_the_user_of_the_task(agent, tmp_path, web):
     web.files["/a.tar.gz"] = tarball({"top/in": b"packed"})
     text = artifact(f"{web.url}/a.tar.gz", more='destination = "local/mine"\n chown = true') + artifact(f"{web.url}/a.tar.gz", more='destination = "local/not"')
-    start(agent, tmp_path, "owned", text + '      user = "nobody"\n')
+    start(agent, tmp_path, "owned", text + '      user = "nobody"\n', driver="exec")
     alloc = agent.wait_running("owned")[0]
     nobody = pwd.getpwnam("nobody")
     local = os.path.join(agent.data_dir, "alloc", alloc["ID"], "t", "local")

@@ -255,7 +255,8 @@ def test_one_pull_for_all_and_who_may_pull(agent, docker):
 
 
 def test_a_registry_that_stalls(agent, docker):
-    registry = dockerd.Registry(docker, {"slow:1": docker.busybox_archive()})
+    # A layer that dockerd does not have.
+    registry = dockerd.Registry(docker, {"slow:1": dockerd.root_archive(["/bin/busybox"], [("bin/slow", "busybox")])})
     try:
         agent.register(job("stalls", task({"image": f"{registry.name}/slow:1", "image_pull_timeout": "2s"}), kind="batch"))
         said = " ".join(e["DisplayMessage"] for e in events(wait_dead(agent, "stalls")))

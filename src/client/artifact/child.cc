@@ -11,6 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
 
 #include "base/text.h"
@@ -49,7 +50,10 @@ class child_process {
 
  private:
   static std::vector<std::string> environment(const artifact_request& request) {
-    std::vector<std::string> out{"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME=" + request.root};
+    std::vector<std::string> out;
+    auto named = [&](const char* name) { return std::ranges::find(request.limits.environment, name) != request.limits.environment.end() && std::getenv(name) != nullptr; };
+    if (!named("PATH")) out.emplace_back("PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
+    if (!named("HOME")) out.push_back("HOME=" + request.root);
     auto take = [&](const std::string& name) {
       if (const char* v = std::getenv(name.c_str())) out.push_back(name + "=" + v);
     };

@@ -94,8 +94,8 @@ bool looks_like_commit(std::string_view ref) { return ref.size() == 40 && ref.fi
 class cloner {
  public:
   cloner(duration timeout, std::string into) : until_(std::chrono::steady_clock::now() + std::chrono::nanoseconds(timeout.ns)), into_(std::move(into)) {
-    for (const char* name : {"PATH", "HOME", "http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR"})
-      if (const char* v = std::getenv(name)) env_.push_back(std::string(name) + "=" + v);
+    // This process got what a fetch may see, and nothing else (child.cc).
+    for (char** entry = environ; entry != nullptr && *entry != nullptr; ++entry) env_.emplace_back(*entry);
     env_.push_back("GIT_TERMINAL_PROMPT=0");
     env_.push_back("GIT_CONFIG_NOSYSTEM=1");
   }
