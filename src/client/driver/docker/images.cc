@@ -152,7 +152,8 @@ awaitable<result<>> images::download(std::shared_ptr<pull> p) {
     auto part = co_await net::with_deadline(reader->read(), net::after(options_.pull_activity_timeout));
     if (!part && part.error().code() == errc::timeout)
       co_return fail(errc::unavailable, "no progress for {} (pull_activity_timeout); {}", to_string(options_.pull_activity_timeout), progress.text());
-    if (!part) co_return fail(errc::unavailable, "{}", part.error().text());
+    // Cut off by pull_timeout, which its caller says better.
+    if (!part) co_return fail(part.error().code() == errc::cancelled ? errc::cancelled : errc::unavailable, "{}", part.error().text());
     if (part->empty()) co_return result<>{};
     pending += *part;
     for (size_t end; (end = pending.find('\n')) != std::string::npos; pending.erase(0, end + 1))
