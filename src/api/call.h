@@ -75,6 +75,8 @@ answer_meta meta_of(const schema::write_meta& m);
 
 // The handler of rows that only name a method.
 net::awaitable<result<reply>> call_rpc(call& c);
+// csi.cc; /v1/volumes lists both kinds, told apart by ?type.
+net::awaitable<result<reply>> list_csi_volumes(call& c);
 // 501: for rows of Nomad's Enterprise edition.
 net::awaitable<result<reply>> enterprise_only(call& c);
 

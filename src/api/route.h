@@ -99,6 +99,7 @@ void add_keyring_routes(std::vector<route>& table);
 void add_identity_routes(std::vector<route>& table);
 void add_client_routes(std::vector<route>& table);
 void add_volume_routes(std::vector<route>& table);
+void add_csi_routes(std::vector<route>& table);
 void add_event_routes(std::vector<route>& table);
 void add_diagnosis_routes(std::vector<route>& table);
 void add_openapi_routes(std::vector<route>& table);

@@ -20,6 +20,7 @@ std::span<const route> routes() {
     add_identity_routes(t);
     add_client_routes(t);
     add_volume_routes(t);
+    add_csi_routes(t);
     add_event_routes(t);
     add_diagnosis_routes(t);
     add_openapi_routes(t);

@@ -22,8 +22,9 @@ awaitable<result<reply>> shown(call& c, std::string method, Request request) {
 // No type: an empty list, as Nomad answers.
 awaitable<result<reply>> list_volumes(call& c) {
   auto type = c.query("type");
+  if (type == "csi") co_return co_await list_csi_volumes(c);
   if (type != "host") {
-    if (!type.empty() && type != "csi") co_return fail(errc::not_found, "No volume type \"{}\": ask for type=host or type=csi", type);
+    if (!type.empty()) co_return fail(errc::not_found, "No volume type \"{}\": ask for type=host or type=csi", type);
     co_return json_reply(c, schema::view(std::vector<schema::host_volume_stub>()));
   }
   schema::host_volume_list_request request;

@@ -145,6 +145,7 @@ constexpr const command* table[] = {
     &quota_inspect,
     &quota_list,
     &quota_status,
+    &plugin_status,
     &scaling_policy_info,
     &scaling_policy_list,
     &server_force_leave,
@@ -172,8 +173,13 @@ constexpr const command* table[] = {
     &volume_claim_list,
     &volume_create,
     &volume_delete,
+    &volume_deregister,
+    &volume_detach,
     &volume_init,
     &volume_register,
+    &volume_snapshot_create,
+    &volume_snapshot_delete,
+    &volume_snapshot_list,
     &volume_status,
 };
 

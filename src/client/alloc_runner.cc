@@ -104,7 +104,9 @@ awaitable<void> alloc_runner::run() {
   kill_point("tasks_done");
   co_await release_network();
   kill_point("network_released");
+  co_await release_volumes();
   node_.changed(*this, true);
+  co_await keep_releasing_volumes();
 }
 
 void alloc_runner::start_health_watch() {
@@ -266,6 +268,7 @@ awaitable<result<>> alloc_runner::destroy() {
   // Their supervisors end after the tasks are known to be dead.
   co_await stop();
   co_await release_network();
+  co_await forget_volumes();
   kill_point("alloc_destroying");
   auto control = node_.control_root + "/" + id();
   CO_TRY(co_await node_.pool.run([&]() -> result<> {

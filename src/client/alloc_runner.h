@@ -76,6 +76,10 @@ class alloc_runner : public task_owner {
   void tell();
   void take_network(std::shared_ptr<const schema::alloc_network_status> status);
   awaitable<void> release_network();
+  // csi_release.cc
+  awaitable<void> release_volumes();
+  awaitable<void> keep_releasing_volumes();
+  awaitable<void> forget_volumes();
   static const schema::task_group* find_group(const schema::allocation& alloc);
 
   runner_context& node_;

@@ -130,7 +130,7 @@ result<> client::state::make_node() {
                                                                 return it != runners.end() && !server_terminal(*it->second->alloc());
                                                               }},
                                        logger.named("disks"));
-  return {};
+  return make_csi();
 }
 
 result<> client::state::make_volumes(const std::string& node_id) {
@@ -180,7 +180,8 @@ void client::state::make_runner_context() {
                                  .networks = networks.get(),
                                  .log_sinks = &sink_counters,
                                  .disks = disks.get(),
-                                 .devices = devices.get()});
+                                 .devices = devices.get(),
+                                 .csi = csi.get()});
   watcher->known = [this] { return known(); };
   watcher->apply = [this](alloc_changes changes) { apply(std::move(changes)); };
   // What this node ended and forgot may run again in the eyes of servers with an older state, and they may not know what it reported.
@@ -294,6 +295,7 @@ void client::start() {
   s.plugins->begin([&s] { s.drivers_changed(); }, mhz == s.link->node()->attributes.end() ? 0 : parse_int(mhz->second).value_or(0));
   s.scope.spawn(&state::wake_restored, &s);
   s.scope.spawn(&host_volumes::restore, s.volumes.get());
+  s.scope.spawn(&state::release_forgotten_volumes, &s);
   if (!s.remote) return;
   s.scope.spawn(&server_channel::rebalance_regularly, s.remote.get());
   s.scope.spawn(&state::join, &s);

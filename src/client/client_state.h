@@ -9,6 +9,7 @@
 #include "client/alloc_runner.h"
 #include "client/alloc_watcher.h"
 #include "client/client.h"
+#include "client/csi/volumes.h"
 #include "client/contact.h"
 #include "client/devices.h"
 #include "client/driver/external/host.h"
@@ -38,6 +39,8 @@ struct client::state {
   result<> make_volumes(const std::string& node_id);
   // Into the node's record, which is sent to the servers again.
   void show_volumes();
+  result<> make_csi();
+  net::awaitable<void> release_forgotten_volumes();
   result<> make_node();
   void make_runner_context();
   result<> restore();
@@ -88,6 +91,8 @@ struct client::state {
   std::unique_ptr<registrar> services;
   std::unique_ptr<network_manager> networks;
   std::unique_ptr<disk_mover> disks;
+  csi::plugins csi_plugins;
+  std::unique_ptr<csi::volumes> csi;
   std::optional<runner_context> context;
   // Shared, because a request may still use one that is being removed.
   std::map<std::string, std::shared_ptr<alloc_runner>> runners;

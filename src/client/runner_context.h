@@ -22,6 +22,9 @@ class device_source;
 class disk_mover;
 class network_manager;
 class registrar;
+namespace csi {
+class volumes;
+}
 
 struct runner_context {
   net::loop& loop;
@@ -56,6 +59,8 @@ struct runner_context {
   disk_mover* disks = nullptr;
   // The devices of this node.
   device_source* devices = nullptr;
+  // CSI plugins that run here, and the volumes that allocations hold.
+  csi::volumes* csi = nullptr;
 };
 
 }  // namespace drover::client

@@ -153,6 +153,8 @@ task_event failed_restoring(timestamp now) {
   return make("Failed Restoring Task", now, "failed to restore task; will not run until server is contacted");
 }
 task_event reconnected(timestamp now) { return make("Reconnected", now, "Client reconnected"); }
+task_event plugin_healthy(timestamp now, std::string plugin_id) { return with_message("Plugin became healthy", now, "plugin: " + plugin_id); }
+task_event plugin_unhealthy(timestamp now, std::string error) { return with_message("Plugin became unhealthy", now, "Error: " + error); }
 task_event alloc_unhealthy(timestamp now, std::string message) {
   return with_message("Alloc Unhealthy", now, std::move(message));
 }

@@ -48,6 +48,9 @@ task_event waiting_for_shutdown_delay(timestamp now, duration delay);
 task_event skipping_shutdown_delay(timestamp now);
 task_event failed_restoring(timestamp now);
 task_event reconnected(timestamp now);
+// Of a task that is a CSI plugin.
+task_event plugin_healthy(timestamp now, std::string plugin_id);
+task_event plugin_unhealthy(timestamp now, std::string error);
 task_event alloc_unhealthy(timestamp now, std::string message);
 
 // Marks the event as the one that fails the task.

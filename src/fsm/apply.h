@@ -71,6 +71,8 @@ result<std::any> apply_root_key_upsert(context&, const root_key_upsert_request&)
 result<std::any> apply_root_key_delete(context&, const root_key_delete_request&);
 result<std::any> apply_csi_volume_register(context&, const schema::csi_volume_register_request&);
 result<std::any> apply_csi_volume_deregister(context&, const schema::csi_volume_deregister_request&);
+result<std::any> apply_csi_volume_claim(context&, const schema::csi_volume_claim_request&);
+result<std::any> apply_csi_plugin_delete(context&, const schema::csi_plugin_delete_request&);
 result<std::any> apply_host_volume_register(context&, const schema::host_volume_register_request&);
 result<std::any> apply_host_volume_delete(context&, const schema::host_volume_delete_request&);
 result<std::any> apply_host_volume_claim_delete(context&, const schema::task_group_volume_claim_delete_request&);

@@ -195,7 +195,9 @@ enum class command_type : uint8_t {
   cluster_metadata = 32,
   csi_volume_register = 35,
   csi_volume_deregister = 36,
+  csi_volume_claim = 37,
   scaling_event_register = 38,
+  csi_plugin_delete = 40,
   one_time_token_upsert = 44,
   one_time_token_delete = 45,
   one_time_token_expire = 46,
@@ -265,6 +267,8 @@ DROVER_COMMAND(node_batch_deregister, schema::node_batch_deregister_request);
 DROVER_COMMAND(cluster_metadata, state::cluster_metadata);
 DROVER_COMMAND(csi_volume_register, schema::csi_volume_register_request);
 DROVER_COMMAND(csi_volume_deregister, schema::csi_volume_deregister_request);
+DROVER_COMMAND(csi_volume_claim, schema::csi_volume_claim_request);
+DROVER_COMMAND(csi_plugin_delete, schema::csi_plugin_delete_request);
 DROVER_COMMAND(scaling_event_register, scaling_event_request);
 DROVER_COMMAND(one_time_token_upsert, one_time_token_put_request);
 DROVER_COMMAND(one_time_token_delete, one_time_token_delete_request);

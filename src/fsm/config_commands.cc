@@ -123,32 +123,6 @@ result<std::any> apply_service_delete_by_node(context& c, const service_delete_b
   return std::any();
 }
 
-result<std::any> apply_csi_volume_register(context& c, const schema::csi_volume_register_request& request) {
-  for (const auto& wanted : request.volumes) {
-    auto volume = *wanted;
-    volume.namespace_ = volume_namespace(volume, request.namespace_);
-    volume.modify_time = request.timestamp;
-    if (const auto stored = state::find<table::csi_volumes>(c.state(), {volume.namespace_, volume.id, {}})) {
-      volume.create_time = stored->create_time;
-    } else {
-      volume.create_time = request.timestamp;
-    }
-    upsert<table::csi_volumes>(c, volume, {volume.namespace_, volume.id, {}});
-  }
-  return std::any();
-}
-
-result<std::any> apply_csi_volume_deregister(context& c, const schema::csi_volume_deregister_request& request) {
-  for (const auto& id : request.volume_ids) {
-    const auto ns = namespace_of(request.namespace_);
-    const auto stored = state::find<table::csi_volumes>(c.state(), {ns, id, {}});
-    if (!stored) return fail(errc::not_found, "volume not found: {}", id);
-    if (!request.force && !(stored->read_claims.empty() && stored->write_claims.empty())) return fail(errc::conflict, "volume in use: {}", id);
-    c.erase<table::csi_volumes>({ns, id, {}});
-  }
-  return std::any();
-}
-
 result<std::any> apply_host_volume_register(context& c, const schema::host_volume_register_request& request) {
   if (!request.volume) return fail(errc::invalid, "a host volume registration without a volume");
   auto volume = *request.volume;

@@ -71,6 +71,8 @@ constexpr std::array<command_definition, 128> make_commands() {
   COMMAND(cluster_metadata);
   COMMAND(csi_volume_register);
   COMMAND(csi_volume_deregister);
+  COMMAND(csi_volume_claim);
+  COMMAND(csi_plugin_delete);
   COMMAND(scaling_event_register);
   COMMAND(one_time_token_upsert);
   COMMAND(one_time_token_delete);

@@ -1,4 +1,5 @@
 #include "fsm/apply.h"
+#include "fsm/csi_volumes.h"
 #include "fsm/host_volumes.h"
 #include "fsm/limits.h"
 
@@ -81,6 +82,7 @@ result<> delete_node(context& c, const std::string& id) {
   auto gone = *stored;
   gone.host_volumes.clear();
   update_host_volumes(c, gone);
+  update_csi_plugins(c, stored.get(), nullptr);
   drop_services_of_node(c, id);
   return {};
 }
@@ -122,7 +124,9 @@ result<std::any> apply_node_register(context& c, const schema::node_register_req
   node.modify_index = c.index();
   if (request.node_event) update_node_event(c, node, *request.node_event);
   if (request.create_node_pool) make_pool(c, node.node_pool);
-  update_host_volumes(c, *c.put<table::nodes>(std::move(node)));
+  const auto put = c.put<table::nodes>(std::move(node));
+  update_host_volumes(c, *put);
+  update_csi_plugins(c, stored.get(), put.get());
   return std::any();
 }
 
@@ -145,7 +149,9 @@ result<std::any> apply_node_update_status(context& c, const schema::node_update_
   if (!request.identity_signing_key_id.empty()) node.identity_signing_key_id = request.identity_signing_key_id;
   if (request.status == word::down || request.status == "disconnected") node.last_missed_heartbeat_index = c.index();
   if (request.node_event) update_node_event(c, node, *request.node_event);
-  update_host_volumes(c, *c.put<table::nodes>(std::move(node)));
+  const auto put = c.put<table::nodes>(std::move(node));
+  update_host_volumes(c, *put);
+  update_csi_plugins(c, stored.get(), put.get());
   return std::any();
 }
 

@@ -70,13 +70,6 @@ const body_rules& volume_rules() {
   return rules;
 }
 
-void check_type(const written_volume& v, const hcl::decoder& root, hcl::diagnostics& problems) {
-  if (v.type == "host") return;
-  if (v.type.empty()) problems.error(root.where(), "Missing type", "A volume needs its type.", "Write type = \"host\".");
-  else if (v.type == "csi") problems.error(root.where(), "Unsupported volume type", "Volumes of CSI plugins are not there yet; \"host\" volumes are.");
-  else problems.error(root.where(), "Unknown volume type", fmt::format("type is {}; \"host\" is known.", hcl::quoted(v.type)));
-}
-
 }  // namespace
 
 std::optional<int64_t> parse_bytes(std::string_view text) {
@@ -110,11 +103,16 @@ volume_outcome parse_volume(source_text file) {
   // ${attr.x} is for the scheduler, as in a job.
   auto context = std::make_shared<hcl::eval_context>(hcl::unknown_names::are_kept, hcl::function_environment{});
   hcl::decoder root(parsed.root, context, out.problems);
-  written_volume volume;
-  read_body(root, volume_rules(), static_cast<host_volume*>(&volume));
-  root.finish();
-  if (!out.problems.has_errors()) check_type(volume, root, out.problems);
-  if (!out.problems.has_errors()) out.host = std::move(static_cast<host_volume&>(volume));
+  auto type = root.text("type").value_or("csi");
+  written_volume host;
+  schema::csi_volume csi;
+  if (type == "host") read_body(root, volume_rules(), static_cast<host_volume*>(&host));
+  else if (type == "csi") read_csi_volume(root, csi);
+  else out.problems.error(root.where("type"), "Unknown volume type", fmt::format("type is {}; \"csi\" and \"host\" are known.", hcl::quoted(type)));
+  if (!out.problems.has_errors()) root.finish();
+  if (out.problems.has_errors()) return out;
+  if (type == "host") out.host = std::move(static_cast<host_volume&>(host));
+  else out.csi = std::move(csi);
   return out;
 }
 
@@ -148,6 +146,32 @@ constraint {
 # For the plugin; mkdir knows mode, uid and gid.
 parameters {
   mode = "0750"
+}
+)";
+}
+
+std::string example_host_volume_json() {
+  return R"({
+  "type": "host",
+  "name": "data",
+  "plugin_id": "mkdir",
+  "capacity_min": "1GiB",
+  "capacity_max": "20GiB",
+  "capability": [
+    {
+      "access_mode": "single-node-writer",
+      "attachment_mode": "file-system"
+    }
+  ],
+  "constraint": [
+    {
+      "attribute": "${attr.kernel.name}",
+      "value": "linux"
+    }
+  ],
+  "parameters": {
+    "mode": "0750"
+  }
 }
 )";
 }

@@ -1,6 +1,7 @@
 // The specification of a volume (`volume create FILE`): HCL, or the same as JSON. Pure and thread-safe.
 #pragma once
 
+#include "hcl/decode.h"
 #include "hcl/diagnostic.h"
 #include "jobspec/parse.h"
 #include "schema/volume.h"
@@ -11,14 +12,23 @@ namespace drover::jobspec {
 std::optional<int64_t> parse_bytes(std::string_view text);
 
 struct volume_outcome {
-  std::optional<schema::host_volume> host;  // set exactly if there are no errors
+  // Exactly one is set if there are no errors.
+  std::optional<schema::host_volume> host;
+  std::optional<schema::csi_volume> csi;
   hcl::diagnostics problems;
 };
 
-// `type` must be "host": volumes of CSI plugins are said to be unknown.
+// `type` is "host" or "csi"; without one it is a CSI volume, as such files have always been written.
 volume_outcome parse_volume(source_text file);
 
 // The specification to start from.
 std::string example_host_volume();
+std::string example_csi_volume();
+// The same as JSON.
+std::string example_host_volume_json();
+std::string example_csi_volume_json();
+
+// csi_volume_spec.cc, for volume_spec.cc only.
+void read_csi_volume(hcl::decoder& root, schema::csi_volume& into);
 
 }  // namespace drover::jobspec

@@ -50,6 +50,70 @@ TEST(volume_spec, the_example_is_one) {
   EXPECT_TRUE(out.host) << out.problems.pages();
 }
 
+TEST(volume_spec, the_other_examples_are_some_too) {
+  for (const auto& text : {example_host_volume_json()}) EXPECT_TRUE(parse_volume({"volume.json", text}).host) << parse_volume({"volume.json", text}).problems.pages();
+  for (const auto& [name, text] : {std::pair("volume.json", example_csi_volume_json()), {"volume.hcl", example_csi_volume()}})
+    EXPECT_TRUE(parse_volume({name, text}).csi) << parse_volume({name, text}).problems.pages();
+}
+
+TEST(volume_spec, a_csi_volume) {
+  auto out = parse_volume({"volume.hcl", R"(
+    id = "db"
+    name = "database"
+    plugin_id = "ebs"
+    external_id = "vol-1"
+    capacity_min = "1GiB"
+    capability {
+      access_mode     = "multi-node-multi-writer"
+      attachment_mode = "file-system"
+    }
+    capability {
+      access_mode     = "single-node-writer"
+      attachment_mode = "block-device"
+    }
+    mount_options {
+      fs_type     = "ext4"
+      mount_flags = ["ro", "noatime"]
+    }
+    topology_request {
+      preferred {
+        topology { segments { rack = "R1" } }
+      }
+      required {
+        topology { segments { rack = "R1" } }
+        topology {
+          segments {
+            rack = "R2"
+            zone = "a"
+          }
+        }
+      }
+    }
+    secrets { password = "xyzzy" }
+    parameters { kind = "fast" }
+    context { endpoint = "there" }
+  )"});
+  ASSERT_TRUE(out.csi) << out.problems.pages();
+  EXPECT_FALSE(out.host);
+  const auto& v = *out.csi;
+  EXPECT_EQ(v.external_id, "vol-1");
+  EXPECT_EQ(v.requested_capacity_min, 1 << 30);
+  ASSERT_EQ(v.requested_capabilities.size(), 2u);
+  EXPECT_EQ(v.requested_capabilities[1].attachment_mode, "block-device");
+  EXPECT_EQ(v.mount_options->mount_flags, (std::vector<std::string>{"ro", "noatime"}));
+  ASSERT_EQ(v.requested_topologies->required.size(), 2u);
+  EXPECT_EQ(v.requested_topologies->required[1].segments, (std::map<std::string, std::string>{{"rack", "R2"}, {"zone", "a"}}));
+  EXPECT_EQ(v.requested_topologies->preferred.size(), 1u);
+  EXPECT_EQ(v.secrets.at("password"), "xyzzy");
+  EXPECT_EQ(v.context.at("endpoint"), "there");
+}
+
+TEST(volume_spec, what_is_wrong_is_said) {
+  EXPECT_TRUE(parse_volume({"v.hcl", "type = \"nfs\""}).problems.pages().contains("\"csi\" and \"host\" are known"));
+  EXPECT_TRUE(parse_volume({"v.hcl", "id = \"x\"\ncapacity_min = \"much\""}).problems.pages().contains("a size such as"));
+  EXPECT_TRUE(parse_volume({"v.hcl", "id = \"x\"\npluginid = \"y\""}).problems.pages().contains("plugin_id"));
+}
+
 TEST(volume_spec, as_json) {
   auto out = parse_volume({"volume.json", R"({"type": "host", "name": "db", "capability": [{"access_mode": "single-node-writer"}]})"});
   ASSERT_TRUE(out.host) << out.problems.pages();

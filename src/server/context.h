@@ -46,6 +46,7 @@ class drainer;
 class worker;
 class keyring;
 class variable_locks;
+class csi_volumes;
 
 struct server_context {
   net::loop& loop;
@@ -81,6 +82,7 @@ struct server_context {
   server::drainer* drainer = nullptr;
   server::keyring* keyring = nullptr;
   server::variable_locks* variable_locks = nullptr;
+  csi_volumes* csi = nullptr;
   // Writes that callers have asked for; they end when they are done, not when the caller goes.
   net::task_scope* writes = nullptr;
   job_stubs* stubs = nullptr;

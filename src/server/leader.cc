@@ -7,6 +7,7 @@
 #include "schema/node_rpc.h"
 #include "schema/operator_rpc.h"
 #include "server/blocked_evals.h"
+#include "server/csi_volumes.h"
 #include "server/deployments.h"
 #include "server/drainer.h"
 #include "server/eval_broker.h"
@@ -46,6 +47,7 @@ void leader_duties::establish() {
   context_.drainer->set_enabled(true);
   context_.keyring->establish();
   context_.variable_locks->establish();
+  context_.csi->set_enabled(true);
   scope_.spawn(write_defaults());
 }
 
@@ -61,6 +63,7 @@ void leader_duties::revoke() {
   context_.drainer->set_enabled(false);
   context_.keyring->revoke();
   context_.variable_locks->revoke();
+  context_.csi->set_enabled(false);
 }
 
 void leader_duties::apply_scheduler_config(const state::snapshot& state) {
@@ -101,6 +104,7 @@ void leader_duties::note(const fsm::commit_event& event) {
       case state::table::variables:
         context_.variable_locks->note(change.before_as<state::table::variables>().get(), change.after_as<state::table::variables>().get());
         break;
+      case state::table::csi_volumes: context_.csi->changed(); break;
       case state::table::scheduler_config: {
         bool was_enabled = context_.broker->enabled();
         apply_scheduler_config(event.state);
@@ -129,6 +133,7 @@ void leader_duties::note_node(const schema::node* before, const schema::node* af
 
 void leader_duties::note_alloc(const schema::allocation* after) {
   context_.drainer->alloc_changed();
+  context_.csi->note_alloc(after);
   if (after != nullptr && !after->deployment_id.empty()) context_.deployments->changed(after->deployment_id);
 }
 

@@ -25,12 +25,15 @@ constexpr uint8_t bit_of(auto c) { return static_cast<uint8_t>(c); }
 
 // Volumes that a job mounts are the node's or the namespace's own.
 bool may_mount(const acl::acl& may, const schema::job& job, std::string_view ns) {
-  for (const auto& group : job.task_groups)
+  for (const auto& group : job.task_groups) {
+    for (const auto& task : group.tasks)
+      if (task.csi_plugin_config && !may.allows(ns, csi_register_plugin)) return false;
     for (const auto& [name, volume] : group.volumes) {
-      if (volume.type == "csi" && !may.allows(ns, csi_mount_volume)) return false;
+      if (volume.type == "csi" && !(may.allows(ns, csi_mount_volume) && may.allows_plugin(level::read))) return false;
       auto wanted = volume.read_only ? acl::volume_capability::mount_readonly : acl::volume_capability::mount_readwrite;
       if (volume.type == "host" && !may.allows_volume(volume.source, wanted)) return false;
     }
+  }
   return true;
 }
 
@@ -60,6 +63,15 @@ template <class Request, acl::capability c>
 bool may_make_volume(const acl::acl& may, const state::snapshot&, schema::record_view request, std::string_view) {
   const auto& made = as<Request>(request).volume;
   return made == nullptr || made->namespace_.empty() || may.allows(made->namespace_, c);
+}
+
+// What asks a plugin for something needs to know of it, and a volume says its namespace itself.
+bool may_use_plugins(const acl::acl& may, const state::snapshot&, schema::record_view, std::string_view) { return may.allows_plugin(level::read); }
+template <class Request>
+bool may_write_csi_volumes(const acl::acl& may, const state::snapshot&, schema::record_view request, std::string_view) {
+  return may.allows_plugin(level::read) && std::ranges::all_of(as<Request>(request).volumes, [&](const auto& each) {
+           return each == nullptr || each->namespace_.empty() || may.allows(each->namespace_, csi_write_volume);
+         });
 }
 
 bool may_see_pool_nodes(const acl::acl& may, const state::snapshot&, schema::record_view, std::string_view) { return may.allows_node(level::read); }
@@ -279,16 +291,16 @@ constexpr permission work_rows[] = {
     row("Event.Stream", need::own).if_also(&may_stream),
     row("CSIVolume.List", csi_list_volume, csi_read_volume, csi_mount_volume, list_jobs).filtered().for_nodes_too(),
     row("CSIVolume.Get", csi_read_volume, csi_mount_volume, read_job).for_nodes_too(),
-    row("CSIVolume.Register", csi_write_volume),
+    row("CSIVolume.Register", csi_write_volume).if_also(&may_write_csi_volumes<schema::csi_volume_register_request>),
     row("CSIVolume.Deregister", csi_write_volume),
     row("CSIVolume.Claim", need::node_only),
     row("CSIVolume.Unpublish", csi_mount_volume).for_nodes_too(),
-    row("CSIVolume.Create", csi_write_volume),
-    row("CSIVolume.Delete", csi_write_volume),
-    row("CSIVolume.ListExternal", csi_list_volume, csi_read_volume, csi_mount_volume, list_jobs),
-    row("CSIVolume.CreateSnapshot", csi_write_volume),
-    row("CSIVolume.DeleteSnapshot", csi_write_volume),
-    row("CSIVolume.ListSnapshots", csi_list_volume, csi_read_volume, csi_mount_volume, list_jobs),
+    row("CSIVolume.Create", csi_write_volume).if_also(&may_write_csi_volumes<schema::csi_volume_create_request>),
+    row("CSIVolume.Delete", csi_write_volume).if_also(&may_use_plugins),
+    row("CSIVolume.ListExternal", csi_list_volume, csi_read_volume, csi_mount_volume, list_jobs).if_also(&may_use_plugins),
+    row("CSIVolume.CreateSnapshot", csi_write_volume).if_also(&may_use_plugins),
+    row("CSIVolume.DeleteSnapshot", csi_write_volume).if_also(&may_use_plugins),
+    row("CSIVolume.ListSnapshots", csi_list_volume, csi_read_volume, csi_mount_volume, list_jobs).if_also(&may_use_plugins),
     row("CSIPlugin.List", need::plugin, level::list),
     row("CSIPlugin.Get", need::plugin, level::read),
     row("CSIPlugin.Delete", need::management),
@@ -298,6 +310,18 @@ constexpr permission work_rows[] = {
     row("HostVolume.Register", host_volume_register).if_also(&may_make_volume<schema::host_volume_register_request, host_volume_register>),
     row("HostVolume.Delete", host_volume_delete),
     // From the server that was asked to the one that has the node's session.
+    row("ClientCSI.ControllerAttachVolume", need::server_only),
+    row("ClientCSI.ControllerDetachVolume", need::server_only),
+    row("ClientCSI.ControllerValidateVolume", need::server_only),
+    row("ClientCSI.ControllerCreateVolume", need::server_only),
+    row("ClientCSI.ControllerDeleteVolume", need::server_only),
+    row("ClientCSI.ControllerExpandVolume", need::server_only),
+    row("ClientCSI.ControllerListVolumes", need::server_only),
+    row("ClientCSI.ControllerCreateSnapshot", need::server_only),
+    row("ClientCSI.ControllerDeleteSnapshot", need::server_only),
+    row("ClientCSI.ControllerListSnapshots", need::server_only),
+    row("ClientCSI.NodeDetachVolume", need::server_only),
+    row("ClientCSI.NodeExpandVolume", need::server_only),
     row("ClientHostVolume.Create", need::server_only),
     row("ClientHostVolume.Register", need::server_only),
     row("ClientHostVolume.Delete", need::server_only),

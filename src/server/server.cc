@@ -16,6 +16,7 @@
 #include "server/blocked_evals.h"
 #include "server/bootstrap.h"
 #include "server/deployments.h"
+#include "server/csi_volumes.h"
 #include "server/drainer.h"
 #include "server/endpoint/access_endpoints.h"
 #include "server/endpoint/endpoints.h"
@@ -150,6 +151,7 @@ struct cluster_server::parts {
   std::unique_ptr<lost_nodes> lost;
   std::unique_ptr<server::keyring> keys;
   std::unique_ptr<server::variable_locks> locks;
+  std::unique_ptr<csi_volumes> csi;
   std::unique_ptr<acl_replication> replication;
   std::unique_ptr<leader_duties> leader;
   std::vector<std::unique_ptr<worker>> workers;
@@ -271,6 +273,8 @@ void cluster_server::parts::make_parts() {
   context.keyring = keys.get();
   locks = std::make_unique<server::variable_locks>(context);
   context.variable_locks = locks.get();
+  csi = std::make_unique<csi_volumes>(context);
+  context.csi = csi.get();
   replication = std::make_unique<acl_replication>(context);
   leader = std::make_unique<leader_duties>(context);
   context.leader = leader.get();
@@ -282,7 +286,7 @@ void cluster_server::parts::make_parts() {
     return std::ranges::any_of(workers, [&](const auto& each) { return each->holds(eval_id, token); });
   };
   for (auto add : {&add_job_reads, &add_job_writes, &add_job_launches, &add_job_plan, &add_job_explain, &add_alloc_methods, &add_eval_methods, &add_deployment_methods,
-                   &add_node_reads, &add_node_writes, &add_namespace_methods, &add_host_volume_methods, &add_volume_claim_methods, &add_service_methods, &add_status_methods,
+                   &add_node_reads, &add_node_writes, &add_namespace_methods, &add_host_volume_methods, &add_volume_claim_methods, &add_csi_methods, &add_csi_storage_methods, &add_service_methods, &add_status_methods,
                    &add_raft_methods, &add_snapshot_methods, &add_operator_methods, &add_scaling_methods, &add_search_methods, &add_client_methods,
                    &add_keyring_methods, &add_variable_methods, &add_identity_methods, &add_restart_turn_methods, &add_peer_methods,
                    &add_acl_policy_methods, &add_acl_token_methods, &add_quota_methods, &add_auth_method_methods})
@@ -370,6 +374,7 @@ net::awaitable<void> cluster_server::stop() {
   if (p.leader) co_await p.leader->stop();
   if (p.keys) co_await p.keys->stop();
   if (p.locks) co_await p.locks->stop();
+  if (p.csi) co_await p.csi->stop();
   if (p.lost) co_await p.lost->stop();
   if (p.watcher) co_await p.watcher->stop();
   if (p.periodic) co_await p.periodic->stop();

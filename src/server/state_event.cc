@@ -58,6 +58,7 @@ constexpr std::pair<command_type, std::string_view> types[] = {
     {command_type::host_volume_delete, "HostVolumeDeleted"},
     {command_type::csi_volume_register, "CSIVolumeRegistered"},
     {command_type::csi_volume_deregister, "CSIVolumeDeregistered"},
+    {command_type::csi_volume_claim, "CSIVolumeClaim"},
     {command_type::variable_apply, "VariableUpdated"},
 };
 

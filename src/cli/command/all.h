@@ -104,6 +104,7 @@ extern const command operator_snapshot_redact;
 extern const command operator_snapshot_restore;
 extern const command operator_snapshot_save;
 extern const command operator_snapshot_state;
+extern const command plugin_status;
 extern const command scaling_policy_info;
 extern const command scaling_policy_list;
 extern const command server_force_leave;
@@ -131,8 +132,13 @@ extern const command volume_claim_delete;
 extern const command volume_claim_list;
 extern const command volume_create;
 extern const command volume_delete;
+extern const command volume_deregister;
+extern const command volume_detach;
 extern const command volume_init;
 extern const command volume_register;
+extern const command volume_snapshot_create;
+extern const command volume_snapshot_delete;
+extern const command volume_snapshot_list;
 extern const command volume_status;
 
 }  // namespace drover::cli::commands

@@ -1,8 +1,9 @@
-// volume create, register, delete, status, init: dynamic host volumes.
+// volume create, register, delete, status, init: dynamic host volumes here; what is of CSI is in csi_volume.cc.
 #include <algorithm>
 
 #include "base/text.h"
 #include "cli/command/all.h"
+#include "cli/command/csi_volume.h"
 #include "cli/format/alloc.h"
 #include "cli/format/table.h"
 #include "cli/job_file.h"
@@ -16,13 +17,13 @@ namespace {
 
 using volume = schema::host_volume;
 
-result<volume> read_volume(context& c) {
+result<jobspec::volume_outcome> read_volume(context& c) {
   TRY_ASSIGN(auto text, read_input(c.arguments[0]));
   auto parsed = jobspec::parse_volume({c.arguments[0] == "-" ? "<stdin>" : c.arguments[0], std::move(text)});
-  if (!parsed.host) return fail(errc::invalid, "Error parsing volume specification:\n\n{}", parsed.problems.pages());
-  auto out = *std::move(parsed.host);
-  if (c.flags.has("id")) out.id = c.flags.text("id");
-  return out;
+  if (!parsed.host && !parsed.csi) return fail(errc::invalid, "Error parsing volume specification:\n\n{}", parsed.problems.pages());
+  if (parsed.host && c.flags.has("id")) parsed.host->id = c.flags.text("id");
+  if (parsed.csi && c.flags.has("id")) parsed.csi->id = c.flags.text("id");
+  return parsed;
 }
 
 // The one volume whose id begins so, or that has that name.
@@ -86,7 +87,8 @@ result<volume> put_volume(context& c, std::string_view what, volume wanted) {
 result<int> run_create(context& c) {
   if (c.arguments.size() != 1) return c.misused("This command takes one argument: <input>");
   TRY_ASSIGN(auto wanted, read_volume(c));
-  TRY_ASSIGN(auto made, (put_volume<schema::host_volume_create_request, schema::host_volume_create_response>(c, "create", std::move(wanted))));
+  if (wanted.csi) return create_csi_volume(c, *std::move(wanted.csi));
+  TRY_ASSIGN(auto made, (put_volume<schema::host_volume_create_request, schema::host_volume_create_response>(c, "create", *std::move(wanted.host))));
   c.say(fmt::format("==> Created host volume {} with ID {}", made.name, made.id));
   if (!c.flags.on("detach")) TRY(wait_ready(c, made));
   return 0;
@@ -95,24 +97,35 @@ result<int> run_create(context& c) {
 result<int> run_register(context& c) {
   if (c.arguments.size() != 1) return c.misused("This command takes one argument: <input>");
   TRY_ASSIGN(auto wanted, read_volume(c));
-  TRY_ASSIGN(auto made, (put_volume<schema::host_volume_register_request, schema::host_volume_register_response>(c, "register", std::move(wanted))));
+  if (wanted.csi) return register_csi_volume(c, *std::move(wanted.csi));
+  TRY_ASSIGN(auto made, (put_volume<schema::host_volume_register_request, schema::host_volume_register_response>(c, "register", *std::move(wanted.host))));
   c.say(fmt::format("Successfully registered host volume {} with ID {}", made.name, made.id));
   return 0;
 }
 
 constexpr flag_spec register_flags[] = {create_flags[2], create_flags[3]};
 
-constexpr std::string_view kinds = "This program has volumes of type \"host\" only: say -type=host";
+// "csi", "host" or, where neither is said, "".
+result<std::string> type_of_flag(context& c) {
+  auto type = c.flags.has("type") ? to_lower(c.flags.text("type")) : std::string();
+  if (!type.empty() && type != "csi" && type != "host") return fail(errc::invalid, "No such volume type \"{}\": there are csi and host", c.flags.text("type"));
+  return type;
+}
 
 constexpr flag_spec delete_flags[] = {
-    {"type", flag_kind::text, "Type of the volume: host."},
-    {"force", flag_kind::boolean, "Forget the volume although its node cannot delete it."},
-    {"secret", flag_kind::list, "Accepted as Nomad has it for CSI volumes."},
+    {"type", flag_kind::text, "Type of the volume: csi or host. Without it, a CSI volume of that ID counts first."},
+    {"force", flag_kind::boolean, "Forget a host volume although its node cannot delete it."},
+    {"secret", flag_kind::list, "key=value for the plugin of a CSI volume; may be given several times."},
 };
 
 result<int> run_delete(context& c) {
   if (c.arguments.size() != 1) return c.misused("This command takes one argument: <vol id>");
-  if (auto type = c.flags.has("type") ? c.flags.text("type") : std::string("host"); type != "host") return fail(errc::invalid, "{}", kinds);
+  TRY_ASSIGN(auto type, type_of_flag(c));
+  if (type != "host") {
+    TRY_ASSIGN(auto csi, find_csi_volume(c, c.arguments[0]));
+    if (csi) return delete_csi_volume(c, *csi);
+    if (type == "csi") return fail(errc::not_found, "Could not find existing CSI volume to delete: No volume(s) with prefix or ID \"{}\" found", c.arguments[0]);
+  }
   TRY_ASSIGN(auto found, find_volume(c, c.arguments[0]));
   api_request ask{.method = "DELETE", .path = fmt::format("/v1/volume/host/{}/delete", path_word(found.id)), .namespace_ = found.namespace_};
   if (c.flags.on("force")) ask.query.emplace_back("force", "true");
@@ -122,7 +135,7 @@ result<int> run_delete(context& c) {
 }
 
 constexpr flag_spec status_flags[] = {
-    {"type", flag_kind::text, "Type of the volumes: host."},
+    {"type", flag_kind::text, "Type of the volumes: csi or host."},
     {"node", flag_kind::text, "Only those on this node."},
     {"node-pool", flag_kind::text, "Only those in this node pool."},
     {"filter", flag_kind::text, "Only those for which this expression is true."},
@@ -185,21 +198,36 @@ std::string shown(const volume& v, const format::style& how, bool brief) {
 
 result<int> run_status(context& c) {
   if (c.arguments.size() > 1) return c.misused("This command takes either no arguments or one: <id>");
-  if (auto type = c.flags.has("type") ? c.flags.text("type") : std::string("host"); type != "host") return fail(errc::invalid, "{}", kinds);
-  if (c.arguments.empty()) return list_volumes(c);
+  TRY_ASSIGN(auto type, type_of_flag(c));
+  if (c.arguments.empty()) {
+    if (type == "csi") return list_csi_volumes(c);
+    // One JSON document: the kind that is asked for, or host volumes.
+    if (type == "host" || c.wants_raw() || c.flags.has("node-pool") || c.flags.has("page-token")) return list_volumes(c);
+    TRY(list_csi_volumes(c));
+    c.say("");
+    return list_volumes(c);
+  }
+  if (type != "host") {
+    TRY_ASSIGN(auto csi, find_csi_volume(c, c.arguments[0]));
+    if (csi) return show_csi_volume(c, *csi);
+    if (type == "csi") return fail(errc::not_found, "No volume(s) with prefix or ID \"{}\" found", c.arguments[0]);
+  }
   TRY_ASSIGN(auto found, find_volume(c, c.arguments[0]));
   if (c.wants_raw()) return c.raw(codec::to_json(found));
   c.say(shown(found, c.style(), c.flags.on("short")));
   return 0;
 }
 
-constexpr flag_spec init_flags[] = {{"type", flag_kind::text, "Type of the volume: host."}};
+constexpr flag_spec init_flags[] = {{"type", flag_kind::text, "Type of the volume: csi (unless given) or host."}, {"json", flag_kind::boolean, "Write JSON instead of HCL."}};
 
 result<int> run_init(context& c) {
   if (c.arguments.size() > 1) return c.misused("This command takes no arguments or one: <filename>");
-  if (auto type = c.flags.has("type") ? c.flags.text("type") : std::string("host"); type != "host") return fail(errc::invalid, "{}", kinds);
-  auto path = c.arguments.empty() ? std::string("volume.hcl") : c.arguments[0];
-  auto written = write_new_file(path, jobspec::example_host_volume());
+  TRY_ASSIGN(auto type, type_of_flag(c));
+  bool as_json = c.flags.on("json");
+  auto path = !c.arguments.empty() ? c.arguments[0] : as_json ? std::string("volume.json") : std::string("volume.hcl");
+  auto example = type == "host" ? (as_json ? &jobspec::example_host_volume_json : &jobspec::example_host_volume)
+                                : (as_json ? &jobspec::example_csi_volume_json : &jobspec::example_csi_volume);
+  auto written = write_new_file(path, example());
   if (!written && written.error().code() == errc::exists) return fail(errc::exists, "Volume file '{}' already exists", path);
   TRY(written);
   c.say(fmt::format("Example volume specification written to {}", path));
@@ -212,15 +240,15 @@ const command volume_create = {
     .name = "volume create",
     .synopsis = "Create a volume",
     .usage = "[options] <input>",
-    .help = "Has a plugin make the dynamic host volume that a file describes (\"-\": standard input), on a node that fits, and waits until that node offers it.",
+    .help = "Has a plugin make the volume that a file describes (\"-\": standard input): one of CSI, or a dynamic host volume on a node that fits, and then waits until that node offers it.",
     .flags = create_flags,
     .run = &run_create,
 };
 const command volume_register = {
     .name = "volume register",
-    .synopsis = "Register a directory of a node as a volume",
+    .synopsis = "Register a volume that is there",
     .usage = "[options] <input>",
-    .help = "The file names the node and a directory that is there. Deleting the volume later leaves the directory alone.",
+    .help = "The file names what a storage provider has (type csi), or a node and a directory there (type host). Deleting a registered host volume later leaves the directory alone.",
     .flags = register_flags,
     .run = &run_register,
 };

@@ -11,6 +11,7 @@ void endpoints::add_to(rpc::method_table& table) {
   add_node(table);
   add_snapshot(table);
   add_volumes(table);
+  add_csi(table);
 }
 
 result<std::shared_ptr<alloc_runner>> endpoints::find(const std::string& alloc_id) const {

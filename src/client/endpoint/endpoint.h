@@ -58,6 +58,7 @@ class endpoints {
   rpc::awaitable<result<>> send_snapshot(context c, schema::alloc_specific_request request, stream s);
 
   void add_volumes(rpc::method_table& table);
+  void add_csi(rpc::method_table& table);
 
   void add_node(rpc::method_table& table);
   answer<schema::client_stats_response> host_stats(context c, schema::node_specific_request request);

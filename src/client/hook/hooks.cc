@@ -7,6 +7,7 @@ std::vector<std::unique_ptr<alloc_hook>> make_alloc_hooks() {
   out.push_back(make_alloc_dir_hook());
   out.push_back(make_previous_alloc_hook());
   out.push_back(make_network_hook());
+  out.push_back(make_csi_volumes_hook());
   return out;
 }
 
@@ -19,6 +20,7 @@ std::vector<std::unique_ptr<task_hook>> make_task_hooks() {
   out.push_back(make_log_sinks_hook());
   out.push_back(make_volume_hook());
   out.push_back(make_devices_hook());
+  out.push_back(make_csi_plugin_hook());
   out.push_back(make_dispatch_payload_hook());
   out.push_back(make_artifact_hook());
   out.push_back(make_template_hook());

@@ -20,6 +20,8 @@ void add_node_writes(rpc::method_table& table, server_context& context);
 void add_namespace_methods(rpc::method_table& table, server_context& context);
 void add_host_volume_methods(rpc::method_table& table, server_context& context);
 void add_volume_claim_methods(rpc::method_table& table, server_context& context);
+void add_csi_methods(rpc::method_table& table, server_context& context);
+void add_csi_storage_methods(rpc::method_table& table, server_context& context);
 void add_service_methods(rpc::method_table& table, server_context& context);
 void add_status_methods(rpc::method_table& table, server_context& context);
 void add_raft_methods(rpc::method_table& table, server_context& context);

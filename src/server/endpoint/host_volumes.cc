@@ -6,8 +6,8 @@
 #include "base/text.h"
 #include "sched/feasible/operators.h"
 #include "schema/volume.h"
+#include "server/ask_node.h"
 #include "server/endpoint/endpoints.h"
-#include "server/node_way.h"
 #include "server/reads.h"
 #include "server/replicator.h"
 #include "server/limits.h"
@@ -94,30 +94,9 @@ result<> get_volume(const read& r, const schema::host_volume_get_request& reques
 
 // -- the node's side
 
-// To the node over our own session, or through the server that has one.
-template <class Request, class Response>
-awaitable<result<Response>> ask_node(server_context& context, std::string what, Request request, bool last_hop) {
-  Response response;
-  CO_TRY_ASSIGN(auto way, co_await find_way(context, request.node_id, last_hop));
-  if (way.through) {
-    static const std::string here;
-    static constexpr bool forwarded = true;
-    auto method = "ClientHostVolume." + what;
-    routed_request route{.method = method, .region = &here, .forwarded = &forwarded, .request = schema::view(request), .response = schema::slot(response)};
-    CO_TRY(co_await context.forward->to_server(*way.through, route));
-  } else {
-    CO_TRY(co_await way.node->call("HostVolume." + what, schema::view(request), schema::slot(response)));
-  }
-  co_return response;
-}
-
-template <class Request, class Response>
-void pass_to_node(rpc::method_table& table, server_context& context, std::string method, std::string what) {
-  auto guarded = method_of<Request>(context, method);
-  table.add<Request, Response>(std::move(method), [&context, guarded, what](rpc::call_context call, Request request) {
-    if (auto peer = context.authority->check_peer(*guarded.by, call); !peer) return refused<Response>(std::move(peer).error());
-    return ask_node<Request, Response>(context, what, std::move(request), true);
-  });
+template <class Request>
+std::string node_of(const Request& request) {
+  return request.node_id;
 }
 
 // -- writes
@@ -249,7 +228,7 @@ awaitable<result<schema::host_volume_create_response>> create_volume(server_cont
   order.requested_capacity_min_bytes = v.requested_capacity_min_bytes;
   order.requested_capacity_max_bytes = v.requested_capacity_max_bytes;
   order.parameters = v.parameters;
-  auto made = co_await ask_node<schema::client_host_volume_create_request, schema::client_host_volume_create_response>(context, "Create", std::move(order), false);
+  auto made = co_await ask_node<schema::client_host_volume_create_request, schema::client_host_volume_create_response>(context, order.node_id, "ClientHostVolume.Create", order);
   if (!made) co_return wrap(made.error(), fmt::format("could not create volume \"{}\" on node {}", v.name, v.node_id));
   v.host_path = made->host_path;
   v.capacity_bytes = made->capacity_bytes;
@@ -277,7 +256,7 @@ awaitable<result<schema::host_volume_register_response>> register_volume(server_
   order.host_path = v.host_path;
   order.capacity_bytes = v.capacity_bytes;
   order.parameters = v.parameters;
-  auto done = co_await ask_node<schema::client_host_volume_register_request, schema::client_host_volume_register_response>(context, "Register", std::move(order), false);
+  auto done = co_await ask_node<schema::client_host_volume_register_request, schema::client_host_volume_register_response>(context, order.node_id, "ClientHostVolume.Register", order);
   if (!done) co_return wrap(done.error(), fmt::format("could not register volume \"{}\" on node {}", v.name, v.node_id));
   schema::host_volume_register_request command;
   command.namespace_ = v.namespace_;
@@ -306,7 +285,7 @@ awaitable<result<schema::host_volume_delete_response>> delete_volume(server_cont
   order.node_id = found->node_id;
   order.host_path = found->host_path;
   order.parameters = found->parameters;
-  auto done = co_await ask_node<schema::client_host_volume_delete_request, schema::client_host_volume_delete_response>(context, "Delete", std::move(order), false);
+  auto done = co_await ask_node<schema::client_host_volume_delete_request, schema::client_host_volume_delete_response>(context, order.node_id, "ClientHostVolume.Delete", order);
   if (!done && !request.force) co_return wrap(done.error(), fmt::format("could not delete volume {} on node {}; -force forgets it all the same", found->id, found->node_id));
   schema::host_volume_delete_request command;
   command.namespace_ = ns;
@@ -325,9 +304,9 @@ void add_host_volume_methods(rpc::method_table& table, server_context& context) 
   add_write(table, context, "HostVolume.Create", &create_volume);
   add_write(table, context, "HostVolume.Register", &register_volume);
   add_write(table, context, "HostVolume.Delete", &delete_volume);
-  pass_to_node<client_host_volume_create_request, client_host_volume_create_response>(table, context, "ClientHostVolume.Create", "Create");
-  pass_to_node<client_host_volume_register_request, client_host_volume_register_response>(table, context, "ClientHostVolume.Register", "Register");
-  pass_to_node<client_host_volume_delete_request, client_host_volume_delete_response>(table, context, "ClientHostVolume.Delete", "Delete");
+  pass_to_node<client_host_volume_create_request, client_host_volume_create_response>(table, context, "ClientHostVolume.Create", &node_of);
+  pass_to_node<client_host_volume_register_request, client_host_volume_register_response>(table, context, "ClientHostVolume.Register", &node_of);
+  pass_to_node<client_host_volume_delete_request, client_host_volume_delete_response>(table, context, "ClientHostVolume.Delete", &node_of);
 }
 
 }  // namespace drover::server
