@@ -82,7 +82,9 @@ plugin "tester-file" {{
 
     def plugin_pid(self):
         (node,) = self.get("/v1/nodes")
-        return int(self.get(f"/v1/node/{node['ID']}")["Attributes"]["driver.tester.pid"])
+        # An agent that begins again registers its node before it has heard from the plugin.
+        node = self.wait(f"/v1/node/{node['ID']}", lambda n: "driver.tester.pid" in n["Attributes"], "the plugin has said its pid")
+        return int(node["Attributes"]["driver.tester.pid"])
 
     def run_job(self, text, status="complete"):
         path = harness.write_job(self.folder, "job.nomad.hcl", text)

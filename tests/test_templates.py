@@ -326,10 +326,12 @@ def test_a_new_secret_takes_no_service_down(agent, tmp_path):
     agent.wait_allocs("rolling", lambda allocs: sum(bool((a["DeploymentStatus"] or {}).get("Healthy")) for a in allocs) == 3, "three healthy allocations")
 
     def restarted(allocs, times):
-        return all(len(times_of(a, "Restart Signaled")) >= times and a["TaskStates"]["t"]["State"] == "running" for a in allocs)
+        return all(len(times_of(a, "Restart Signaled")) >= times and len(times_of(a, "Started")) > times for a in allocs)
 
     put_variable(agent, "nomad/jobs/rolling", secret="second")
     allocs = agent.wait_allocs("rolling", lambda all_of: restarted(all_of, 1), "three restarts", timeout=90)
+    for alloc in allocs:
+        wait_text(agent, alloc, "second", "t/local/seen")
     turns = sorted((times_of(a, "Restart Signaled")[0], times_of(a, "Started")[1]) for a in allocs)
     for (_, started), (next_restart, _) in zip(turns, turns[1:]):
         assert next_restart - started >= 1e9, turns

@@ -58,14 +58,16 @@ void lost_nodes::missed(std::string node_id) {
   if (!leading_) return;
   bool first = guard_.held() == 0;
   auto tracked = context_.heartbeats->size();
-  auto lost = guard_.missed(node_id, {.nodes = tracked + guard_.held() + 1, .late = context_.heartbeats->late()}, context_.clock.now());
+  // Once some are held it no longer matters who else is late, and counting them for each of many would take its square.
+  const auto late = first ? context_.heartbeats->late() : 0;
+  auto lost = guard_.missed(node_id, {.nodes = tracked + guard_.held() + 1, .late = late}, context_.clock.now());
   if (lost) {
     scope_.spawn(&lost_nodes::mark, this, std::move(node_id));
     return;
   }
   if (first)
     logger_.warn("many nodes are missing at once: their loss is held back until the fleet has settled",
-                 {{"node_id", node_id}, {"nodes", tracked + 1}, {"late", context_.heartbeats->late()}});
+                 {{"node_id", node_id}, {"nodes", tracked + 1}, {"late", late}});
   changed_.notify_all();
 }
 

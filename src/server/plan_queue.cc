@@ -121,6 +121,7 @@ void plan_queue::check(const std::shared_ptr<entry>& mine) {
     commands.back().evals = std::move(mine->conclusion);
     mine->answer.concluded = true;
   }
+  context_.wakeups->note_accepted(mine->plan.job.get(), accepted, context_.followed);
   follower_.assume(accepted);
   for (auto* each : context_.workers)
     if (each != mine->from) each->assume(accepted);
@@ -147,6 +148,7 @@ void plan_queue::land(entry& mine) {
   landing_.notify_all();
   if (mine.failure) {
     follower_.distrust();
+    context_.wakeups->forget_accepted();
     for (auto* each : context_.workers) each->distrust();
     mine.outcome = std::unexpected(std::move(*mine.failure));
   } else {

@@ -68,8 +68,11 @@ awaitable<result<caller_ref>> check_here(server_context& context, called_method 
 
 awaitable<result<>> run_read(server_context& context, read_attempt attempt) {
   const auto& options = *attempt.options;
-  // A server that has not replayed its log knows nothing yet: answering "none" would make clients stop their tasks.
-  if (!context.ready_to_serve()) co_return fail(errc::unavailable, "Not ready to serve consistent reads");
+  // A server that has not replayed its log knows nothing yet: answering "none" would make clients stop their tasks. That takes moments after a
+  // start, and whoever asks then waits as for a leader.
+  for (const auto give_up = net::after(rpc_hold_timeout); !context.ready_to_serve();)
+    if (!co_await context.leadership_changed.wait(give_up) && !context.ready_to_serve())
+      co_return fail(errc::unavailable, "Not ready to serve consistent reads");
   auto minimum = options.min_query_index;
   auto deadline = minimum > 0 ? deadline_of(context, options.max_query_time) : net::never;
   bool over = minimum == 0;

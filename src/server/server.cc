@@ -324,6 +324,8 @@ net::awaitable<void> cluster_server::parts::catch_up(uint64_t target) {
     co_await context.leadership_changed.wait(net::after(catch_up_interval));
   }
   context.replayed = true;
+  // Reads wait for it.
+  context.leadership_changed.notify_all();
 }
 
 void cluster_server::parts::on_leadership(const raft::leadership& now) {

@@ -63,26 +63,44 @@ bool starts_something(const schema::plan& plan) {
   });
 }
 
+// The group of a new allocation of a plan, whose demand counts for a quota; null for one that is stored already.
+const schema::task_group* new_of_group(const schema::allocation& alloc, const schema::job& planned, const state::snapshot& state) {
+  if (alloc.create_index != 0 || state.alloc(alloc.id)) return nullptr;
+  const auto& job = alloc.job ? *alloc.job : planned;
+  auto group = std::ranges::find(job.task_groups, alloc.task_group.str(), &schema::task_group::name);
+  return group == job.task_groups.end() ? nullptr : &*group;
+}
+
+}  // namespace
+
+void wakeups::note_accepted(const schema::job* job, const schema::plan_result& accepted, const state::snapshot& state) {
+  if (job == nullptr) return;
+  const auto quota = sched::quota_of_namespace(state, job->namespace_);
+  if (quota.empty()) return;
+  auto& mine = committing_[quota];
+  for (const auto& [node, list] : accepted.node_allocation)
+    for (const auto& alloc : list)
+      if (const auto* group = new_of_group(*alloc, *job, state)) mine[alloc->id] = sched::quota_demand_of(*group);
+}
+
 // Two workers may have seen the same room.
-bool is_within_quota(const schema::plan& plan, const state::snapshot& state) {
+bool wakeups::is_within_quota(const schema::plan& plan, const state::snapshot& state) {
   auto room = sched::gather_quota(state, *plan.job);
   if (!room) return true;
+  auto& committing = committing_[room->name];
+  std::erase_if(committing, [&](const auto& each) { return state.alloc(each.first) != nullptr; });
+  for (const auto& [id, asked] : committing) room->used.add(asked);
   for (const auto& [node, list] : plan.node_update)
     for (const auto& alloc : list)
       if (auto stored = state.alloc(alloc->id)) room->used.add(sched::quota_demand_of(*stored), -1);
   for (const auto& [node, list] : plan.node_allocation)
-    for (const auto& alloc : list) {
-      if (alloc->create_index != 0 || state.alloc(alloc->id)) continue;
-      const auto& job = alloc->job ? *alloc->job : *plan.job;
-      auto group = std::ranges::find(job.task_groups, alloc->task_group.str(), &schema::task_group::name);
-      if (group == job.task_groups.end()) continue;
-      if (!room->refuse(*group).empty()) return false;
-      room->used.add(sched::quota_demand_of(*group));
-    }
+    for (const auto& alloc : list)
+      if (const auto* group = new_of_group(*alloc, *plan.job, state)) {
+        if (!room->refuse(*group).empty()) return false;
+        room->used.add(sched::quota_demand_of(*group));
+      }
   return true;
 }
-
-}  // namespace
 
 void wakeups::note(const fsm::commit_event& event) {
   index_ = event.index;

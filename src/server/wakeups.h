@@ -5,8 +5,10 @@
 #include <map>
 #include <set>
 #include <string>
+#include <unordered_map>
 
 #include "fsm/machine.h"
+#include "sched/quota.h"
 #include "server/blocked_evals.h"
 
 namespace drover::server {
@@ -16,12 +18,19 @@ class wakeups {
   explicit wakeups(blocked_evals& blocked) : blocked_(blocked) {}
 
   // Forgets which plans are being committed.
-  void start_over() { starting_.clear(); }
+  void start_over() {
+    starting_.clear();
+    committing_.clear();
+  }
   void note(const fsm::commit_event& event);
 
   // The planner's question: may this plan start its job? Evaluations run at the same time on older states, so that each may have seen the same
   // free turn. A plan that may go is counted until the state shows it.
   bool may_start(const schema::plan& plan, const state::snapshot& state);
+  // This much of it is on its way into the log: it counts for its quota before the state shows it.
+  void note_accepted(const schema::job* job, const schema::plan_result& accepted, const state::snapshot& state);
+  // Some of what was accepted could not be written.
+  void forget_accepted() { committing_.clear(); }
 
  private:
   using key = std::pair<std::string, std::string>;
@@ -46,6 +55,9 @@ class wakeups {
   std::set<key> changed_jobs_;  // in this commit: others may wait for them
   std::set<std::string> lighter_namespaces_;  // where allocations ended in this commit
   std::map<key, std::set<std::string>> starting_;  // by parent: instances whose first plan is being committed
+  bool is_within_quota(const schema::plan& plan, const state::snapshot& state);
+  using demands = std::unordered_map<std::string, sched::quota_amounts>;  // by allocation
+  std::map<std::string, demands> committing_;                             // by quota: what is accepted and not seen in the state yet
 };
 
 }  // namespace drover::server
