@@ -159,6 +159,15 @@ def test_a_reload_over_http(make_agent):
     agent.wait_log(r"\[DEBUG\]")
 
 
+@pytest.mark.parametrize("words, doing", [("license get", "getting license"), ("sentinel list", "listing Sentinel policies"), ("sentinel read x", "reading Sentinel policy"),
+                                          ("sentinel delete x", "deleting Sentinel policy"), ("recommendation list", "listing recommendations"),
+                                          ("recommendation info x", "reading recommendation"), ("recommendation apply x", "applying recommendations"),
+                                          ("recommendation dismiss x", "dismissing recommendations"), ("operator utilization", "generating bundle")])
+def test_commands_of_the_paid_edition(site, words, doing):
+    answer = site.run(*words.split())
+    assert answer.code == 1 and answer.err == f"Error {doing}: Unexpected response code: 501 (Nomad Enterprise only endpoint)\n", answer
+
+
 def test_the_free_edition_has_no_license(site):
     answer = site.http("GET", "/v1/operator/license")
     assert answer.status in (204, 404, 501), repr(answer)

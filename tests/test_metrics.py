@@ -112,9 +112,6 @@ class Prometheus:
             harness.ask_again_soon()
         raise AssertionError(f"Prometheus never had {query}:\n" + self.log.read_text()[-3000:])
 
-    def targets(self, pool):
-        return [each for each in self.ask("targets?state=active")["activeTargets"] if each["scrapePool"] == pool]
-
 
 @contextlib.contextmanager
 def running_prometheus(config, folder):

@@ -33,7 +33,7 @@ def test_a_stopped_server_shows_its_log_and_its_state(make_agent):
     before = json.loads(agent.ok("operator", "raft", "state", f"-last-index={registered['Index'] - 1}", agent.data_dir).out)
     assert before["Jobs"] == []
     agent.launch().wait_started()
-    assert agent.get("/v1/job/kept")["ID"] == "kept"
+    agent.wait_json("/v1/job/kept", lambda job: job["ID"] == "kept", "the job is there again")
 
 
 def test_a_snapshot_shows_its_state_and_loses_its_keys(make_agent, tmp_path):
@@ -79,3 +79,21 @@ def test_manual_pages(make_agent, tmp_path):
     assert "manual pages written" in agent.ok("man", "-out", str(pages)).out
     assert ".SH SYNOPSIS" in (pages / "drover-job-run.1").read_text()
     assert agent.ok("man", "job", "run").out == (pages / "drover-job-run.1").read_text()
+
+
+def test_a_node_tells_what_it_remembers(make_agent):
+    agent = make_agent().start()
+    job = harness.idle_job("remembered")
+    job.update(Datacenters=["*"])
+    job["TaskGroups"][0]["Tasks"][0]["Config"] = {"command": "/bin/sleep", "args": ["600"]}
+    agent.register(job)
+    (alloc,) = agent.wait_running("remembered")
+    state = agent.data_dir + "/client"
+    for where in (agent.data_dir, state):
+        (shown,) = [json.loads(agent.ok("operator", "client-state", where).out)["Allocations"][alloc["ID"]]]
+        assert shown["Alloc"]["JobID"] == "remembered" and shown["Tasks"]["t"]["RemoteState"]["State"] in ("pending", "running")
+    agent.stop()
+    assert alloc["ID"] in json.loads(agent.ok("operator", "client-state", state).out)["Allocations"]
+    wrong = agent.run("operator", "client-state", "/nowhere")
+    assert wrong.code == 1 and "failed to open client state" in wrong.err and "no such file" in wrong.err
+    assert agent.run("operator", "client-state").code == 1

@@ -66,7 +66,8 @@ awaitable<result<reply>> delete_volume(call& c) {
   CO_TRY_ASSIGN(request.force, bool_param(c, "force"));
   CO_TRY_ASSIGN(auto* servers, servers_of(c));
   CO_TRY_ASSIGN(auto response, co_await rpc::call<schema::host_volume_delete_response>(*servers, "HostVolume.Delete", std::move(request)));
-  auto out = empty_reply();
+  // Nomad's Go client wants a body here, and refuses none.
+  auto out = json_reply(c, schema::view(response));
   out.meta = meta_of(static_cast<const schema::write_meta&>(response));
   co_return out;
 }

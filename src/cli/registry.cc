@@ -5,6 +5,7 @@
 #include "base/text.h"
 #include "cli/command/all.h"
 #include "cli/command/all_acl.h"
+#include "cli/command/all_more.h"
 
 namespace drover::cli {
 namespace {
@@ -86,6 +87,7 @@ constexpr const command* table[] = {
     &job_tag_apply,
     &job_tag_unset,
     &job_validate,
+    &license_get,
     &login,
     &man,
     &monitor,
@@ -115,6 +117,7 @@ constexpr const command* table[] = {
     &operator_autopilot_get_config,
     &operator_autopilot_health,
     &operator_autopilot_set_config,
+    &operator_client_state,
     &operator_debug,
     &operator_gossip_keyring_generate,
     &operator_gossip_keyring_install,
@@ -139,6 +142,7 @@ constexpr const command* table[] = {
     &operator_snapshot_restore,
     &operator_snapshot_save,
     &operator_snapshot_state,
+    &operator_utilization,
     &quota_apply,
     &quota_delete,
     &quota_init,
@@ -146,8 +150,16 @@ constexpr const command* table[] = {
     &quota_list,
     &quota_status,
     &plugin_status,
+    &recommendation_apply,
+    &recommendation_dismiss,
+    &recommendation_info,
+    &recommendation_list,
     &scaling_policy_info,
     &scaling_policy_list,
+    &sentinel_apply,
+    &sentinel_delete,
+    &sentinel_list,
+    &sentinel_read,
     &server_force_leave,
     &server_join,
     &server_members,

@@ -68,7 +68,7 @@ result<job_name> resolve_job(context& c, const std::string& wanted) {
   for (const auto& item : *list) ids.push_back(item.id);
   size_t at = 0;
   switch (choose(ids, wanted, at)) {
-    case match::none: return fail(errc::not_found, "No job(s) with prefix or id \"{}\" found", wanted);
+    case match::none: return fail(errc::not_found, "No job(s) with prefix or ID \"{}\" found", wanted);
     case match::many:
       return fail(errc::invalid, "Prefix matched multiple jobs\n\n{}", format::without_marks(format::job_list(*list, c.api.options().namespace_ == "*")));
     case match::one: break;

@@ -81,6 +81,11 @@ namespace {
   request.encrypted = stream.is_encrypted();
   request.peer_name = stream.peer_name();
 }
+
+bool has_known_coding(const http_headers& headers) {
+  auto codings = headers.get_all("Transfer-Encoding");
+  return codings.empty() || (codings.size() == 1 && equals_ignoring_case(codings.front(), "chunked"));
+}
 }  // namespace
 
 // The frames of run(), handle() and the handler exist as long as a connection waits: little may live in them.
@@ -108,6 +113,9 @@ awaitable<bool> http_connection::read_request() {
   // A message with both framings, or without Host, is how requests are smuggled past proxies (RFC 9112 sections 3.2 and 6.1).
   if (request_.headers.has("Transfer-Encoding") && request_.headers.has("Content-Length"))
     co_return co_await refuse(400, "the request has both Transfer-Encoding and Content-Length; send one of them");
+  // Whoever stands in front of this server may see a body here, or none: what its end is must be beyond doubt.
+  if (!has_known_coding(request_.headers))
+    co_return co_await refuse(501, "the Transfer-Encoding is not known here; only \"chunked\" is");
   if (!is_http_1_0_ && !request_.headers.has("Host")) co_return co_await refuse(400, "the request has no Host header");
   if (auto decoded = decode_target(request_); !decoded) co_return co_await refuse(400, decoded.error().text());
   co_return true;

@@ -45,6 +45,8 @@ TEST_F(net_http_server, answers_requests_of_all_shapes) {
              {"GET / HTTP/1.1\r\n\r\n", "HTTP/1.1 400 Bad Request", "the request has no Host header\n"},
              {"GET / HTTP/3.0\r\nHost: x\r\n\r\n", "HTTP/1.1 400 Bad Request", nullptr},
              {"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", "HTTP/1.1 400 Bad Request", nullptr},
+             {"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: xchunked\r\n\r\n0\r\n\r\n", "HTTP/1.1 501 Not Implemented", nullptr},
+             {"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked, identity\r\n\r\n0\r\n\r\n", "HTTP/1.1 501 Not Implemented", nullptr},
              {"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: x\r\n\r\n", "HTTP/1.1 400 Bad Request", nullptr},
              {"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", "HTTP/1.1 400 Bad Request", nullptr},
          }) {
@@ -53,7 +55,7 @@ TEST_F(net_http_server, answers_requests_of_all_shapes) {
       EXPECT_NE(raw.find("\r\nDate: "), raw.npos);
       if (body) EXPECT_EQ(body_of(raw), body) << request;
     }
-    EXPECT_EQ(s.server.stats().bad_requests, 7u);
+    EXPECT_EQ(s.server.stats().bad_requests, 9u);
     co_await s.stop();
   }(l));
 }

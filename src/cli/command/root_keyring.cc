@@ -15,7 +15,7 @@ std::string key_table(const std::vector<schema::root_key_meta>& keys, const form
   format::table t({"Key", "State", "Create Time", "Publish Time"});
   t.when_empty("");
   for (const auto& key : keys)
-    t.add({how.id(key.key_id), key.state, format::clock_time(key.create_time), key.publish_time > 0 ? format::clock_time(key.publish_time) : std::string()});
+    t.add({how.id(key.key_id), key.state, format::clock_time(key.create_time), key.publish_time > 0 ? format::clock_time(key.publish_time) : std::string("<none>")});
   return t.text();
 }
 

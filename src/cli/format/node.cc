@@ -200,7 +200,7 @@ std::string node_list(const std::vector<schema::node_list_stub>& list, const nod
   if (list.empty()) return s.quiet ? "" : "No nodes registered";
   if (s.quiet) {
     std::vector<std::string> ids;
-    for (const auto& n : list) ids.push_back(s.how.id(n.id));
+    for (const auto& n : list) ids.push_back(n.id);
     return join(ids, "\n");
   }
   table::row heading = {"ID", "Node Pool", "DC", "Name", "Class"};

@@ -14,6 +14,7 @@ func init() {
 	checks["variables"] = variables
 	checks["locks"] = locks
 	checks["volumes"] = volumes
+	checks["services"] = services
 }
 
 // accessControl runs against agents of both kinds: with a token of management in NOMAD_TOKEN, or without any access control.
@@ -140,4 +141,34 @@ func volumes(t *test) {
 	t.must(err, "Delete")
 	_, _, err = t.client.HostVolumes().Get(id, nil)
 	t.expect(err != nil && strings.Contains(err.Error(), "404"), "a volume that is gone: %v", err)
+}
+
+// services asks as the service discoveries of Prometheus and Traefik do: names by stale blocking reads, then the instances of each.
+func services(t *test) {
+	job := sleeper("conformance-services", 2)
+	job.TaskGroups[0].Services = []*api.Service{{Name: "found", Provider: "nomad", PortLabel: "8080", Tags: []string{"seen"}}}
+	t.start(job)
+	defer t.purge(*job.ID)
+	var instances []*api.ServiceRegistration
+	t.until("both instances are registered", func(q *api.QueryOptions) (bool, *api.QueryMeta, error) {
+		q.AllowStale = true
+		got, meta, err := t.client.Services().Get("found", q)
+		instances = got
+		return err == nil && len(got) == 2, meta, err
+	})
+	for _, each := range instances {
+		t.expect(each.Port == 8080 && each.Address != "" && each.Tags[0] == "seen" && each.JobID == *job.ID, "registered as %+v", each)
+	}
+	lists, _, err := t.client.Services().List(&api.QueryOptions{AllowStale: true})
+	t.must(err, "List")
+	names := map[string]bool{}
+	for _, list := range lists {
+		for _, each := range list.Services {
+			names[each.ServiceName] = true
+		}
+	}
+	t.expect(names["found"], "listed are %v", names)
+	only, _, err := t.client.Services().Get("found", &api.QueryOptions{Filter: `JobID == "nobody"`})
+	t.must(err, "Get with a filter")
+	t.expect(len(only) == 0, "a filter lets %d through", len(only))
 }
