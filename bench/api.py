@@ -16,6 +16,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from agent import Site, cpu_ns, job, pss_kib, report, settle  # noqa: E402
 
 ALLOCS = int(os.environ.get("BENCH_ALLOCS", "5000"))
+LARGE = int(os.environ.get("BENCH_LARGE", "100000"))
 SUBSCRIBERS = int(os.environ.get("BENCH_SUBSCRIBERS", "1000"))
 
 
@@ -67,6 +68,59 @@ def bench_lists():
             report("api_" + label, allocations=ALLOCS, **figures)
 
 
+def bench_large():
+    """Lists, single reads, filters and pages over many allocations, which placement_bench's nodes run."""
+    import placement
+    with placement.Site(1000) as site:
+        agent = site.agent
+        site.do("place", "large", LARGE // 1000, 1000, "plain")
+        job = agent.get("/v1/jobs?per_page=1")[0]["ID"]
+        alloc = agent.get("/v1/allocations?per_page=1")[0]["ID"]
+        for label, path, count in (("allocations", "/v1/allocations", 2), ("allocations_page", "/v1/allocations?per_page=100", 5),
+                                   ("allocations_filter", "/v1/allocations?filter=ClientStatus+%3D%3D+%22failed%22", 3),
+                                   ("allocations_of_job", f"/v1/job/{job}/allocations", 20), ("allocation", f"/v1/allocation/{alloc}", 300),
+                                   ("job", f"/v1/job/{job}", 300), ("jobs", "/v1/jobs", 50), ("nodes", "/v1/nodes", 10)):
+            report("api_large_" + label, allocations=LARGE, **measure(agent, path, count))
+
+
+def bench_changes():
+    """Durable writes, one after the other over one connection."""
+    with Site("changes") as agent:
+        agent.wait_json("/v1/operator/keyring/keys", lambda keys: keys, "there is a root key")
+        body = json.dumps({"Job": {**job("written"), "Datacenters": ["nowhere"]}})
+        report("api_write_job", **measure(agent, "/v1/jobs", 300, "PUT", body))
+        body = json.dumps({"Path": "bench/one", "Items": {"a": "x" * 100}})
+        report("api_write_variable", **measure(agent, "/v1/var/bench/one", 300, "PUT", body))
+
+
+def bench_queries():
+    """Held blocking queries: 2,000, and 100,000 or as many as this machine's limit of open files lets an agent hold."""
+    limit = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (limit[1], limit[1]))
+    most = min(100_000, limit[1] - 500, 27_000)  # both ends are of this machine, which has so many ports
+    for wanted in (2000, 100_000):
+        with Site("queries") as agent:
+            index = agent.http("GET", "/v1/nodes").index
+            ask = f"GET /v1/nodes?index={index}&wait=300s HTTP/1.1\r\nHost: x\r\n\r\n".encode()
+            held = []
+
+            def hold(count):
+                for _ in range(count):
+                    held.append(socket.create_connection(("127.0.0.1", agent.port)))
+                    held[-1].sendall(ask)
+                settle(agent)
+
+            hold(100)
+            memory, cpu = pss_kib(agent.process.pid), cpu_ns(agent.process.pid)
+            count = min(wanted, most)
+            hold(count - 100)
+            added = count - 100
+            report("api_held", wanted=wanted, held=count, open_files_limit=limit[1], bytes_each=(pss_kib(agent.process.pid) - memory) * 1024 / added,
+                   cpu_us_each=(cpu_ns(agent.process.pid) - cpu) / 1000 / added)
+            for made in held:
+                made.close()
+
+
 def guarded(agent):
     agent.launch().wait_started()
     agent.wait_json("/v1/status/leader", lambda leader: leader, "somebody leads")
@@ -89,7 +143,8 @@ def bench_acl():
 
 def bench_events():
     """One change, told to many subscribers: CPU of the server for each of them."""
-    resource.setrlimit(resource.RLIMIT_NOFILE, (65536, 65536))
+    limit = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit))
     with Site("events") as agent:
         memory = pss_kib(agent.process.pid)
         readers = selectors.DefaultSelector()
