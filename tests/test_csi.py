@@ -273,6 +273,7 @@ def test_what_people_see(site):
     published = [c for c in site.calls("vol-seen") if c["method"] == "NodePublishVolume"][-1]
     assert published["fs_type"] == "ext4" and published["flags"] == ["noatime"] and published["mode"] == 5
     assert [c for c in site.calls("vol-seen") if c["method"] == "NodeStageVolume"][-1]["secrets"] == ["word"]
+    assert site.ok("alloc", "status", alloc["ID"]).table("CSI Volumes:") == [{"ID": "v", "Read Only": "false"}]
     node = site.ok("node", "status", "-self")
     assert node.field("CSI Drivers") == "dir" and node.field("CSI Controllers") == "dir"
     # In use: it can neither be forgotten nor deleted.
@@ -504,6 +505,36 @@ def test_the_agent_dies_at_each_step(mortal, point):
     assert mortal.mounts() == {} and os.listdir(f"{mortal.store}/attached") == []
     with open(f"{mortal.store}/volumes/vol-{name}/file") as file:
         assert file.read() == "once\n"
+
+
+def test_who_may(tmp_path):
+    site = Site(tmp_path / "agent", config="acl {\n  enabled = true\n}\n")
+    try:
+        site.launch().wait_started()
+        site.wait_log("cluster leadership acquired")
+        root = site.token = site.ok("acl", "bootstrap").field("Secret ID")
+        site.wait("/v1/nodes", lambda nodes: any(n["Status"] == "ready" for n in nodes), "the node is ready")
+        site.run_plugin()
+        site.register_volume("data")
+        # The node claims and releases with its own secret.
+        site.finish(volume_job("writes", "echo kept > /srv/data/file"))
+        site.wait_free("data")
+        tokens = {"nobody": None}
+        for name, rules in {"writer": 'namespace "default" {\n  policy = "write"\n}\nplugin {\n  policy = "read"\n}',
+                            "without plugins": 'namespace "default" {\n  policy = "write"\n}', "reader": 'namespace "default" {\n  policy = "read"\n}'}.items():
+            policy = name.replace(" ", "-")
+            assert site.http("PUT", f"/v1/acl/policy/{policy}", {"Name": policy, "Rules": rules}).status == 200
+            tokens[name] = site.http("PUT", "/v1/acl/token", {"Name": policy, "Type": "client", "Policies": [policy]}).json["SecretID"]
+        volume = {"ID": "data", "PluginID": "dir", "ExternalID": "vol-data", "RequestedCapabilities": [{"AccessMode": "single-node-writer", "AttachmentMode": "file-system"}]}
+        requests = [("GET", "/v1/volumes?type=csi", None), ("GET", "/v1/volume/csi/data", None), ("GET", "/v1/plugins?type=csi", None), ("GET", "/v1/plugin/csi/dir", None),
+                    ("GET", "/v1/volumes/external?plugin_id=dir", None), ("PUT", "/v1/volume/csi/data", {"Volumes": [volume]}), ("DELETE", "/v1/volume/csi/data/detach?node=x", None)]
+        answers = {}
+        for name, site.token in tokens.items():
+            answers[name] = [site.http(*each).status for each in requests]
+        site.token = root
+        assert answers == {"nobody": [403] * 7, "writer": [200] * 7, "without plugins": [200, 200, 403, 403, 403, 403, 200], "reader": [200, 200, 403, 403, 403, 403, 403]}
+    finally:
+        site.close()
 
 
 def test_two_nodes_with_one_store(tmp_path):

@@ -216,6 +216,24 @@ std::string short_tasks(const schema::allocation& a) {
   return section("Tasks", t.text());
 }
 
+// What the task mounts of the group's volumes, by kind.
+std::string volumes_of(const schema::allocation& a, const schema::task* task) {
+  if (task == nullptr || !a.job) return {};
+  auto group = std::ranges::find(a.job->task_groups, a.task_group.str(), &schema::task_group::name);
+  if (group == a.job->task_groups.end()) return {};
+  std::string out;
+  for (auto [type, heading] : {std::pair("host", "Host Volumes"), {"csi", "CSI Volumes"}}) {
+    table t({"ID", "Read Only"});
+    for (const auto& mount : task->volume_mounts) {
+      auto wanted = group->volumes.find(mount.volume);
+      if (wanted == group->volumes.end() || wanted->second.type != type) continue;
+      t.add({mount.volume, mount.read_only || wanted->second.read_only ? "true" : "false"});
+    }
+    if (!t.empty()) out += fmt::format("\n\n{}:\n{}", heading, t.text());
+  }
+  return out;
+}
+
 std::string long_tasks(const allocation_view& view) {
   std::string out;
   for (const auto& name : tasks_in_order(view.alloc)) {
@@ -228,6 +246,7 @@ std::string long_tasks(const allocation_view& view) {
     }
     if (auto resources = resources_of(view.alloc, name, usage); !resources.empty()) out += "\nTask Resources\n" + resources;
     if (usage != nullptr && view.with_stats) out += stats_of(*usage);
+    out += volumes_of(view.alloc, task_of(view.alloc, name));
     out += events_of(state);
   }
   return out;
