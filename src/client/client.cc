@@ -6,6 +6,7 @@
 
 #include "base/text.h"
 #include "client/client_state.h"
+#include "client/csi/limits.h"
 #include "client/fingerprint/fingerprint.h"
 #include "client/fingerprint/host_networks.h"
 #include "client/gc.h"
@@ -305,9 +306,15 @@ net::awaitable<void> client::stop() {
   auto& s = *state_;
   co_await net::keep_going();
   if (s.options.dev_mode) {
-    for (auto& [id, runner] : s.runners) runner->kill_tasks();
     // Held here: one that has ended may be collected while others end.
     auto ending = s.runners;
+    // Whoever uses a CSI volume goes before the plugin that can unmount it.
+    for (auto& [id, runner] : ending) {
+      if (!s.csi->holds(id)) continue;
+      co_await runner->kill_and_wait();
+      (void)co_await s.csi->release(id, csi::limits::release_patience);
+    }
+    for (auto& [id, runner] : ending) runner->kill_tasks();
     for (auto& [id, runner] : ending) co_await runner->kill_and_wait();
   }
   co_await s.scope.stop();
