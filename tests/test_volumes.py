@@ -190,7 +190,8 @@ def volume_named(site, name):
 
 
 def test_life_of_a_volume(dynamic):
-    assert dynamic.ok("volume", "status").out == "No dynamic host volumes\n"
+    assert dynamic.ok("volume", "status", "-type", "host").out == "No dynamic host volumes\n"
+    assert dynamic.ok("volume", "status").out == "Container Storage Interface\nNo CSI volumes\n\nNo dynamic host volumes\n"
     answer = create(dynamic, spec("life"))
     assert answer.code == 0, answer
     volume = volume_named(dynamic, "life")
@@ -302,8 +303,8 @@ def test_a_directory_that_is_there(dynamic):
 
 
 @pytest.mark.parametrize("text,sentence", [
-    (spec("x", kind="tape"), 'type is "tape"; "host" is known'),
-    (spec("x").replace('type = "host"', ""), "A volume needs its type"),
+    (spec("x", kind="tape"), 'type is "tape"; "csi" and "host" are known'),
+    (spec("x").replace('type = "host"', ""), "missing volume id"),
     (spec("x", more='capacity_min = "much"'), 'a size such as "10GiB" is needed'),
     (spec("x", more="speed = 1"), "speed"),
     (spec("", more=""), "missing name"),
@@ -327,7 +328,7 @@ def test_wrong_volumes(dynamic, text, sentence):
 
 
 def test_init_writes_what_create_takes(dynamic, tmp_path):
-    assert dynamic.ok("volume", "init", cwd=tmp_path).out == "Example volume specification written to volume.hcl\n"
+    assert dynamic.ok("volume", "init", "-type", "host", cwd=tmp_path).out == "Example volume specification written to volume.hcl\n"
     assert dynamic.run("volume", "init", cwd=tmp_path).code == 1
     assert dynamic.ok("volume", "create", str(tmp_path / "volume.hcl")).code == 0
     answer = dynamic.http("DELETE", f"/v1/volume/host/{volume_named(dynamic, 'data')['ID']}")

@@ -72,7 +72,8 @@ std::string shown(const schema::csi_volume_view& v, const format::style& how, bo
 template <class Request, class Response>
 result<std::vector<schema::ref<schema::csi_volume>>> put(context& c, std::string_view what, schema::csi_volume wanted) {
   Request request;
-  // What the file does not say, the flags or the environment do.
+  // It is part of the path.
+  if (wanted.id.empty()) return fail(errc::invalid, "Error {} volume: validation: missing volume id", what);
   auto path = "/v1/volume/csi/" + path_word(wanted.id) + (what == "creating" ? "/create" : "");
   request.volumes.push_back(std::make_shared<schema::csi_volume>(std::move(wanted)));
   request.policy_override = c.flags.on("policy-override");
