@@ -79,7 +79,8 @@ def start_tasks(folder):
     """By driver: a task that stays, and what it needs."""
     out = {"raw_exec": SLEEP, "exec": SLEEP}
     if dockerd.usable():
-        out["docker"] = {"Config": {"image": "busybox:1", "command": "sleep", "args": ["3600"]}}
+        # Less memory than runc itself needs makes a start hang.
+        out["docker"] = {"Config": {"image": "busybox:1", "command": "sleep", "args": ["3600"]}, "Resources": {"CPU": 10, "MemoryMB": 64}}
     if shutil.which("java"):
         with open(f"{folder}/Sleeper.class", "wb") as file:
             file.write(java_class.sleeper())

@@ -209,6 +209,8 @@ def test_an_agent_that_leaves_moves_its_work_first(request, tmp_path, how, key, 
         assert "moves-ended" not in order(stays_here, fresh)
         stays_here.start()
         assert site.server.wait_running("moves")[0]["ID"] == fresh["ID"]
+        # What was left to run ends with the rest.
+        leaves.start()
     finally:
         site.close()
 
