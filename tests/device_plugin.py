@@ -1,6 +1,6 @@
 """A plugin of devices of the tests' own, over grpcio: two adders of "acme", of which a task gets a device file, a directory and variables.
 
-Files in $TESTER_FOLDER tell it what to do: "third" makes another device appear, "sick-ID" makes one ill, "refuse" makes it refuse every task. What was
+Files in $TESTER_FOLDER tell it what to do: "third" makes another device appear, "sick-ID" makes one ill, "refuse" makes it refuse every task, "away" keeps it from starting. What was
 reserved is written to "reserved", one line a call.
 """
 import concurrent.futures
@@ -65,6 +65,8 @@ def stats(request, context):
 
 
 def main():
+    if flag("away"):
+        sys.exit("the plugin stays away")
     folder = os.environ.get("PLUGIN_UNIX_SOCKET_DIR", "/tmp")
     path = os.path.join(folder, f"plugin{os.getpid()}")
     end = threading.Event()

@@ -109,6 +109,9 @@ def test_a_node_has_what_its_plugin_tells(site):
 
     stats = site.wait_json("/v1/client/stats", measured, "figures of the devices")["DeviceStats"][0]
     assert stats["InstanceStats"]["two"]["Stats"]["Nested"]["inner"]["Attributes"]["heat"]["StringVal"] == "warm"
+    shown = site.ok("node", "status", "-stats", site.get("/v1/nodes")[0]["ID"]).out
+    assert "Device Resource Utilization\nacme/adder/a1[one]  42 sums\nacme/adder/a1[two]  42 sums\n" in shown, shown
+    assert "Device Stats\nDevice     = acme/adder/a1[one]\ninner.heat = warm\nsums       = 42 sums\n" in shown, shown
 
 
 def test_a_task_gets_its_devices_and_no_other_does(site):
@@ -119,6 +122,7 @@ def test_a_task_gets_its_devices_and_no_other_does(site):
     assert out.split("\n") == [f"visible {device['DeviceIDs'][0]}", " 00 00 00 00", "library 7", "read only", ""]
     stats = site.wait_json(f"/v1/client/allocation/{alloc['ID']}/stats", lambda s: s["Tasks"]["t"]["ResourceUsage"]["DeviceStats"], "figures of its device")
     assert list(stats["Tasks"]["t"]["ResourceUsage"]["DeviceStats"][0]["InstanceStats"]) == device["DeviceIDs"]
+    assert f"Device Stats\nacme/adder/a1[{device['DeviceIDs'][0]}]  42 sums\n" in site.ok("alloc", "status", alloc["ID"]).out
     # Two there are, one is taken: two are not to be had, one is.
     site.register(job("greedy", count=2))
     site.wait("/v1/job/greedy/evaluations", lambda evals: any(e["Status"] == "blocked" for e in evals), "greedy waits")
@@ -165,8 +169,10 @@ def test_a_plugin_that_refuses(site, how, sentence):
 def test_a_plugin_that_dies_and_an_agent_that_dies(site):
     alloc = run(site, "steady", script='echo "run $ACME_VISIBLE"; exec sleep 3600')
     mine = given(alloc)[0]["DeviceIDs"]
+    site.say("away")
     os.kill(int(open(f"{site.notes}/pid").read()), signal.SIGKILL)
     wait_devices(site, lambda groups: groups and not any(i["Healthy"] for i in groups[0]["Instances"]), "none is well without its plugin")
+    site.unsay("away")
     wait_well(site, "one", "two")
     pid = open(f"{site.notes}/pid").read()
     site.kill()

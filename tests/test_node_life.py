@@ -76,10 +76,12 @@ def test_tasks_begin_and_end_in_their_order(shared_agent):
     ]))
     alloc = placed(shared_agent, "hooks")
     seen = wait_order(shared_agent, alloc, "main-ready", "second-ready", "side-ready", "after")
-    assert max(seen.index("first"), seen.index("side")) < min(seen.index("main"), seen.index("second")) and seen.index("main") < seen.index("after")
     assert "poststop" not in seen
-    shared_agent.wait(f"/v1/allocation/{alloc['ID']}", lambda a: a["ClientStatus"] == "running" and all(
+    alloc = shared_agent.wait(f"/v1/allocation/{alloc['ID']}", lambda a: a["ClientStatus"] == "running" and all(
         a["TaskStates"][t]["State"] == "dead" and not a["TaskStates"][t]["Failed"] for t in ("first", "after")), "what goes before and after is done")
+    times = {name: {e["Type"]: e["Time"] for e in state["Events"]} for name, state in alloc["TaskStates"].items()}
+    for main in ("main", "second"):
+        assert max(times["first"]["Terminated"], times["side"]["Started"]) <= times[main]["Started"] <= times["after"]["Started"], times
     shared_agent.ok("job", "stop", "-detach", "hooks")
     alloc = wait_ended(shared_agent, "hooks")
     assert alloc["ClientStatus"] == "complete"

@@ -6,6 +6,7 @@
 
 #include "cli/format/colour.h"
 #include "cli/format/metrics.h"
+#include "cli/format/devices.h"
 #include "cli/format/table.h"
 
 namespace drover::cli::format {
@@ -172,6 +173,7 @@ std::string stats_of(const schema::resource_usage& usage) {
       out += "\n\nCPU Stats\n" + t.text();
     }
   }
+  if (auto devices = device_figures(usage.device_stats); !devices.empty()) out += "\n\nDevice Stats\n" + devices;
   return out;
 }
 
@@ -245,6 +247,7 @@ std::string long_tasks(const allocation_view& view) {
       if (found != view.usage->tasks.end() && found->second.resource_usage) usage = &*found->second.resource_usage;
     }
     if (auto resources = resources_of(view.alloc, name, usage); !resources.empty()) out += "\nTask Resources\n" + resources;
+    if (usage != nullptr && !usage->device_stats.empty()) out += "\n\nDevice Stats\n" + device_utilization(usage->device_stats);
     if (usage != nullptr && view.with_stats) out += stats_of(*usage);
     out += volumes_of(view.alloc, task_of(view.alloc, name));
     out += events_of(state);

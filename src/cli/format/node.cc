@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "cli/format/alloc.h"
 #include "cli/format/colour.h"
+#include "cli/format/devices.h"
 #include "cli/format/table.h"
 
 namespace drover::cli::format {
@@ -150,7 +151,9 @@ std::string utilization_of(const node_view& view) {
   t.add({fmt::format("{}/{} MHz", static_cast<int64_t>(host.cpu_ticks_consumed), whole_cpu),
          fmt::format("{}/{}", binary_size(used_memory), binary_size(all_memory)),
          disk == nullptr ? std::string("-/-") : fmt::format("{}/{}", binary_size(disk->used), binary_size(disk->size))});
-  return out + section("Host Resource Utilization", t.text());
+  out += section("Host Resource Utilization", t.text());
+  auto devices = device_utilization(view.node, host.device_stats);
+  return devices.empty() ? out : out + section("Device Resource Utilization", devices);
 }
 
 std::string stats_of(const schema::host_stats& host) {
@@ -185,6 +188,7 @@ std::string stats_of(const schema::host_stats& host) {
     disks += (disks.empty() ? "" : "\n\n") + p.text();
   }
   if (!disks.empty()) out += section("Disk Stats", disks);
+  if (auto devices = device_figures(host.device_stats); !devices.empty()) out += section("Device Stats", devices);
   return out;
 }
 
