@@ -71,6 +71,7 @@ def test_registered_with_its_port_and_removed_with_its_task(agent):
     agent.register(wanted(2))
     allocs = {a["ID"]: a for a in agent.wait_running("web", 2)}
     found = of_service(agent, "web", 2)
+    of_service(agent, "inside", 2)
     for each in found:
         alloc = agent.get(f"/v1/allocation/{each['AllocID']}")
         (port,) = alloc["AllocatedResources"]["Shared"]["Ports"]
@@ -79,7 +80,6 @@ def test_registered_with_its_port_and_removed_with_its_task(agent):
         assert each["Tags"][0] == "v1" and each["Tags"][1] in ("0", "1")
         assert {s["ServiceName"] for s in agent.get(f"/v1/allocation/{alloc['ID']}/services")} == {"web", "inside"}
     assert len(agent.get("/v1/job/web/services")) == 4
-    of_service(agent, "inside", 2)
     (listed,) = agent.get("/v1/services")
     assert [s["ServiceName"] for s in listed["Services"]] == ["inside", "web"]
     assert {row["Service Name"] for row in agent.ok("service", "list").table()} == {"inside", "web"}
