@@ -402,3 +402,10 @@ def open_agent(tmp_path_factory):
     made.wait_json("/v1/jobs", lambda jobs: jobs == [], "reads are answered")
     yield made
     made.close()
+
+
+def test_who_reads_agents_sees_the_agent_as_a_member_too(agent):
+    token = agent.give("agents-only", 'agent { policy = "read" }\n')
+    shown = agent.as_(token, "GET", "/v1/agent/self").json
+    assert shown["member"]["Tags"]["role"] == "nomad" and shown["member"]["Name"] == "node-one.global"
+    assert agent.as_(token, "GET", "/v1/agent/members").status == 403, "the others are for who may read nodes"

@@ -160,6 +160,8 @@ def test_debug_archive(site, tmp_path):
     assert {"index.json", "cluster/agent-self.json", "cluster/members.json", "nomad/0000/jobs.json", "nomad/0000/nodes.json", "monitor/agent.log"} <= set(files)
     assert json.loads(files["nomad/0000/nodes.json"])[0]["Name"] == "node-one"
     assert any(file.startswith("client/") and file.endswith("agent-host.json") for file in files)
+    profiles = [text for file, text in files.items() if file.endswith("/profile.prof")]
+    assert len(profiles) == 2 and all(text[:2] == b"\x1f\x8b" for text in profiles), "one of each agent, a node and a server"
     secret = site.get("/v1/nodes")[0]["ID"]
     assert secret.encode() in files["nomad/0000/nodes.json"]
     wrong = site.run("operator", "debug", "-duration", "1s", "-interval", "1m")

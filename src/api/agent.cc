@@ -12,6 +12,7 @@
 #include "base/text.h"
 #include "codec/json.h"
 #include "schema/operator_rpc.h"
+#include "server/shown_member.h"
 
 namespace drover::api {
 namespace {
@@ -119,10 +120,10 @@ awaitable<result<reply>> self(call& c) {
   out.append("config", c.with.config);
   value member;
   if (c.with.server != nullptr) {
-    // Members are for who may read nodes; the rest is for who may read agents.
-    auto members = co_await members_of(c);
-    if (!members && members.error().code() != errc::permission_denied) co_return std::unexpected(std::move(members).error());
-    if (members && !members->members.empty()) member = codec::to_value(schema::view(members->members.front()));
+    // Its own record only: the others are for who may read nodes.
+    for (const auto& each : c.with.server->members())
+      if (auto id = each.tags.find("id"); id != each.tags.end() && id->second == c.with.server->id())
+        member = codec::to_value(schema::view(server::shown_member(each)));
   }
   out.append("member", std::move(member));
   out.append("stats", stats_of(c));

@@ -1,4 +1,5 @@
 // operator debug: what somebody who looks for a fault wants to have, in one archive; monitor export.
+#include <algorithm>
 #include <filesystem>
 #include <map>
 
@@ -25,12 +26,14 @@ constexpr flag_spec debug_flags[] = {
     {"max-nodes", flag_kind::number, "So many nodes at most: 10 by default, 0 for all."},
     {"server-id", flag_kind::text, "Servers to ask, separated by commas, \"leader\", or \"all\" (default)."},
     {"stale", flag_kind::boolean, "Any server may answer, for a cluster without a leader."},
+    {"pprof-duration", flag_kind::text, "How long each agent's CPU profile is: 1s by default, 0 for none."},
+    {"pprof-interval", flag_kind::text, "As Nomad has it; profiles are taken once, at the beginning."},
     {"output", flag_kind::text, "A directory for the files instead of an archive in the current one."},
     verbose_flag,
 };
 
 struct wanted {
-  duration length = minutes(5), interval = seconds(30);
+  duration length = minutes(5), interval = seconds(30), profile = seconds(1);
 };
 
 result<wanted> read_times(const context& c) {
@@ -40,6 +43,11 @@ result<wanted> read_times(const context& c) {
     auto parsed = parse_duration(c.flags.text(flag));
     if (!parsed || parsed->ns <= 0) return fail(errc::invalid, "Error parsing {}: \"{}\" is no duration; write one such as 30s or 5m", flag, c.flags.text(flag));
     *member = *parsed;
+  }
+  if (c.flags.has("pprof-duration")) {
+    auto parsed = parse_duration(c.flags.text("pprof-duration"));
+    if (!parsed || parsed->ns < 0) return fail(errc::invalid, "Error parsing pprof-duration: \"{}\" is no duration; write one such as 5s, or 0", c.flags.text("pprof-duration"));
+    out.profile = *parsed;
   }
   if (out.interval > out.length) return fail(errc::invalid, "Error parsing interval: {} is greater than duration {}", c.flags.text("interval"), c.flags.text("duration"));
   return out;
@@ -112,13 +120,16 @@ bool is_listed(const std::string& list, const std::string& id) {
   return false;
 }
 
-void take_agent(capture& to, const std::string& folder, const char* parameter, const std::string& id) {
+void take_agent(capture& to, const std::string& folder, const char* parameter, const std::string& id, const wanted& times) {
   to.take(folder + "/agent-host.json", {.path = "/v1/agent/host", .query = {{parameter, id}}});
-  for (auto profile : {"cmdline", "heap", "goroutine"})
+  for (auto profile : {"cmdline", "heap", "allocs", "goroutine", "threadcreate"})
     to.take(fmt::format("{}/{}.prof", folder, profile), {.path = fmt::format("/v1/agent/pprof/{}", profile), .query = {{parameter, id}}});
+  const auto length = std::max<int64_t>((times.profile.ns + seconds(1).ns - 1) / seconds(1).ns, 1);
+  if (times.profile.ns > 0)
+    to.take(folder + "/profile.prof", {.path = "/v1/agent/pprof/profile", .query = {{parameter, id}, {"seconds", std::to_string(length)}}});
 }
 
-void take_nodes(context& c, capture& to) {
+void take_nodes(context& c, capture& to, const wanted& times) {
   auto nodes = c.api.get<std::vector<schema::node_list_stub>>("/v1/nodes");
   if (!nodes) return;
   const auto most = c.flags.number("max-nodes", 10);
@@ -127,12 +138,12 @@ void take_nodes(context& c, capture& to) {
     if (!is_listed(c.flags.text("node-id"), node.id) || (c.flags.has("node-class") && node.node_class != c.flags.text("node-class"))) continue;
     if (most > 0 && taken == most) break;
     ++taken;
-    take_agent(to, "client/" + node.id, "node_id", node.id);
+    take_agent(to, "client/" + node.id, "node_id", node.id, times);
   }
   c.say(fmt::format("           Clients: ({}/{})", taken, nodes->size()));
 }
 
-void take_servers(context& c, capture& to) {
+void take_servers(context& c, capture& to, const wanted& times) {
   auto members = c.api.get<schema::server_members_response>("/v1/agent/members");
   if (!members) return;
   auto list = c.flags.text("server-id");
@@ -141,7 +152,7 @@ void take_servers(context& c, capture& to) {
     auto name = list == "leader" ? std::string("leader") : member.name;
     if (list != "leader" && !is_listed(list, name)) continue;
     ++taken;
-    take_agent(to, "server/" + name, "server_id", name);
+    take_agent(to, "server/" + name, "server_id", name, times);
     if (list == "leader") break;
   }
   c.say(fmt::format("           Servers: ({}/{})", taken, members->members.size()));
@@ -192,8 +203,8 @@ result<int> run_debug(context& c) {
   c.say("Starting debugger...\n");
   capture all(c);
   take_cluster(all);
-  take_servers(c, all);
-  take_nodes(c, all);
+  take_servers(c, all, times);
+  take_nodes(c, all, times);
   c.say(fmt::format("          Interval: {}\n          Duration: {}\n", to_string(times.interval), to_string(times.length)));
   c.out.flush();
   const auto end = timestamp{now().ns + times.length.ns};

@@ -5,6 +5,7 @@
 #include "server/endpoint/endpoints.h"
 #include "server/membership.h"
 #include "server/reads.h"
+#include "server/shown_member.h"
 
 namespace drover::server {
 namespace {
@@ -22,26 +23,12 @@ awaitable<result<std::vector<std::string>>> raft_peers(server_context& context, 
   co_return out;
 }
 
-schema::agent_member shown(const gossip::member& m) {
-  return {.name = m.name,
-          .addr = m.address,
-          .port = m.port,
-          .tags = m.tags,
-          .status = std::string(gossip::name(m.status)),
-          .protocol_min = m.protocol_min,
-          .protocol_max = m.protocol_max,
-          .protocol_cur = m.protocol_current,
-          .delegate_min = m.delegate_min,
-          .delegate_max = m.delegate_max,
-          .delegate_cur = m.delegate_current};
-}
-
 awaitable<result<schema::server_members_response>> members(server_context& context, schema::generic_request) {
   schema::server_members_response out;
   out.server_name = context.options.name;
   out.server_region = context.options.region;
   out.server_dc = context.options.datacenter;
-  for (const auto& each : context.membership->members()) out.members.push_back(shown(each));
+  for (const auto& each : context.membership->members()) out.members.push_back(shown_member(each));
   co_return out;
 }
 
