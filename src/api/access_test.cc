@@ -100,6 +100,8 @@ std::string target_of(const route& row) {
     if (!part.starts_with(':')) out += part;
     else out += part.contains("namespace") ? "default" : "11111111-2222-3333-4444-555555555555";
   }
+  // Without the type nothing is looked at, as in Nomad.
+  if (row.path == "/v1/plugins") out += "?type=csi";
   return out;
 }
 
