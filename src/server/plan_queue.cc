@@ -14,6 +14,9 @@
 namespace drover::server {
 namespace {
 
+// Log entries of one plan that are on their way at once.
+constexpr size_t plan_entries_in_flight_max = 2;
+
 bool changes_nothing(const schema::plan_result& r) {
   return r.node_update.empty() && r.node_allocation.empty() && r.node_preemptions.empty() && !r.deployment && r.deployment_updates.empty();
 }
@@ -131,15 +134,31 @@ void plan_queue::check(const std::shared_ptr<entry>& mine) {
 void plan_queue::write(const std::shared_ptr<entry>& mine, std::vector<fsm::apply_plan_results_request> commands) {
   ++started_;
   mine->writes = commands.size();
-  // Each goes to Raft as soon as it is encoded: it is written and applied while the next is made.
-  for (const auto& command : commands)
-    scope_.spawn(&plan_queue::write_one, this, mine, fsm::encode<fsm::command_type::apply_plan_results>(command));
+  scope_.spawn(&plan_queue::write_all, this, mine, std::move(commands));
+}
+
+// Each goes to Raft as soon as it is encoded: it is written and applied while the next is made. Not all at once: what was planned is kept until the
+// loop has seen it stored, and so is every state in between.
+net::awaitable<void> plan_queue::write_all(std::shared_ptr<entry> mine, std::vector<fsm::apply_plan_results_request> commands) {
+  for (size_t i = 0; i < commands.size(); ++i) {
+    while (mine->in_flight >= plan_entries_in_flight_max) co_await mine->written.wait();
+    if (mine->failure) {
+      mine->writes -= commands.size() - i;
+      if (mine->writes == 0) land(*mine);
+      co_return;
+    }
+    ++mine->in_flight;
+    scope_.spawn(&plan_queue::write_one, this, mine, fsm::encode<fsm::command_type::apply_plan_results>(commands[i]));
+    commands[i] = {};
+  }
 }
 
 net::awaitable<void> plan_queue::write_one(std::shared_ptr<entry> mine, std::string command) {
   auto index = co_await context_.replicate->apply_encoded(std::move(command));
   if (index) mine->answer.index = *index;
   else mine->failure = std::move(index).error();
+  --mine->in_flight;
+  mine->written.notify_all();
   if (--mine->writes == 0) land(*mine);
 }
 

@@ -56,8 +56,10 @@ class plan_queue {
     worker* from = nullptr;
     uint64_t number = 0;
     committed_plan answer;
-    // Log entries that are not applied yet.
+    // Log entries that are not applied yet, and those of them that are on their way.
     size_t writes = 0;
+    size_t in_flight = 0;
+    net::event written;
     std::optional<error> failure;
     result<committed_plan> outcome = fail(errc::unavailable, "the planner stopped");
     net::event done;
@@ -70,6 +72,7 @@ class plan_queue {
   net::awaitable<void> run();
   void check(const std::shared_ptr<entry>& mine);
   void write(const std::shared_ptr<entry>& mine, std::vector<fsm::apply_plan_results_request> commands);
+  net::awaitable<void> write_all(std::shared_ptr<entry> mine, std::vector<fsm::apply_plan_results_request> commands);
   net::awaitable<void> write_one(std::shared_ptr<entry> mine, std::string command);
   net::awaitable<void> answer_when_landed(std::shared_ptr<entry> mine, uint64_t plans);
   void land(entry& mine);
