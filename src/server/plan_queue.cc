@@ -141,6 +141,8 @@ void plan_queue::write(const std::shared_ptr<entry>& mine, std::vector<fsm::appl
 // loop has seen it stored, and so is every state in between.
 net::awaitable<void> plan_queue::write_all(std::shared_ptr<entry> mine, std::vector<fsm::apply_plan_results_request> commands) {
   for (size_t i = 0; i < commands.size(); ++i) {
+    auto encoded = fsm::encode<fsm::command_type::apply_plan_results>(commands[i]);
+    commands[i] = {};
     while (mine->in_flight >= plan_entries_in_flight_max) co_await mine->written.wait();
     if (mine->failure) {
       mine->writes -= commands.size() - i;
@@ -148,8 +150,7 @@ net::awaitable<void> plan_queue::write_all(std::shared_ptr<entry> mine, std::vec
       co_return;
     }
     ++mine->in_flight;
-    scope_.spawn(&plan_queue::write_one, this, mine, fsm::encode<fsm::command_type::apply_plan_results>(commands[i]));
-    commands[i] = {};
+    scope_.spawn(&plan_queue::write_one, this, mine, std::move(encoded));
   }
 }
 
