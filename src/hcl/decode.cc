@@ -331,11 +331,11 @@ void decoder::unsupported_block(std::string_view type, const range& at) {
 }
 
 namespace {
-// Adds `item` to the list at `type`, below an object for each label.
+// Adds `item` to the list at `type`, below an object and a list for each label, as tools that read free-form blocks (the autoscaler) know it.
 void add_block(object_builder& out, const block_instance& b, value item) {
   for (const auto& label : std::views::reverse(b.labels)) {
     value::object named;
-    named.append(label.text, std::move(item));
+    named.append(label.text, value(value::list{std::move(item)}));
     item = value(std::move(named));
   }
   value* earlier = out.find(b.type);
