@@ -19,15 +19,17 @@ std::vector<std::string> choose_garbage(std::vector<gc_candidate> ended, const g
   return out;
 }
 
+double used_percent(uint64_t total, uint64_t free, uint64_t available) {
+  const auto used = static_cast<double>(total > free ? total - free : 0);
+  return used == 0 ? 0 : 100.0 * used / (used + static_cast<double>(available));
+}
+
 gc_situation measure_disk(const std::string& path) {
   gc_situation out;
   struct statvfs fs {};
   if (::statvfs(path.c_str(), &fs) != 0) return out;
-  auto used = [](auto total, auto available) {
-    return total == 0 ? 0.0 : 100.0 * (1.0 - static_cast<double>(available) / static_cast<double>(total));
-  };
-  out.disk_used_percent = used(fs.f_blocks, fs.f_bavail);
-  out.inodes_used_percent = used(fs.f_files, fs.f_favail);
+  out.disk_used_percent = used_percent(fs.f_blocks, fs.f_bfree, fs.f_bavail);
+  out.inodes_used_percent = used_percent(fs.f_files, fs.f_ffree, fs.f_favail);
   return out;
 }
 

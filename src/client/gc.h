@@ -21,6 +21,8 @@ struct gc_situation {
 // Oldest first; empty when nothing need go. Disk and inode pressure take one round's worth: the caller measures again.
 std::vector<std::string> choose_garbage(std::vector<gc_candidate> ended, const gc_situation& now, const gc_options& options);
 
+// As df has it: of what is used and what may still be used. What nobody may use (reserved, or a disk that others share) is neither.
+double used_percent(uint64_t total, uint64_t free, uint64_t available);
 // Of the filesystem that holds `path`.
 gc_situation measure_disk(const std::string& path);
 

@@ -11,6 +11,15 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
+TEST(gc, a_disk_is_as_full_as_df_says) {
+  EXPECT_EQ(used_percent(100, 100, 100), 0);
+  EXPECT_EQ(used_percent(100, 50, 50), 50);
+  // Blocks that are free and that nobody may take.
+  EXPECT_EQ(used_percent(100, 80, 20), 50);
+  EXPECT_EQ(used_percent(100, 0, 0), 100);
+  EXPECT_EQ(used_percent(0, 0, 0), 0);
+}
+
 TEST(gc, oldest_first_and_only_what_must_go) {
   std::vector<gc_candidate> ended = {{"new", timestamp(3)}, {"old", timestamp(1)}, {"mid", timestamp(2)}};
   gc_options o;

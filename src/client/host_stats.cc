@@ -7,6 +7,7 @@
 #include <sstream>
 
 #include "base/text.h"
+#include "client/gc.h"
 #include "client/system.h"
 
 namespace drover::client {
@@ -36,7 +37,7 @@ std::optional<schema::host_disk_stats> disk_of(const std::string& device, const 
   d.size = fs.f_blocks * fs.f_frsize;
   d.available = fs.f_bavail * fs.f_frsize;
   d.used = (fs.f_blocks - fs.f_bfree) * fs.f_frsize;
-  d.used_percent = 100.0 * static_cast<double>(d.used) / static_cast<double>(d.size);
+  d.used_percent = used_percent(fs.f_blocks, fs.f_bfree, fs.f_bavail);
   if (fs.f_files > 0) d.inodes_used_percent = 100.0 * static_cast<double>(fs.f_files - fs.f_ffree) / static_cast<double>(fs.f_files);
   return d;
 }
