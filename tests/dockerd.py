@@ -165,7 +165,7 @@ class Dockerd:
         return root_archive([shutil.which("busybox")], [(f"bin/{n}", "busybox") for n in ("sh", "sleep", "echo")])
 
     def busybox(self, name="busybox:1"):
-        names = ["sh", "sleep", "echo", "cat", "true", "false", "seq", "dd", "env", "id", "ls", "stty", "head", "tail", "mkdir", "hostname", "wc", "tr", "kill", "grep"]
+        names = ["sh", "sleep", "echo", "cat", "true", "false", "seq", "dd", "env", "id", "ls", "stty", "head", "tail", "mkdir", "mv", "hostname", "wc", "tr", "kill", "grep"]
         return self.import_image(name, [shutil.which("busybox")], [(f"bin/{n}", "busybox") for n in names], ["ENV PATH=/bin:/usr/bin"])
 
     def redis(self, name="redis:7"):

@@ -113,8 +113,8 @@ plugin_id = "{plugin}"
 """
 
 
-# It says when it runs, and ends when it is asked to.
-HOLDS = "trap 'exit 0' TERM INT; echo ready > /srv/data/$NOMAD_JOB_ID; while :; do sleep 0.1; done"
+# It says when it runs (the file is whole or not there: it may be killed at any moment), and ends when it is asked to.
+HOLDS = "trap 'exit 0' TERM INT; echo ready > /srv/data/.new; mv /srv/data/.new /srv/data/$NOMAD_JOB_ID; while :; do sleep 0.1; done"
 
 
 class Site(harness.Agent):
@@ -151,6 +151,13 @@ class Site(harness.Agent):
         name = self.run_job(text)
         (alloc,) = self.wait_allocs(name, lambda allocs: len(allocs) == 1 and allocs[0]["ClientStatus"] == status, f"{name} is {status}")
         return alloc
+
+    def wait_written(self, volume, name):
+        """Until a job's HOLDS has said in the volume that it runs."""
+        deadline = time.monotonic() + harness.DEADLINE
+        while not os.path.exists(f"{self.store}/volumes/{volume}/{name}"):
+            assert time.monotonic() < deadline, f"{name} has not written to {volume}"
+            harness.ask_again_soon()
 
     def run_plugin(self, healthy=1, **how):
         self.run_job(plugin_job(self.store, **how))
@@ -426,10 +433,7 @@ def test_each_allocation_its_own_volume(site):
                             volume="      per_alloc = true"))
     site.wait_running("each", 2)
     for number in (0, 1):
-        deadline = time.monotonic() + harness.DEADLINE
-        while not os.path.exists(f"{site.store}/volumes/vol-own-{number}/ready"):
-            assert time.monotonic() < deadline
-            harness.ask_again_soon()
+        site.wait_written(f"vol-own-{number}", "ready")
         with open(f"{site.store}/volumes/vol-own-{number}/index") as file:
             assert file.read().strip() == str(number)
     site.stop_job("each")
@@ -553,6 +557,7 @@ def test_two_nodes_with_one_store(tmp_path):
 
         server.run_job(volume_job("far", HOLDS, source="shared", kind="service", constraint=on("node-two")))
         server.wait_running("far")
+        server.wait_written("vol-shared", "far")
         assert os.listdir(f"{server.store}/attached") == ["vol-shared@storage-node-two"] and len(client.mounts()) == 2
         # Detached by hand, whoever uses it.
         (two,) = [n for n in server.get("/v1/nodes") if n["Name"] == "node-two"]
@@ -562,6 +567,7 @@ def test_two_nodes_with_one_store(tmp_path):
         server.stop_job("far")
         server.run_job(volume_job("far", HOLDS, source="shared", kind="service", constraint=on("node-two")))
         server.wait_running("far")
+        server.wait_written("vol-shared", "far")
         server.stop_job("far")
         server.finish(volume_job("near", "grep ready /srv/data/far", source="shared", constraint=on("node-one")))
         server.wait_free("shared")
@@ -569,6 +575,7 @@ def test_two_nodes_with_one_store(tmp_path):
         # A machine that dies with the volume: the controller takes it from there, whoever waits gets it.
         server.run_job(volume_job("far", HOLDS, source="shared", kind="service", constraint=on("node-two")))
         server.wait_running("far")
+        server.wait_written("vol-shared", "far")
         client.kill()
         harness.end_processes_below(client.folder)
         os.remove(f"{server.store}/staged/vol-shared@storage-node-two")
