@@ -255,6 +255,15 @@ def test_one_job_writes_and_another_reads(site):
     assert not os.path.exists(f"{site.store}/volumes/vol-data/never")
 
 
+def test_a_group_has_mount_options_of_its_own(site):
+    site.register_volume("opts", more='mount_options {\n  fs_type = "ext4"\n  mount_flags = ["noatime"]\n}')
+    site.finish(volume_job("asks", "true", source="opts", volume='      mount_options {\n        fs_type     = "xfs"\n        mount_flags = ["nosuid"]\n      }'))
+    (call,) = [c for c in site.calls("vol-opts") if c["method"] == "NodePublishVolume"]
+    assert (call["fs_type"], call["flags"]) == ("xfs", ["nosuid"]), call
+    site.wait_free("opts")
+    site.ok("volume", "deregister", "opts")
+
+
 def test_what_people_see(site):
     site.register_volume("seen", modes=("multi-node-multi-writer", "single-node-writer"), more='mount_options {\n  fs_type = "ext4"\n  mount_flags = ["noatime"]\n}\nsecrets {\n  word = "xyzzy"\n}')
     site.run_job(volume_job("holds-seen", HOLDS, source="seen", kind="service", access="multi-node-multi-writer"))
