@@ -1,5 +1,6 @@
 #include "net/stream.h"
 
+#include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -9,6 +10,7 @@
 
 #include "net/event.h"
 #include "net/http_test_server.h"
+#include "net/silence.h"
 
 namespace drover::net {
 namespace {
@@ -30,6 +32,26 @@ TEST_F(net_stream, carries_more_than_the_kernel_buffers) {
     scope.spawn(pump(*a, 20'000'000));
     EXPECT_EQ((co_await read_to_end(*b)).size(), 20'000'000u);
     co_await scope.join();
+  }(l));
+}
+
+TEST_F(net_stream, a_silent_peer_is_given_up) {
+  run_test(l, [](loop& l) -> awaitable<void> {
+    auto server = must(listener::listen(l, {.host = "127.0.0.1"}));
+    auto stream = must(co_await dial(server->local()));
+    give_up_when_silent(*stream, milliseconds(1500));
+    auto option = [&](int name) {
+      int value = 0;
+      socklen_t size = sizeof value;
+      EXPECT_EQ(::getsockopt(stream->native_handle(), IPPROTO_TCP, name, &value, &size), 0);
+      return value;
+    };
+    EXPECT_EQ(option(TCP_USER_TIMEOUT), 1500);
+    EXPECT_EQ(option(TCP_KEEPIDLE), 2);
+    // No TCP connection: nothing happens.
+    auto [a, b] = must(stream_pair(l));
+    give_up_when_silent(*a, seconds(1));
+    must(co_await a->write_all("x"));
   }(l));
 }
 

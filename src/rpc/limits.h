@@ -36,5 +36,6 @@ inline constexpr size_t unsent_answers_bytes_max = 1024 * 1024;        // one st
 
 inline constexpr size_t idle_streams_max = 2;        // kept open per session for the next calls
 inline constexpr size_t pooled_sessions_max = 4096;  // errc::unavailable
+inline constexpr duration stale_dial = seconds(1);   // older ones are not waited for when their address is dropped
 
 }  // namespace drover::rpc

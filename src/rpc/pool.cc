@@ -3,6 +3,7 @@
 #include <unordered_map>
 
 #include "net/event.h"
+#include "net/silence.h"
 #include "rpc/carrier.h"
 #include "rpc/limits.h"
 
@@ -15,6 +16,7 @@ struct peer {
   const std::string address, region;
   std::unique_ptr<rpc::carrier> carrier;
   bool dialling = false;
+  net::time_point began{};  // of the dial
   // Set whenever a dial ends; its error until the next one begins.
   net::event dialled;
   error failure{errc::unavailable, "not dialled"};
@@ -87,6 +89,7 @@ awaitable<result<std::shared_ptr<session_channel>>> connection_pool::state::chan
   if (!to || (!to->dialling && !to->usable())) {
     to = std::make_shared<peer>(address, std::move(region));
     to->dialling = true;
+    to->began = net::now();
     peers[address] = to;
     // In the pool's own task: others wait for it too, whatever becomes of this caller.
     scope.spawn(connect(to));
@@ -130,6 +133,7 @@ awaitable<result<std::unique_ptr<net::byte_stream>>> connection_pool::state::dia
   auto deadline = net::after(options.dial_timeout);
   auto stream = co_await net::dial(where, {.deadline = deadline});
   if (!stream) co_return fail(errc::unavailable, "{}", stream.error().text());
+  net::give_up_when_silent(**stream, session_write_timeout);
   auto done = co_await net::with_deadline(handshake(*stream, std::move(region), where.host), deadline);
   if (!done) co_return fail(errc::unavailable, "connecting to {}: {}", address, done.error().text());
   co_return stream;
@@ -160,8 +164,9 @@ void connection_pool::drop(const std::string& address) {
   auto found = state_->peers.find(address);
   if (found == state_->peers.end()) return;
   auto peer = found->second;
-  // One that is still being dialled may be the new server.
-  if (peer->carrier) peer->carrier->close();
+  if (peer->carrier) return peer->carrier->close();
+  // One that is still being dialled may be the new server; but after a while TCP itself waits for seconds between its attempts.
+  if (net::now() - peer->began > std::chrono::nanoseconds(stale_dial.ns)) state_->peers.erase(found);
 }
 
 net::awaitable<void> connection_pool::stop() {

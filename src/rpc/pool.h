@@ -43,7 +43,7 @@ class connection_pool {
   // broke is replaced at the next call. Errors of the connection are errc::closed or errc::unavailable, also for calls under way; nothing is
   // tried twice here. A call that the callee refused has the callee's error (rpc/remote_error.h).
   std::shared_ptr<channel> to(const std::string& address, const std::string& region);
-  // Ends the session to `address`, as when its server is known to have gone: calls under way fail at once.
+  // Ends the session to `address`, as when its server is known to have gone: calls under way fail at once, the next one dials anew.
   void drop(const std::string& address);
   net::awaitable<void> stop();
   pool_stats stats() const;

@@ -113,6 +113,7 @@ struct world {
                                                 others.at(address)->gone.set();
                                               },
                                           .ping_timeout = milliseconds(30),
+                                          .avoided_for = milliseconds(20),
                                           .watch_interval = milliseconds(10)});
     forward.emplace(context, *links, milliseconds(300));
     context.forward = &*forward;
@@ -311,6 +312,25 @@ TEST(Forward, CallsEndWhenTheirServerFallsSilent) {
     EXPECT_NE(written.error().text().find("a change may have been made"), std::string::npos) << written.error().text();
     EXPECT_EQ(w.dropped, std::vector<std::string>{leader.address});
     EXPECT_EQ(leader.asked.size(), 1u);
+    co_await later.join();
+  });
+}
+
+// As after a partition: nothing comes through the old connection for a long time yet, a new one would be answered.
+TEST(Forward, ASessionThatFellSilentIsMadeAnew) {
+  in_a_world([](world& w) -> net::awaitable<void> {
+    auto& leader = w.add("10.0.0.1:4647", 1);
+    leader.mode = state_of::silent;
+    w.lead(1);
+    net::task_scope later(w.loop, log::logger("test"));
+    later.spawn([](other& o) -> net::awaitable<void> {
+      co_await o.gone.wait();
+      o.mode = state_of::alive;
+    }(leader));
+    auto written = co_await w.write("a");
+    EXPECT_EQ(net::must(std::move(written)).eval_id, leader.address);
+    EXPECT_EQ(w.dropped, std::vector<std::string>{leader.address});
+    w.others.at(leader.address)->gone.set();
     co_await later.join();
   });
 }

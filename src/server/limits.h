@@ -12,6 +12,9 @@ namespace drover::server {
 inline constexpr size_t raft_greeting_bytes_max = 4096;
 inline constexpr size_t raft_handshakes_max = 64;
 inline constexpr size_t raft_pump_bytes = 64 * 1024;
+// A Raft connection carries a heartbeat many times a second: one that has been silent for so long is made anew, so that a server is back at once
+// after a partition, however long that lasted.
+inline constexpr duration raft_silence_max = milliseconds(1500);
 // A refusal that repeats is logged again after this time.
 inline constexpr duration raft_refusal_log_interval = minutes(1);
 
@@ -49,7 +52,7 @@ inline constexpr size_t snapshot_tar_extra_bytes_max = size_t{1} << 20;
 inline constexpr size_t snapshot_piece_bytes = 256 * 1024;
 
 // Calls between servers (server_links.h, forward.h). A server that answered is trusted for a while, one that did not is left alone for a moment;
-// calls under way end when their server has missed some pings.
+// its session, and with it the calls under way, ends when it has missed some pings.
 inline constexpr duration ping_timeout = milliseconds(700);
 inline constexpr duration link_trusted_for = seconds(5);
 inline constexpr duration link_avoided_for = milliseconds(250);

@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "codec/msgpack.h"
 #include "net/descriptor.h"
+#include "net/silence.h"
 #include "net/task_scope.h"
 #include "raft/raft.h"
 #include "schema/describe_macros.h"
@@ -181,6 +182,7 @@ awaitable<result<raft::connection>> raft_transport::state::dial_one(std::string 
 awaitable<result<std::unique_ptr<byte_stream>>> raft_transport::state::greet(std::string address, uint64_t raft_id, net::time_point deadline) {
   CO_TRY_ASSIGN(auto where, net::parse_endpoint(address));
   CO_TRY_ASSIGN(auto stream, co_await net::dial(where, {.deadline = deadline}));
+  net::give_up_when_silent(*stream, raft_silence_max);
   auto context = options.tls ? options.tls() : nullptr;
   if (context) {
     CO_TRY(co_await stream->write_all(tls_byte));
@@ -227,6 +229,7 @@ awaitable<void> raft_transport::state::receive(std::unique_ptr<byte_stream> stre
     ~counted() { --count; }
   } one(handshakes);
   auto address = net::to_string(stream->remote());
+  net::give_up_when_silent(*stream, raft_silence_max);
   auto deadline = net::after(options.dial_timeout);
   auto greeting = co_await net::with_deadline(read_greeting(*stream), deadline);
   if (!greeting) co_return refuse(address, address, greeting.error());

@@ -46,7 +46,7 @@ void server_links::forget_unused() {
 }
 
 bool server_links::answered_lately(const link& l) const { return is_within(l.answered, link_trusted_for) && l.answered > l.silent; }
-bool server_links::silent_lately(const link& l) const { return is_within(l.silent, link_avoided_for) && l.silent >= l.answered; }
+bool server_links::silent_lately(const link& l) const { return is_within(l.silent, options_.avoided_for) && l.silent >= l.answered; }
 
 // What a call says about its server: a refusal is an answer; after a broken connection it is asked before its next use.
 void server_links::note(link& l, const result<>& outcome) {
@@ -65,6 +65,8 @@ net::awaitable<void> server_links::ping_once(std::shared_ptr<link> l) {
                           answer.error().code() != errc::unavailable && answer.error().code() != errc::cancelled &&
                           answer.error().code() != errc::io);
   (there ? l->answered : l->silent) = net::now();
+  l->missed = there ? 0 : l->missed + 1;
+  if (l->missed >= link_misses_max) gone(l->to.address);
   l->pinging = false;
   l->ping_done.notify_all();
 }
@@ -117,17 +119,9 @@ net::awaitable<result<server_address>> server_links::first_of(std::vector<server
 
 // Looks after an address as long as calls to it are under way.
 net::awaitable<void> server_links::watch(std::shared_ptr<link> l) {
-  int missed = 0;
   while (l->calls > 0) {
     co_await net::sleep_for(options_.watch_interval);
-    if (l->calls == 0) break;
-    if (is_within(l->answered, options_.watch_interval) || co_await ping(l)) {
-      missed = 0;
-      continue;
-    }
-    if (++missed < link_misses_max) continue;
-    gone(l->to.address);
-    missed = 0;
+    if (l->calls > 0 && !is_within(l->answered, options_.watch_interval)) co_await ping(l);
   }
   l->watched = false;
 }
@@ -137,6 +131,7 @@ void server_links::gone(const std::string& address) {
   if (it == links_.end()) return;
   it->second->answered = {};
   it->second->silent = net::now();
+  it->second->missed = 0;
   if (options_.drop) options_.drop(address);
 }
 

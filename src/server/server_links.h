@@ -1,8 +1,9 @@
 // Calls from this server to others, and which of them answer: no call waits long for a server that is gone.
 //
 // Before an address is used it has answered a Status.Ping within the last seconds, otherwise it is asked once for everybody who waits; one that did
-// not answer is not asked again for a moment. While calls to it are under way (a held query may last five minutes) it is asked every second, and
-// when it stays silent its session is dropped: all those calls end at once instead of when TCP gives up.
+// not answer is not asked again for a moment. While calls to it are under way (a held query may last five minutes) it is asked every second. When it
+// stays silent its session is dropped: calls under way end at once instead of when TCP gives up, and the next one is not made over a connection that
+// TCP tries again only as long after a partition as that lasted.
 //
 // Loop thread only. Life: create, use, co_await stop(), destroy.
 #pragma once
@@ -31,6 +32,7 @@ struct server_links_options {
   // Ends the session to `address`; calls under way fail.
   std::function<void(const std::string& address)> drop;
   duration ping_timeout = server::ping_timeout;
+  duration avoided_for = link_avoided_for;
   duration watch_interval = link_watch_interval;
 };
 
@@ -67,6 +69,7 @@ class server_links {
     server_address to;
     net::time_point answered{};  // the last time it answered anything
     net::time_point silent{};    // the last time it did not
+    int missed = 0;              // pings in a row that it did not answer
     bool pinging = false;
     bool watched = false;
     size_t calls = 0;
