@@ -1,6 +1,7 @@
 // Service and batch jobs: as many allocations as the count says, wherever they rank best.
 #include <algorithm>
 
+#include "sched/follow_up.h"
 #include "sched/limits.h"
 #include "sched/reconcile/disconnect.h"
 #include "sched/reconcile/names.h"
@@ -26,7 +27,7 @@ class counted_scheduler {
     for (const auto& alloc : changes.in_place) s_.update_in_place(*alloc, changes.active_deployment);
     for (const auto& alloc : changes.reconnected) s_.annotate(marked_reconnected(*alloc, s_.now()));
     mark_unknown(changes.disconnected);
-    follow_up(changes.reschedule_later);
+    follow_up(s_, changes.reschedule_later);
     look_again(changes.look_again);
     for (const auto& each : changes.place) place(each, changes.active_deployment);
     if (!s_.stopped() && s_.job().all_at_once && !s_.result().failed_tg_allocs.empty()) s_.withdraw();
@@ -39,33 +40,8 @@ class counted_scheduler {
     return s_.facts().deployment == nullptr ? std::string() : s_.facts().deployment->id;
   }
 
-  // Those that are near each other share one evaluation, at the time of the first. Calls each(later, evaluation id).
-  template <class F>
-  void at_their_times(std::vector<later> waiting, std::string_view trigger, std::string_view why, F&& each) {
-    std::ranges::sort(waiting, [](const auto& a, const auto& b) { return a.when != b.when ? a.when < b.when : a.alloc->id < b.alloc->id; });
-    timestamp first;
-    std::string id;
-    for (const auto& one : waiting) {
-      if (id.empty() || one.when - first >= limits::followup_batch_window) {
-        auto made = s_.next_eval(std::string(trigger), std::string(why));
-        made.wait_until = first = one.when;
-        id = made.id;
-        s_.add_eval(std::move(made));
-      }
-      each(one, id);
-    }
-  }
-
-  void follow_up(std::vector<later> waiting) {
-    at_their_times(std::move(waiting), "alloc-failure", "created for delayed rescheduling", [&](const later& one, const std::string& id) {
-      schema::allocation changed = *one.alloc;
-      changed.followup_eval_id = id;
-      s_.annotate(std::move(changed));
-    });
-  }
-
   void look_again(std::vector<later> waiting) {
-    at_their_times(std::move(waiting), "alloc-failure", "created for delayed rescheduling", [](const later&, const std::string&) {});
+    at_their_times(s_, std::move(waiting), retry_trigger, retry_why, [](const later&, const std::string&) {});
   }
 
   void mark_unknown(std::vector<later> waiting) {
@@ -75,7 +51,7 @@ class counted_scheduler {
       s_.annotate(marked_unknown(*one.alloc, s_.now()));
       return true;
     });
-    at_their_times(std::move(waiting), "max-disconnect-timeout", "created for delayed disconnect timeout",
+    at_their_times(s_, std::move(waiting), "max-disconnect-timeout", "created for delayed disconnect timeout",
                    [&](const later& one, const std::string& id) {
                      auto changed = marked_unknown(*one.alloc, s_.now());
                      changed.followup_eval_id = id;

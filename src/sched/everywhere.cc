@@ -5,9 +5,11 @@
 // get the new version in place of the old one, and the others wait for the promotion.
 #include <algorithm>
 
+#include "sched/follow_up.h"
 #include "sched/reconcile/deployment_of.h"
 #include "sched/reconcile/disconnect.h"
 #include "sched/reconcile/names.h"
+#include "sched/reconcile/reschedule.h"
 #include "sched/session.h"
 
 namespace drover::sched {
@@ -21,6 +23,8 @@ struct group_work {
   schema::desired_updates* updates;
   std::vector<uint8_t> covered{};                 // by row: an allocation stays there
   std::vector<ref<schema::allocation>> before{};  // by row: what a new version replaces, or the failed canary that was there
+  std::vector<ref<schema::allocation>> failed{};  // by row: what has failed there and may be tried again now
+  std::vector<later> retries{};                   // and what is tried again later; it covers its node until then
   allocs in_place{};
   allocs destructive{};
   int64_t kept = 0;       // of this version
@@ -73,6 +77,7 @@ class everywhere_scheduler {
     group_work work{.group = &group, .updates = &updates_[group.name]};
     work.covered.assign(s_.view().rows(), 0);
     work.before.assign(s_.view().rows(), nullptr);
+    work.failed.assign(s_.view().rows(), nullptr);
     for (const auto& alloc : by_group_[group.name]) settle(alloc, work);
     return work;
   }
@@ -115,8 +120,26 @@ class everywhere_scheduler {
       work.covered[row] = 1;
       ++work.updates->ignore;
     }
+    if (once() || !alloc->next_allocation.empty()) return;
+    if (alloc->client_status == "failed") {
+      if (wait_for_retry(alloc, work)) {
+        work.covered[row] = 1;
+        ++work.updates->ignore;
+        return;
+      }
+      work.failed[row] = alloc;
+    }
     // A canary that failed is placed again as one.
-    if (is_canary(*alloc) && alloc->next_allocation.empty()) work.before[row] = alloc;
+    if (is_canary(*alloc)) work.before[row] = alloc;
+  }
+
+  // As a service's: each time later, never in a circle.
+  bool wait_for_retry(const ref<schema::allocation>& alloc, group_work& work) {
+    if (alloc->desired_transition.force_reschedule.value_or(false)) return false;
+    const auto decision = decide_reschedule(*alloc, reschedule_policy_of(s_.job(), *work.group), failed_at(*alloc));
+    const bool due = decision.when <= s_.now() + limits::reschedule_window || alloc->followup_eval_id == s_.eval().id;
+    if (!due && alloc->followup_eval_id.empty()) work.retries.push_back({alloc, decision.when});
+    return !due;
   }
 
   bool is_canary(const schema::allocation& alloc) const {
@@ -176,6 +199,7 @@ class everywhere_scheduler {
   void cover(group_work& work) {
     const auto& group = *work.group;
     for (const auto& alloc : work.in_place) s_.update_in_place(*alloc, deployment_for(group));
+    follow_up(s_, std::move(work.retries));
     const bool canaries = replace(work);
     if (const auto* why = s_.waits(group)) return s_.hold_back(group, *why);
     auto& ranks = s_.ranker_of(group);
@@ -248,10 +272,12 @@ class everywhere_scheduler {
     placement what;
     what.group = &group;
     what.name = alloc_name(s_.job().id, group.name, 0);
-    what.previous = previous;
+    what.previous = previous != nullptr ? previous : work.failed[row];
+    what.rescheduled = what.previous != nullptr && what.previous == work.failed[row];
     what.canary = canaries && previous != nullptr;
     if (replaces) what.stop_previous = description::updating;
     if (replaces) s_.record_stop(*previous, description::updating);
+    if (what.rescheduled) s_.record_stop(*what.previous, description::rescheduled);
     ++(what.canary ? work.updates->canary : replaces ? work.updates->destructive_update : work.updates->place);
     if (!replaces) ++work.placed;
     s_.place(what, std::move(*made), deployment_for(group));

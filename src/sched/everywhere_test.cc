@@ -109,7 +109,12 @@ TEST_F(system_deployments, canaries_are_a_share_of_the_nodes) {
   w.settle("sys");
   EXPECT_FALSE(w.run("sys").has_plan()) << "nobody has promoted them";
 
-  w.change_alloc(state().placed_canaries[0], [](auto& a) { a.client_status = "failed"; });
+  w.change_alloc(state().placed_canaries[0], [this](auto& a) {
+    a.client_status = "failed";
+    a.modify_time = w.now.ns;
+  });
+  EXPECT_EQ(updates(w.run("sys")).canary, 0u) << "not in a circle";
+  w.now = w.now + seconds(30);
   auto again = w.run("sys");
   EXPECT_EQ(updates(again).canary, 1u) << "a canary that failed is placed again as one";
   EXPECT_EQ(state().desired_canaries, 2);
@@ -122,6 +127,37 @@ TEST_F(system_deployments, canaries_are_a_share_of_the_nodes) {
   w.run("sys");
   EXPECT_EQ(deployment().status, "successful");
   EXPECT_EQ(of_version(1), 4u);
+}
+
+// A driver that is not ready yet, say, would otherwise be asked thirty times a second.
+TEST_F(system_deployments, what_failed_is_tried_again_on_its_node_each_time_later) {
+  start();
+  auto fail = [this](const std::string& node) {
+    for (const auto& alloc : w.live("sys"))
+      if (alloc->node_id == node)
+        w.change_alloc(alloc->id, [this](auto& a) {
+          a.client_status = "failed";
+          a.modify_time = w.now.ns;
+        });
+  };
+  const auto node = w.live("sys")[1]->node_id;
+  for (const auto delay : {seconds(30), seconds(60), seconds(120)}) {
+    fail(node);
+    auto waits = w.run("sys");
+    ASSERT_EQ(waits.created.size(), 1u);
+    EXPECT_EQ(waits.created[0].wait_until, w.now + delay);
+    EXPECT_EQ(waits.created[0].triggered_by, "alloc-failure");
+    EXPECT_TRUE(waits.plan.node_allocation.at(node).at(0)->followup_eval_id == waits.created[0].id);
+    EXPECT_FALSE(w.run("sys").has_plan()) << "it waits, whoever asks";
+    w.now = w.now + delay;
+    EXPECT_EQ(updates(w.run("sys")).place, 1u);
+    EXPECT_EQ(w.live("sys").size(), 4u);
+  }
+  EXPECT_FALSE(w.run("sys").has_plan());
+  // A new version does not wait.
+  fail(node);
+  w.run("sys");
+  EXPECT_EQ(updates(new_version()).place, 1u);
 }
 
 TEST_F(system_deployments, max_parallel_caps_canaries_and_a_newer_version_ends_the_deployment) {

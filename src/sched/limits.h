@@ -36,6 +36,9 @@ inline constexpr duration reschedule_window = seconds(1);
 inline constexpr duration followup_batch_window = seconds(5);
 // Reschedule events that an allocation with unlimited attempts remembers.
 inline constexpr size_t reschedule_events_kept = 5;
+// What a system job's failed allocation waits before it is tried again on its node: as a service's default (doubled each time, up to the maximum).
+inline constexpr duration system_retry_delay = seconds(30);
+inline constexpr duration system_retry_delay_max = hours(1);
 
 // Compiled regular expressions and parsed version constraints that one scheduling keeps; RE2's own budget for one program.
 inline constexpr size_t pattern_cache_max = 1024;

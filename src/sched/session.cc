@@ -178,7 +178,7 @@ void session::place(const placement& what, ranker::choice made, const std::strin
     alloc->previous_allocation = what.previous->id;
     if (what.rescheduled)
       alloc->reschedule_tracker =
-          schema::share(next_tracker(*what.previous, what.group->reschedule_policy.value_or(schema::reschedule_policy{}), now_));
+          schema::share(next_tracker(*what.previous, reschedule_policy_of(job(), *what.group), now_));
     else if (what.stop_previous.empty())
       alloc->reschedule_tracker = what.previous->reschedule_tracker;  // lost or moved: its history stays
   }

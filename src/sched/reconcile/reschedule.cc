@@ -49,6 +49,17 @@ bool attempts_left(const schema::allocation& alloc, const schema::reschedule_pol
 
 }  // namespace
 
+schema::reschedule_policy reschedule_policy_of(const schema::job& job, const schema::task_group& group) {
+  if (group.reschedule_policy) return *group.reschedule_policy;
+  if (job.type != "system") return {};
+  schema::reschedule_policy again;
+  again.unlimited = true;
+  again.delay = limits::system_retry_delay;
+  again.delay_function = "exponential";
+  again.max_delay = limits::system_retry_delay_max;
+  return again;
+}
+
 bool reschedules(const schema::reschedule_policy& policy) {
   return policy.unlimited.value_or(false) || (policy.attempts.value_or(0) > 0 && policy.interval.value_or(duration{}).ns > 0);
 }

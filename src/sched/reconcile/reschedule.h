@@ -14,6 +14,9 @@ struct reschedule_decision {
   duration delay;         // what the history will say
 };
 
+// The group's own. System jobs have none: theirs is that of services, so that what failed on a node (a driver that was not ready yet) is tried there
+// again, each time later (ours; Nomad leaves it until something else happens to the job).
+schema::reschedule_policy reschedule_policy_of(const schema::job& job, const schema::task_group& group);
 bool reschedules(const schema::reschedule_policy& policy);
 // When the allocation failed: the end of its last failed task, else its last change.
 timestamp failed_at(const schema::allocation& alloc);
