@@ -394,6 +394,9 @@ result<timestamp> read_extension_time(std::string_view raw) {
   return fail(errc::invalid, "msgpack: a timestamp has {} bytes", raw.size());
 }
 
+// How far ahead a record's next field is looked for before its name is hashed.
+constexpr size_t fields_guessed_max = 8;
+
 class decoder {
  public:
   explicit decoder(std::string_view data) : in_(data) {}
@@ -495,11 +498,24 @@ class decoder {
     return {};
   }
 
+  // What we wrote comes in the order of the fields, perhaps with gaps: one of the next is found without its hash.
+  static const schema::field_info* next_field(const schema::record_info& record, std::string_view key, size_t& guess) {
+    const auto fields = record.fields();
+    const size_t end = std::min(fields.size(), guess + fields_guessed_max);
+    for (size_t i = guess; i < end; ++i)
+      if (fields[i].wire == key) {
+        guess = i + 1;
+        return &fields[i];
+      }
+    return record.find(key);
+  }
+
   result<> read_record(const type_info& type, void* p, const head& h, int depth) {
     if (h.what != head::map) return fail(errc::invalid, "msgpack: expected a map for {}", type.name);
+    size_t guess = 0;
     for (size_t i = 0; i < h.count; ++i) {
       TRY_ASSIGN(auto key, read_key());
-      const auto* field = type.record->find(key);
+      const auto* field = next_field(*type.record, key, guess);
       if (field == nullptr || field->is(schema::json_only)) {
         TRY(skip(in_));
         continue;
