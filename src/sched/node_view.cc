@@ -1,6 +1,7 @@
 #include "sched/node_view.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "base/ensure.h"
 #include "sched/computed_class.h"
@@ -21,8 +22,8 @@ uint32_t interned::find(std::string_view text) const {
 }
 
 node_view::row node_view::find(std::string_view node_id) const {
-  auto it = by_id_.find(node_id);
-  return it == by_id_.end() ? no_row : it->second;
+  static_assert(no_row == id_index::none);
+  return by_id_.find(node_id, [this](row r) -> const std::string& { return nodes_[r]->id; });
 }
 
 const ref<schema::allocation>& node_view::alloc(std::string_view id) const {
@@ -33,10 +34,8 @@ const ref<schema::allocation>& node_view::alloc(std::string_view id) const {
 
 std::vector<ref<schema::allocation>> node_view::allocs_of(row r) const {
   std::vector<ref<schema::allocation>> out;
-  auto it = allocs_of_node_.find(nodes_[r]->id);
-  if (it == allocs_of_node_.end()) return out;
-  out.reserve(it->second.size());
-  for (auto each : it->second) out.push_back(allocs_[each]);
+  out.reserve(allocs_of_[r].size());
+  for (auto each : allocs_of_[r]) out.push_back(allocs_[each]);
   return out;
 }
 
@@ -55,8 +54,13 @@ node_view::row node_view::make_row(const schema::node& node) {
     capacity_.emplace_back();
     used_.emplace_back();
     usage_.emplace_back();
+    allocs_of_.emplace_back();
   }
-  by_id_.emplace(node.id, r);
+  by_id_.add(r, node.id);
+  if (auto known = strays_.find(node.id); known != strays_.end()) {
+    allocs_of_[r] = std::move(known->second);
+    strays_.erase(known);
+  }
   return r;
 }
 
@@ -67,8 +71,7 @@ void node_view::fill_row(row r, ref<schema::node> node) {
   datacenter_[r] = datacenter_names_.id(node->datacenter);
   pool_[r] = pool_names_.id(node->node_pool.empty() ? "default" : node->node_pool);
   usage_[r] = node_usage(*node);
-  if (auto it = allocs_of_node_.find(node->id); it != allocs_of_node_.end())
-    for (auto each : it->second) usage_[r].add(*allocs_[each]);
+  for (auto each : allocs_of_[r]) usage_[r].add(*allocs_[each]);
   capacity_[r] = usage_[r].capacity();
   used_[r] = usage_[r].used();
   nodes_[r] = std::move(node);
@@ -95,10 +98,10 @@ void node_view::put_node(ref<schema::node> node) {
 }
 
 void node_view::erase_node(std::string_view id) {
-  auto it = by_id_.find(id);
-  if (it == by_id_.end()) return;
-  row r = it->second;
-  by_id_.erase(it);
+  row r = find(id);
+  if (r == no_row) return;
+  by_id_.erase(r, id);
+  if (auto left = std::exchange(allocs_of_[r], {}); !left.empty()) strays_.emplace(id, std::move(left));
   nodes_[r].reset();
   ready_[r] = 0;
   capacity_[r] = used_[r] = {};
@@ -117,35 +120,43 @@ void node_view::count(row r, const schema::allocation& alloc, int sign) {
 }
 
 void node_view::put_alloc(ref<schema::allocation> alloc) {
-  auto found = allocs_.find(alloc->id);
-  bool known = found != alloc_slots::none && allocs_[found]->node_id == alloc->node_id;
-  if (!known || !occupies(*alloc)) {
-    erase_alloc(alloc->id);
-    if (!occupies(*alloc)) return;
-    count(find(alloc->node_id), *alloc, +1);
-    auto& siblings = allocs_of_node_[alloc->node_id];
-    siblings.push_back(allocs_.add(std::move(alloc)));
-    return;
+  const auto found = allocs_.find(alloc->id);
+  if (found != alloc_slots::none && occupies(*alloc) && allocs_[found]->node_id == alloc->node_id) {
+    // Most updates change a status and nothing that is counted.
+    if (alloc->allocated_resources != allocs_[found]->allocated_resources) {
+      row r = find(alloc->node_id);
+      count(r, *allocs_[found], -1);
+      count(r, *alloc, +1);
+    }
+    return allocs_.replace(found, std::move(alloc));
   }
-  // Most updates change a status and nothing that is counted.
-  if (alloc->allocated_resources != allocs_[found]->allocated_resources) {
-    row r = find(alloc->node_id);
-    count(r, *allocs_[found], -1);
-    count(r, *alloc, +1);
-  }
-  allocs_.replace(found, std::move(alloc));
+  if (found != alloc_slots::none) erase_slot(found);
+  if (!occupies(*alloc)) return;
+  const row r = find(alloc->node_id);
+  count(r, *alloc, +1);
+  auto& siblings = r == no_row ? slots_on(alloc->node_id) : allocs_of_[r];
+  siblings.push_back(allocs_.add(std::move(alloc)));
 }
 
 void node_view::erase_alloc(std::string_view id) {
-  auto found = allocs_.find(id);
-  if (found == alloc_slots::none) return;
-  const auto alloc = allocs_[found];
+  if (auto found = allocs_.find(id); found != alloc_slots::none) erase_slot(found);
+}
+
+void node_view::erase_slot(alloc_slots::slot slot) {
+  const auto alloc = allocs_[slot];
   count(find(alloc->node_id), *alloc, -1);
-  auto siblings = allocs_of_node_.find(alloc->node_id);
-  ENSURE(siblings != allocs_of_node_.end(), "every counted allocation is listed at its node");
-  std::erase(siblings->second, found);
-  if (siblings->second.empty()) allocs_of_node_.erase(siblings);
-  allocs_.erase(found);
+  auto& siblings = slots_on(alloc->node_id);
+  const auto listed = std::ranges::find(siblings, slot);
+  ENSURE(listed != siblings.end(), "every counted allocation is listed at its node");
+  siblings.erase(listed);
+  if (siblings.empty()) strays_.erase(alloc->node_id);
+  allocs_.erase(slot);
+}
+
+std::vector<alloc_slots::slot>& node_view::slots_on(std::string_view node_id) {
+  if (row r = find(node_id); r != no_row) return allocs_of_[r];
+  auto known = strays_.find(node_id);
+  return known != strays_.end() ? known->second : strays_[std::string(node_id)];
 }
 
 }  // namespace drover::sched

@@ -17,6 +17,7 @@
 
 #include "sched/alloc_slots.h"
 #include "sched/fit.h"
+#include "sched/id_index.h"
 #include "sched/rank/load_index.h"
 
 namespace drover::state {
@@ -107,6 +108,9 @@ class node_view {
   row make_row(const schema::node& node);
   void fill_row(row r, ref<schema::node> node);
   void count(row r, const schema::allocation& alloc, int sign);
+  void erase_slot(alloc_slots::slot slot);
+  // Of a node that is known or not.
+  std::vector<alloc_slots::slot>& slots_on(std::string_view node_id);
   void index_load(row r);
 
   std::vector<ref<schema::node>> nodes_;
@@ -119,9 +123,10 @@ class node_view {
   std::vector<node_usage> usage_;
   std::optional<load_index> loads_;
   std::vector<row> free_rows_;
-  text_map<row> by_id_;
+  id_index by_id_;  // rows
   alloc_slots allocs_;
-  text_map<std::vector<alloc_slots::slot>> allocs_of_node_;
+  std::vector<std::vector<alloc_slots::slot>> allocs_of_;
+  text_map<std::vector<alloc_slots::slot>> strays_;  // by the node that is not known
   interned class_names_;
   std::vector<std::string> node_class_;  // by class id
   interned datacenter_names_;

@@ -15,6 +15,7 @@ void node_view::reserve(size_t nodes) {
   capacity_.reserve(nodes);
   used_.reserve(nodes);
   usage_.reserve(nodes);
+  allocs_of_.reserve(nodes);
   by_id_.reserve(nodes);
 }
 
@@ -35,13 +36,13 @@ node_view node_view::build(const state::snapshot& snapshot) {
 
 void node_view::refresh(const state::snapshot& snapshot, std::span<const std::string> changed_nodes) {
   for (const auto& id : changed_nodes) {
-    if (auto it = allocs_of_node_.find(id); it != allocs_of_node_.end()) {
-      std::vector<ref<schema::allocation>> before;
-      for (auto each : it->second) before.push_back(allocs_[each]);
-      for (const auto& was : before)
-        if (auto now = snapshot.alloc(was->id); now == nullptr) erase_alloc(was->id);
-        else if (now != was) put_alloc(now);
-    }
+    std::vector<ref<schema::allocation>> before;
+    if (row r = find(id); r != no_row) before = allocs_of(r);
+    else if (auto known = strays_.find(id); known != strays_.end())
+      for (auto each : known->second) before.push_back(allocs_[each]);
+    for (const auto& was : before)
+      if (auto now = snapshot.alloc(was->id); now == nullptr) erase_alloc(was->id);
+      else if (now != was) put_alloc(now);
     snapshot.visit_allocs_by_node(id, [&](const ref<schema::allocation>& each) {
       if (each != alloc(each->id)) put_alloc(each);
       return true;

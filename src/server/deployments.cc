@@ -25,6 +25,17 @@ bool ready_to_promote(const schema::deployment& deployment, const std::vector<sc
   return any;
 }
 
+// Else a verdict needs no allocations: a job of 100,000 is not gathered for each that becomes healthy.
+bool promotes_itself(const schema::deployment& deployment) {
+  return std::ranges::any_of(deployment.task_groups, [](const auto& each) {
+    return each.second.desired_canaries > 0 && !each.second.promoted && each.second.auto_promote;
+  });
+}
+
+bool has_unhealthy(const schema::deployment& deployment) {
+  return std::ranges::any_of(deployment.task_groups, [](const auto& each) { return each.second.unhealthy_allocs > 0; });
+}
+
 fsm::deployment_status_update_request status_update(const schema::deployment& deployment, std::string status, std::string description,
                                                     int64_t now_ns) {
   fsm::deployment_status_update_request command;
@@ -125,7 +136,8 @@ net::awaitable<void> deployments::look_at(std::string id) {
     evaluated_health_.erase(id);
     co_return;
   }
-  auto verdict = judge(*deployment, state.allocs_by_deployment(id), context_.clock.now(), evaluated_health_[id]);
+  const auto allocs = promotes_itself(*deployment) ? state.allocs_by_deployment(id) : std::vector<schema::ref<schema::allocation>>();
+  auto verdict = judge(*deployment, allocs, context_.clock.now(), evaluated_health_[id]);
   set_deadline(id, verdict.look_again);
   result<> done;
   switch (verdict.what) {
@@ -156,7 +168,8 @@ net::awaitable<void> deployments::look_at(std::string id) {
 // An evaluation; and what is unhealthy may be replaced while the progress deadline has not passed.
 schema::alloc_update_desired_transition_request deployments::next_step(const schema::deployment& deployment, const state::snapshot& state) {
   schema::alloc_update_desired_transition_request update;
-  for (const auto& alloc : state.allocs_by_deployment(deployment.id)) {
+  const auto allocs = has_unhealthy(deployment) ? state.allocs_by_deployment(deployment.id) : std::vector<schema::ref<schema::allocation>>();
+  for (const auto& alloc : allocs) {
     bool unhealthy = alloc->deployment_status && !alloc->deployment_status->healthy.value_or(true);
     bool replaceable = alloc->desired_status == "run" && alloc->next_allocation.empty() && !alloc->desired_transition.reschedule.value_or(false);
     if (unhealthy && replaceable) update.allocs[alloc->id].reschedule = true;

@@ -32,13 +32,15 @@ void plan_queue::set_enabled(bool enabled) {
   for (const auto& each : std::exchange(waiting_, {})) each->done.set();
 }
 
-net::awaitable<result<committed_plan>> plan_queue::submit(schema::plan plan, std::vector<schema::ref<schema::evaluation>> conclusion, worker* from) {
+net::awaitable<result<committed_plan>> plan_queue::submit(schema::plan plan, std::vector<schema::ref<schema::evaluation>> conclusion, worker* from,
+                                                           plan_turns::turn turn) {
   if (!enabled_) co_return fail(errc::unavailable, "plan queue is disabled");
   if (waiting_.size() >= plans_waiting_max) co_return fail(errc::unavailable, "{} plans wait already", plans_waiting_max);
   auto mine = std::make_shared<entry>();
   mine->plan = std::move(plan);
   mine->conclusion = std::move(conclusion);
   mine->from = from;
+  mine->turn = std::move(turn);
   mine->number = next_number_++;
   waiting_.insert(mine);
   filled_.set();
@@ -57,7 +59,9 @@ net::awaitable<void> plan_queue::run() {
         co_await landing_.wait();
         continue;
       }
-      check(waiting_.extract(waiting_.begin()).value());
+      auto next = waiting_.extract(waiting_.begin()).value();
+      check(next);
+      next->turn.end();
     }
   }
 }
@@ -98,6 +102,8 @@ void plan_queue::check(const std::shared_ptr<entry>& mine) {
   auto accepted = sched::check_plan(current_view(), std::move(mine->plan));
   mine->answer.accepted = started_;
   mine->answer.rejected_nodes = accepted.rejected_nodes;
+  if (mine->answer.full()) turns_.went_well();
+  else turns_.collided();
   // All or nothing: also what would have fitted.
   const bool all_void = mine->plan.all_at_once && !mine->answer.full();
   for (const auto& [node, list] : mine->plan.node_allocation)

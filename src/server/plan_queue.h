@@ -14,6 +14,7 @@
 #include "net/task_scope.h"
 #include "schema/eval.h"
 #include "server/context.h"
+#include "server/plan_turns.h"
 #include "server/view_follower.h"
 
 namespace drover::server {
@@ -39,9 +40,13 @@ class plan_queue {
 
   void note(const fsm::commit_event& event) { follower_.note(event); }
   void set_enabled(bool enabled);
-  // What was committed of the plan; every other worker than `from` has been told to assume it. `conclusion` (evaluations) is stored together with a plan that is accepted in full and changes something.
+  // Before a plan is made. It ends when the plan was checked, or is dropped.
+  net::awaitable<plan_turns::turn> turn() { return turns_.take(); }
+  // What was committed of the plan; every other worker than `from` has been told to assume it. `conclusion` (evaluations) is stored together with
+  // a plan that is accepted in full and changes something.
   // conflict: the evaluation's lease was lost meanwhile, the plan is void.
-  net::awaitable<result<committed_plan>> submit(schema::plan plan, std::vector<schema::ref<schema::evaluation>> conclusion, worker* from);
+  net::awaitable<result<committed_plan>> submit(schema::plan plan, std::vector<schema::ref<schema::evaluation>> conclusion, worker* from,
+                                                plan_turns::turn turn);
   size_t size() const { return waiting_.size(); }
   // Plans of which something was accepted so far.
   uint64_t accepted() const { return started_; }
@@ -54,6 +59,7 @@ class plan_queue {
     schema::plan plan;
     std::vector<schema::ref<schema::evaluation>> conclusion;
     worker* from = nullptr;
+    plan_turns::turn turn;
     uint64_t number = 0;
     committed_plan answer;
     // Log entries that are not applied yet, and those of them that are on their way.
@@ -79,6 +85,7 @@ class plan_queue {
 
   server_context& context_;
   view_follower follower_;
+  plan_turns turns_;
   std::set<std::shared_ptr<entry>, by_urgency> waiting_;
   uint64_t next_number_ = 0;
   // Plans whose writing has begun and has ended, for good or ill. They end in order.

@@ -40,7 +40,10 @@ net::awaitable<void> worker::run() {
 net::awaitable<void> worker::catch_up() {
   auto changed = follower_.take();
   auto state = context_.followed;
-  co_await thread_.run([&] { follower_.catch_up(state, changed); });
+  co_await thread_.run([&] {
+    follower_.catch_up(state, changed);
+    changed = {};
+  });
 }
 
 net::awaitable<sched::outcome> worker::schedule(const schema::evaluation& eval, uint64_t seed, uint32_t attempt) {
@@ -49,6 +52,8 @@ net::awaitable<sched::outcome> worker::schedule(const schema::evaluation& eval, 
   auto now = context_.clock.now();
   co_return co_await thread_.run([&] {
     follower_.catch_up(state, changed);
+    // What it was the last to know is freed here, not by the loop.
+    changed = {};
     return sched::schedule(state, follower_.view(), eval, now, seed, {.attempt = attempt});
   });
 }
@@ -62,11 +67,15 @@ net::awaitable<result<>> worker::process(const eval_lease& lease) {
   int in_vain = 0;
   for (uint32_t attempt = 0; in_vain < attempts && attempt < plan_attempts_max; ++attempt) {
     const auto accepted_before = context_.plans->accepted();
+    auto turn = co_await context_.plans->turn();
     outcome = co_await schedule(eval, seed, attempt);
-    if (!outcome->has_plan()) co_return co_await store(*outcome);
+    if (!outcome->has_plan()) {
+      turn.end();
+      co_return co_await store(*outcome);
+    }
     outcome->plan.eval_token = lease.token;
     follower_.assume(outcome->plan);
-    auto submitted = co_await context_.plans->submit(std::move(outcome->plan), evals_of(*outcome), this);
+    auto submitted = co_await context_.plans->submit(std::move(outcome->plan), evals_of(*outcome), this, std::move(turn));
     if (!submitted) {
       follower_.distrust();
       co_return std::unexpected(std::move(submitted).error());

@@ -26,6 +26,26 @@ uint64_t leading_bytes(std::string_view text, size_t width) {
   return out;
 }
 
+// The same for a text that is mostly hexadecimal digits, as ids are: eight of them, four bits each. At the first character that is none, all that
+// can still come is on one side of it.
+uint32_t leading_digits(std::string_view text) {
+  constexpr int digits = 8;
+  uint32_t out = 0;
+  for (int i = 0; i < digits; i++) {
+    const int rest = 4 * (digits - i);
+    const auto c = static_cast<size_t>(i) < text.size() ? static_cast<uint8_t>(text[static_cast<size_t>(i)]) : uint8_t{0};
+    const bool is_decimal = c >= '0' && c <= '9', is_letter = c >= 'a' && c <= 'f';
+    if (is_decimal || is_letter) {
+      out = out << 4 | static_cast<uint32_t>(is_decimal ? c - '0' : c - 'a' + 10);
+      continue;
+    }
+    if (c < '0') return static_cast<uint32_t>(uint64_t{out} << rest);
+    const uint64_t highest = c < 'a' ? 9 : 15;
+    return static_cast<uint32_t>((uint64_t{out} << 4 | highest) << (rest - 4) | ((uint64_t{1} << (rest - 4)) - 1));
+  }
+  return out;
+}
+
 // FNV-1a: the same on every server, because the order of a grouped tree is part of what snapshots show.
 uint32_t group_hash(std::string_view a, std::string_view b) {
   uint32_t h = 2166136261u;
@@ -243,7 +263,7 @@ using namespace detail;
 
 uint64_t key_digest(const tree_order& order, const table_key& key) {
   if (!order.grouped) return leading_bytes(key.a, 8);
-  return static_cast<uint64_t>(group_hash(key.a, key.b)) << 32 | leading_bytes(key.c, 4);
+  return static_cast<uint64_t>(group_hash(key.a, key.b)) << 32 | leading_digits(key.c);
 }
 
 const entry* tree::find(const tree_order& order, const table_key& key) const {

@@ -5,6 +5,7 @@
 #include <map>
 #include <random>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace drover::state {
@@ -134,6 +135,24 @@ TEST(tree, one_edit_of_a_large_tree_copies_one_path) {
   EXPECT_FALSE(t.same(before));
   EXPECT_EQ(static_cast<const row*>(before.find(order, {"777", {}, {}, 0})->get())->payload, 777);
   EXPECT_EQ(static_cast<const row*>(t.find(order, {"777", {}, {}, 0})->get())->payload, -1);
+}
+
+TEST(tree, digests_of_one_group_sort_as_its_keys_whatever_they_are_made_of) {
+  constexpr unsigned seed = 11;
+  std::mt19937 random(seed);
+  const tree_order order{&key_of, true};
+  auto text = [&] {
+    constexpr std::string_view letters = "!/0189:@AZ`afgz~";
+    std::string out;
+    for (auto n = random() % 10; n > 0; n--) out += random() % 3 == 0 ? letters[random() % letters.size()] : '5';
+    return out;
+  };
+  for (int i = 0; i < 50'000; i++) {
+    const auto a = text(), b = text();
+    const auto da = key_digest(order, {"default", "job", a}), db = key_digest(order, {"default", "job", b});
+    if (a < b) ASSERT_LE(da, db) << '"' << a << "\" and \"" << b << '"';
+  }
+  EXPECT_LT(key_digest(order, {"default", "job", "12345678-"}), key_digest(order, {"default", "job", "12345679-"}));
 }
 
 }  // namespace
