@@ -154,7 +154,7 @@ TEST(acl, records_are_stored_and_erased) {
   const auto token = state::find<table::acl_tokens>(c.now(), {"t1", {}, {}});
   EXPECT_EQ(token->secret_id, "s1");
   EXPECT_EQ(token->create_time.ns, t0);
-  EXPECT_EQ(state::collect<table::acl_tokens>(c.now(), state::tree_id::acl_tokens_by_secret, state::within("s1")).size(), 1u);
+  EXPECT_EQ(state::collect<table::acl_tokens>(c.now(), state::tree_id::acl_tokens_by_secret, state::within2("s1", {})).size(), 1u);
   EXPECT_EQ(state::collect<table::acl_roles>(c.now(), state::tree_id::acl_roles_by_name, state::within("ops")).size(), 1u);
   c.apply<acl_policy_delete>({{}, {"read", "never"}});
   c.apply<acl_role_delete>({{}, {"r1"}});

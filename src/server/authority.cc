@@ -6,12 +6,12 @@
 #include "schema/alloc_rpc.h"
 #include "schema/job_rpc.h"
 #include "schema/node_rpc.h"
-#include "crypto/digest.h"
 #include "jwt/jwt.h"
 #include "sched/reconcile/reconciler.h"
 #include "server/identities.h"
 #include "server/keyring.h"
 #include "server/limits.h"
+#include "server/secret_lookup.h"
 #include "state/tables.h"
 
 namespace drover::server {
@@ -229,13 +229,8 @@ caller_ref authority::workload_of(const value& claims, const state::snapshot& st
 
 result<caller_ref> authority::look_up(const std::string& token, const state::snapshot& state) {
   if (token.empty()) return anonymous(state);
-  ref<schema::acl_token> found;
-  state::visit<table::acl_tokens>(state, state::tree_id::acl_tokens_by_secret, state::starting(token), [&](const auto& each) {
-    if (crypto::same_digest(each->secret_id, token)) found = each;
-    return false;
-  });
-  if (found) return caller_of(std::move(found), state);
-  constexpr size_t secret_bytes_min = 32;  // shorter ones are nobody's, and would only begin many
+  if (auto found = token_of_secret(state, token)) return caller_of(std::move(found), state);
+  constexpr size_t secret_bytes_min = 32;  // shorter ones are nobody's
   if (token.size() < secret_bytes_min) return fail(errc::permission_denied, "{}", unknown_token);
   if (auto node_id = node_of_token(context_, state, token)) {
     auto node = std::make_shared<caller>();

@@ -3,8 +3,8 @@
 #include <algorithm>
 
 #include "base/text.h"
-#include "crypto/digest.h"
 #include "jwt/jwt.h"
+#include "server/secret_lookup.h"
 #include "state/tables.h"
 
 namespace drover::server {
@@ -72,13 +72,8 @@ std::optional<std::string> node_of_token(server_context& context, const state::s
     if (id.empty() || !state.node(id)) return std::nullopt;
     return id;
   }
-  std::optional<std::string> out;
-  if (token.empty()) return out;
-  state::visit<table::nodes>(state, state::tree_id::nodes_by_secret, state::starting(token), [&](const auto& node) {
-    if (crypto::same_digest(node->secret_id, token)) out = node->id;
-    return !out;
-  });
-  return out;
+  auto node = node_of_secret(state, token);
+  return node ? std::optional(node->id) : std::nullopt;
 }
 
 net::awaitable<result<>> add_default_identities(server_context& context, std::string node_id, std::vector<ref<schema::allocation>>& allocs) {

@@ -26,6 +26,11 @@ template <table T, table_key (*F)(const record_of<T>&)>
 constexpr tree_definition own() {
   return {T, {&erased_key<record_of<T>, F>, false}, nullptr};
 }
+// For keys that are secrets.
+template <table T, table_key (*F)(const record_of<T>&)>
+constexpr tree_definition own_hashed() {
+  return {T, {&erased_key<record_of<T>, F>, true}, nullptr};
+}
 template <table T, table_key (*F)(const record_of<T>&)>
 constexpr tree_definition ordered() {
   return {T, {&erased_key<record_of<T>, F>, false}, nullptr};
@@ -65,7 +70,7 @@ constexpr std::array<tree_definition, tree_count> tree_definitions = {
     own<table::acl_roles, KEY(acl_role, {r.id, {}, {}})>(),
     own<table::acl_auth_methods, KEY(acl_auth_method, {r.name, {}, {}})>(),
     own<table::acl_binding_rules, KEY(acl_binding_rule, {r.id, {}, {}})>(),
-    own<table::one_time_tokens, KEY(one_time_token, {r.one_time_secret_id, {}, {}})>(),
+    own_hashed<table::one_time_tokens, KEY(one_time_token, {r.one_time_secret_id, {}, {}})>(),
     own<table::csi_volumes, KEY(csi_volume, {r.namespace_, r.id, {}})>(),
     own<table::csi_plugins, KEY(csi_plugin, {r.id, {}, {}})>(),
     own<table::host_volumes, KEY(host_volume, {r.namespace_, r.id, {}})>(),
@@ -89,12 +94,13 @@ constexpr std::array<tree_definition, tree_count> tree_definitions = {
     grouped<table::services, KEY(service_registration, {r.namespace_, r.job_id, r.id})>(),
     grouped<table::services, KEY(service_registration, {r.node_id, {}, r.id})>(),
     grouped<table::scaling_policies, KEY(scaling_policy, {entry_of(r.target, "Namespace"), entry_of(r.target, "Job"), r.id})>(),
-    ordered<table::acl_tokens, KEY(acl_token, {r.secret_id, {}, {}})>(),
+    // By a hash of the secret: how far a guess is right must not show in the time.
+    grouped<table::acl_tokens, KEY(acl_token, {r.secret_id, {}, r.accessor_id})>(),
     ordered<table::acl_roles, KEY(acl_role, {r.name, {}, {}})>(),
     ordered<table::variables, KEY(sealed_variable, {r.key_id, r.namespace_, r.path})>(),
     ordered<table::csi_volumes, KEY(csi_volume, {r.plugin_id, r.namespace_, r.id})>(),
     ordered<table::host_volumes, KEY(host_volume, {r.node_id, r.namespace_, r.id})>(),
-    ordered<table::nodes, KEY(node, {r.secret_id, r.id, {}})>(),
+    grouped<table::nodes, KEY(node, {r.secret_id, {}, r.id})>(),
     ordered<table::namespaces, KEY(namespace_definition, {r.quota, r.name, {}})>(),
     grouped<table::host_volume_claims, KEY(task_group_host_volume_claim, {r.namespace_, r.job_id, r.id})>(),
 };
@@ -156,8 +162,8 @@ bool key_prefix::matches(const table_key& other) const {
 bool visit_tree(const root& r, tree_id id, const key_prefix& prefix, const std::function<bool(const entry&)>& each) {
   const auto& order = definition(id).order;
   const auto& content = r.trees[static_cast<size_t>(id)];
+  if (prefix.parts == 0 && prefix.key.a.empty()) return content.visit(each);
   if (!order.grouped) {
-    if (prefix.parts == 0 && prefix.key.a.empty()) return content.visit(each);
     bool stopped = false;
     content.visit_from(order, key_digest(order, prefix.key), &prefix.key, [&](const entry& e) {
       if (!prefix.matches(order.key_of(e.get()))) return false;

@@ -9,18 +9,13 @@
 #include "server/file.h"
 #include "server/keyring.h"
 #include "server/limits.h"
+#include "server/secret_lookup.h"
 
 namespace drover::server {
 namespace {
 
 using state::table;
 using schema::acl_token;
-
-ref<acl_token> token_by_secret(const state::snapshot& state, const std::string& secret) {
-  if (secret.empty()) return nullptr;
-  auto found = state::collect<table::acl_tokens>(state, state::tree_id::acl_tokens_by_secret, state::within(secret));
-  return found.empty() ? nullptr : found.front();
-}
 
 // Roles are known by id; what they are called may have changed since.
 ref<acl_token> with_role_names(const state::snapshot& state, ref<acl_token> token) {
@@ -76,7 +71,7 @@ result<> get_tokens(const read& r, const schema::acl_token_set_request& request,
 // Whoever has the secret may see the token.
 result<> resolve_token(const read& r, const schema::resolve_acl_token_request& request, schema::resolve_acl_token_response& out) {
   r.watch(state::watch_table(table::acl_tokens));
-  out.token = with_role_names(r.state, token_by_secret(r.state, request.secret_id));
+  out.token = with_role_names(r.state, token_of_secret(r.state, request.secret_id));
   out.index = r.state.index(table::acl_tokens);
   return {};
 }
