@@ -152,6 +152,32 @@ SERVER = """
 """
 
 
+def schedulers_are_changed_while_they_run(agent):
+    path = "/v1/agent/schedulers/config"
+    shown = agent.get(path)
+    for wrong, said in [({"num_schedulers": 1000}, "num_schedulers is 1000"), ({"num_schedulers": -1}, "num_schedulers is -1"),
+                        ({"enabled_schedulers": ["batch"]}, "must name _core"), ({"enabled_schedulers": ["_core", "magic"]}, '"magic"')]:
+        answer = agent.http("PUT", path, {**shown, **wrong})
+        assert answer.status == 400 and said in answer.text, repr(answer)
+    for wrong in (b"", b"null", b"[", b'{"num_schedulers": "many"}'):
+        assert agent.http("PUT", path, wrong, raw=True).status == 400
+    assert agent.get(path) == shown
+    # What is shown is taken back.
+    assert agent.http("PUT", path, shown).json == shown
+    # A type that nobody takes waits, and is done as soon as somebody takes it again.
+    agent.http("PUT", path, {**shown, "enabled_schedulers": ["batch", "_core"]})
+    agent.register(sleeper("held"))
+    agent.register({**sleeper("taken"), "Type": "batch"})
+    agent.wait("/v1/job/taken/evaluations", lambda evals: evals and all(e["Status"] != "pending" for e in evals), "the batch job was looked at")
+    assert [e["Status"] for e in agent.get("/v1/job/held/evaluations")] == ["pending"]
+    agent.http("PUT", path, {**shown, "num_schedulers": 0})
+    assert not agent.get("/v1/agent/schedulers")["schedulers"]
+    assert [e["Status"] for e in agent.get("/v1/job/held/evaluations")] == ["pending"]
+    assert agent.http("POST", path, shown).json == shown
+    assert len(agent.get("/v1/agent/schedulers")["schedulers"]) == 1
+    agent.wait("/v1/job/held/evaluations", lambda evals: evals[0]["Status"] != "pending", "the service job was looked at")
+
+
 def test_what_a_server_allows(make_agent):
     agent = make_agent(with_client=False, server=SERVER)
     agent.launch().wait_started()
@@ -166,8 +192,9 @@ def test_what_a_server_allows(make_agent):
     for cpu in (21, 22, 23):
         agent.register(sleeper("plain", Resources={"CPU": cpu, "MemoryMB": 16}))
     assert [v["Version"] for v in agent.get("/v1/job/plain/versions")["Versions"]] == [3, 2]
-    assert {tuple(s["enabled_schedulers"]) for s in agent.get("/v1/agent/schedulers")["schedulers"]} == {("service", "batch")}
+    assert {tuple(s["enabled_schedulers"]) for s in agent.get("/v1/agent/schedulers")["schedulers"]} == {("service", "batch", "_core")}
     assert agent.get("/v1/agent/schedulers/config")["num_schedulers"] == 1
+    schedulers_are_changed_while_they_run(agent)
     # What has ended is forgotten by itself.
     agent.http("DELETE", "/v1/job/urgent")
     agent.wait_json("/v1/jobs?prefix=urgent", lambda jobs: jobs == [], "the collector took it", timeout=60)

@@ -229,6 +229,7 @@ def test_hangup_reads_the_configuration_again(make_agent):
         agent.get("/v1/jobs")
         harness.ask_again_soon()
     assert "[DEBUG]" in agent.log()
+    assert agent.get("/v1/agent/self")["config"]["LogLevel"] == "DEBUG"
     # What is wrong is said, and changes nothing.
     with open(agent.config_path, "a") as file:
         file.write("log_level = \n")

@@ -226,7 +226,7 @@ api::services agent::parts::services() {
   with.client = client.get();
   with.own = own_channel.get();
   if (server) with.server_addresses = {advertised_address(config, &addresses_config::rpc)};
-  with.config = shown_config();
+  with.config = [this] { return shown_config(); };
   with.acl_enabled = config.acl.enabled;
   with.acl_ttl = std::min({config.acl.token_ttl, config.acl.policy_ttl, config.acl.role_ttl});
   with.response_headers = config.http_api_response_headers;
@@ -236,8 +236,6 @@ api::services agent::parts::services() {
   with.enable_debug = config.enable_debug || config.dev_mode;
   with.log_file = config.log_file;
   with.ui_enabled = config.ui.enabled;
-  with.scheduler_workers = scheduler_workers(config);
-  with.enabled_schedulers = server_options_of(config).enabled_schedulers;
   with.reload = [this]() -> result<> { return reload ? reload() : result<>(); };
   with.started = wall_now();
   return with;

@@ -117,7 +117,7 @@ awaitable<result<schema::server_members_response>> members_of(call& c) {
 
 awaitable<result<reply>> self(call& c) {
   value::object out;
-  out.append("config", c.with.config);
+  out.append("config", c.with.config());
   value member;
   if (c.with.server != nullptr) {
     // Its own record only: the others are for who may read nodes.
@@ -173,24 +173,23 @@ awaitable<result<reply>> set_servers(call& c) {
 
 awaitable<result<reply>> schedulers(call& c) {
   if (c.with.server == nullptr) co_return fail(errc::invalid, "this agent runs no server");
-  schema::agent_scheduler_workers_info out;
-  out.server_id = c.with.server->id();
-  for (int i = 0; i < c.with.scheduler_workers; ++i)
-    out.schedulers.push_back({.id = fmt::format("{}-{}", out.server_id, i),
-                              .enabled_schedulers = c.with.enabled_schedulers,
-                              .started = to_rfc3339(c.with.started),
-                              .status = "Started",
-                              .workload_status = "WaitingToDequeue"});
+  const auto out = c.with.server->schedulers();
   co_return json_reply(c, schema::view(out));
 }
 
 awaitable<result<reply>> schedulers_config(call& c) {
   if (c.with.server == nullptr) co_return fail(errc::invalid, "this agent runs no server");
-  schema::agent_scheduler_worker_config_response out;
-  out.server_id = c.with.server->id();
-  out.num_schedulers = c.with.scheduler_workers;
-  out.enabled_schedulers = c.with.enabled_schedulers;
+  const auto out = c.with.server->scheduler_config();
   co_return json_reply(c, schema::view(out));
+}
+
+// What the route above answers is a body for this one: the server that it names is not looked at.
+awaitable<result<reply>> set_schedulers_config(call& c) {
+  if (c.with.server == nullptr) co_return fail(errc::invalid, "this agent runs no server");
+  schema::agent_scheduler_worker_config_request wanted;
+  CO_TRY(decode_body(c, schema::slot(wanted)));
+  CO_TRY(c.with.server->set_schedulers(wanted.num_schedulers, std::move(wanted.enabled_schedulers)));
+  co_return co_await schedulers_config(c);
 }
 
 awaitable<result<reply>> reload(call& c) {
@@ -227,6 +226,7 @@ void add_agent_routes(std::vector<route>& t) {
     {.methods = "POST PUT", .path = "/v1/agent/servers", .acl = "agent:write", .flags = of_agent, .handle = &set_servers},
     {.methods = "GET", .path = "/v1/agent/schedulers", .acl = "agent:read", .flags = of_agent, .handle = &schedulers},
     {.methods = "GET", .path = "/v1/agent/schedulers/config", .acl = "agent:read", .flags = of_agent, .handle = &schedulers_config},
+    {.methods = "POST PUT", .path = "/v1/agent/schedulers/config", .acl = "agent:write", .flags = of_agent, .handle = &set_schedulers_config},
     {.methods = "GET", .path = "/v1/agent/monitor", .acl = "agent:read", .flags = of_agent | streaming, .handle = &monitor},
     {.methods = "POST PUT", .path = "/v1/agent/reload", .acl = "agent:write", .flags = of_agent, .handle = &reload},
     {.methods = "GET", .path = "/v1/metrics", .acl = "", .flags = of_agent, .handle = &metrics},

@@ -46,8 +46,8 @@ struct services {
   rpc::channel* own = nullptr;
   // "server address" list that a client agent knows.
   std::vector<std::string> server_addresses{};
-  // The effective configuration without secrets, for agent/self.
-  value config{};
+  // The effective configuration without secrets, for agent/self: as it is now.
+  std::function<value()> config{};
   // Added to every answer.
   std::map<std::string, std::string> response_headers{};
   // Requests are checked; what an agent without a server has learned of a token it believes for so long.
@@ -62,8 +62,6 @@ struct services {
   // Where the log is written, besides standard output; empty: nowhere.
   std::string log_file{};
   bool ui_enabled = true;
-  int scheduler_workers = 0;
-  std::vector<std::string> enabled_schedulers{};
   // Rereads the configuration, as SIGHUP does.
   std::function<result<>()> reload{};
   // When this agent began.

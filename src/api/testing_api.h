@@ -41,7 +41,7 @@ class api_fixture : public ::testing::Test {
                                               .servers = &cluster->channel(),
                                               .server = cluster.get(),
                                               .own = &own,
-                                              .config = value(value::object()),
+                                              .config = [] { return value(value::object()); },
                                               .acl_enabled = with_acl,
                                               .prometheus_metrics = true});
     http = std::make_unique<net::http_server>(loop, net::http_server_options{.handler = api->handler()});

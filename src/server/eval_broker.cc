@@ -112,8 +112,12 @@ std::optional<eval_lease> eval_broker::take(const std::vector<std::string>& type
 }
 
 awaitable<eval_lease> eval_broker::dequeue(std::vector<std::string> types) {
+  co_return co_await dequeue(std::make_shared<const std::vector<std::string>>(std::move(types)));
+}
+
+awaitable<eval_lease> eval_broker::dequeue(std::shared_ptr<const std::vector<std::string>> types) {
   for (;;) {
-    if (auto lease = take(types)) co_return *std::move(lease);
+    if (auto lease = take(*types)) co_return *std::move(lease);
     co_await ready_event_.wait();
   }
 }

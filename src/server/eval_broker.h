@@ -10,6 +10,7 @@
 #include <deque>
 #include <functional>
 #include <map>
+#include <memory>
 #include <optional>
 #include <set>
 #include <string>
@@ -67,6 +68,9 @@ class eval_broker {
   void requeue(ref<schema::evaluation> eval);
   // The best ready evaluation of one of the types ("service", ...); waits while there is none, and while the broker is disabled.
   awaitable<eval_lease> dequeue(std::vector<std::string> types);
+  // The same for types that may be others while it waits; types_changed() says so.
+  awaitable<eval_lease> dequeue(std::shared_ptr<const std::vector<std::string>> types);
+  void types_changed() { ready_event_.notify_all(); }
   // The lease's work goes on: its time starts anew. False: it was lost.
   bool renew(const std::string& eval_id, const std::string& token);
   result<> ack(const std::string& eval_id, const std::string& token);

@@ -41,7 +41,7 @@
 #include "server/replicator.h"
 #include "server/variable_locks.h"
 #include "server/wakeups.h"
-#include "server/worker.h"
+#include "server/worker_pool.h"
 
 namespace drover::server {
 namespace {
@@ -154,7 +154,7 @@ struct cluster_server::parts {
   std::unique_ptr<csi_volumes> csi;
   std::unique_ptr<acl_replication> replication;
   std::unique_ptr<leader_duties> leader;
-  std::vector<std::unique_ptr<worker>> workers;
+  std::unique_ptr<worker_pool> workers;
 
   result<> make_directories();
   void make_transport();
@@ -278,13 +278,9 @@ void cluster_server::parts::make_parts() {
   replication = std::make_unique<acl_replication>(context);
   leader = std::make_unique<leader_duties>(context);
   context.leader = leader.get();
-  for (int i = 0; i < options.scheduler_workers; ++i) {
-    workers.push_back(std::make_unique<worker>(context, context.random.uuid(), options.enabled_schedulers));
-    context.workers.push_back(workers.back().get());
-  }
-  broker.still_held = [this](const std::string& eval_id, const std::string& token) {
-    return std::ranges::any_of(workers, [&](const auto& each) { return each->holds(eval_id, token); });
-  };
+  workers = std::make_unique<worker_pool>(context);
+  workers->set(options.scheduler_workers, options.enabled_schedulers);
+  broker.still_held = [this](const std::string& eval_id, const std::string& token) { return workers->holds(eval_id, token); };
   for (auto add : {&add_job_reads, &add_job_writes, &add_job_launches, &add_job_plan, &add_job_explain, &add_alloc_methods, &add_eval_methods, &add_deployment_methods,
                    &add_node_reads, &add_node_writes, &add_namespace_methods, &add_host_volume_methods, &add_volume_claim_methods, &add_csi_methods, &add_csi_storage_methods, &add_service_methods, &add_status_methods,
                    &add_raft_methods, &add_snapshot_methods, &add_operator_methods, &add_scaling_methods, &add_search_methods, &add_client_methods,
@@ -304,7 +300,7 @@ result<> cluster_server::start() {
   p.make_parts();
   *p.live = true;
   p.context.followed = p.store.current();
-  for (auto& w : p.workers) w->start();
+  p.workers->start();
   p.on_leadership(p.raft->leader());
   p.catching_up = std::make_unique<net::task_scope>(p.context.loop, p.context.logger);
   p.catching_up->spawn(p.catch_up(p.raft->stats().last_log_index));
@@ -356,7 +352,7 @@ void cluster_server::parts::on_commit(const fsm::commit_event& event) {
     if (authority.enabled() && acl_index != std::exchange(events_checked_at, acl_index)) events->close_refused();
   }
   plans->note(event);
-  for (auto& w : workers) w->note(event);
+  if (workers) workers->note(event);
   if (context.is_leader && !event.restored) leader->note(event);
 }
 
@@ -372,7 +368,7 @@ net::awaitable<void> cluster_server::stop() {
   co_await p.writes.stop();
   if (p.forward) co_await p.forward->stop();
   if (p.links) co_await p.links->stop();
-  for (auto& w : p.workers) co_await w->stop();
+  if (p.workers) co_await p.workers->stop();
   if (p.leader) co_await p.leader->stop();
   if (p.keys) co_await p.keys->stop();
   if (p.locks) co_await p.locks->stop();
@@ -477,6 +473,15 @@ cluster_server::token_holder cluster_server::holder_of(const std::string& token)
   return (*by)->token ? token_holder{(*by)->token->accessor_id, (*by)->token->name} : token_holder{(*by)->node_id, {}};
 }
 bool cluster_server::is_leader() const { return parts_->context.is_leader; }
+result<> cluster_server::set_schedulers(int64_t count, std::vector<std::string> types) {
+  TRY(check_schedulers(count, types));
+  parts_->workers->set(static_cast<int>(count), std::move(types));
+  return {};
+}
+schema::agent_scheduler_worker_config_response cluster_server::scheduler_config() const {
+  return {.server_id = id(), .num_schedulers = parts_->workers->count(), .enabled_schedulers = parts_->workers->types()};
+}
+schema::agent_scheduler_workers_info cluster_server::schedulers() const { return {.server_id = id(), .schedulers = parts_->workers->shown()}; }
 const std::string& cluster_server::id() const { return parts_->id; }
 state::snapshot cluster_server::state() const { return parts_->store.current(); }
 

@@ -17,6 +17,7 @@
 #include "raft/raft.h"
 #include "rpc/channel.h"
 #include "rpc/local.h"
+#include "schema/operator_rpc.h"
 #include "server/options.h"
 #include "server/peers.h"
 #include "state/snapshot.h"
@@ -83,6 +84,11 @@ class cluster_server {
     std::string accessor_id, name;
   };
   token_holder holder_of(const std::string& token);
+
+  // The scheduling workers of this server alone; until its next start. errc::invalid: not as many as the machine has processors, or no such types.
+  result<> set_schedulers(int64_t count, std::vector<std::string> types);
+  schema::agent_scheduler_worker_config_response scheduler_config() const;
+  schema::agent_scheduler_workers_info schedulers() const;
   bool is_leader() const;
   const std::string& id() const;
   state::snapshot state() const;

@@ -10,7 +10,7 @@ worker::worker(server_context& context, std::string id, std::vector<std::string>
     : context_(context),
       logger_("nomad.worker"),
       id_(std::move(id)),
-      types_(std::move(types)),
+      types_(std::make_shared<std::vector<std::string>>(std::move(types))),
       started_(context.clock.now()),
       thread_(context.loop, 1),
       scope_(context.loop, logger_) {}

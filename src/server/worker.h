@@ -4,6 +4,7 @@
 #pragma once
 
 #include <map>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -26,7 +27,9 @@ class worker {
   void assume(const schema::plan_result& accepted) { follower_.assume(accepted); }
   void distrust() { follower_.distrust(); }
   const std::string& id() const { return id_; }
-  const std::vector<std::string>& types() const { return types_; }
+  // The types of the evaluations that it takes from now on; none: it finishes what it holds. eval_broker::types_changed() follows.
+  void take_only(std::vector<std::string> types) { *types_ = std::move(types); }
+  const std::vector<std::string>& types() const { return *types_; }
   // Work that makes progress is never thrown away for being large: its lease lasts as long as it does.
   bool holds(const std::string& eval_id, const std::string& token) const {
     auto it = leases_.find(eval_id);
@@ -47,7 +50,8 @@ class worker {
   server_context& context_;
   log::logger logger_;
   std::string id_;
-  std::vector<std::string> types_;
+  // Shared with those of its tasks that wait for an evaluation.
+  std::shared_ptr<std::vector<std::string>> types_;
   timestamp started_;
   std::map<std::string, std::string> leases_;  // evaluation -> token
   view_follower follower_{view_follower::purpose::schedules};
