@@ -1,6 +1,7 @@
 """CSI: a plugin that runs as a task, volumes that jobs mount through it, and what happens when agents and plugins die (csi_plugin.py)."""
 import json
 import os
+import re
 import signal
 import time
 
@@ -311,6 +312,8 @@ def test_a_volume_for_one_writer_has_one(site):
     evals = site.wait("/v1/job/second/evaluations", lambda evals: any(e["Status"] == "blocked" for e in evals), "the second is blocked")
     failed = next(e for e in evals if e.get("FailedTGAllocs"))["FailedTGAllocs"]["g"]
     assert failed["ConstraintFiltered"] == {"CSI volume single has exhausted its available writer claims": 1}
+    assert re.search(r'CSI volume "single" takes one writer, and job "first" \(allocation [0-9a-f]{8}, running\) holds it: it would run once',
+                     site.ok("job", "explain", "second").out)
     site.stop_job("first")
     site.wait_running("second")
     site.stop_job("second")

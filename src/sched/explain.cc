@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/text.h"
+#include "sched/feasible/volumes.h"
 
 namespace drover::sched {
 namespace {
@@ -106,6 +107,10 @@ std::string remedy(const group_explanation& why) {
   if (!why.unsuited.empty() && why.unsuited.front().check == no_host_volume)
     return fmt::format("It would run on a node with room that offers {}: by a host_volume block of its client, or by \"drover volume create\"{}.",
                        join(why.host_volumes, " and "), bound_by_claim(why) ? "; \"drover volume claim delete\" frees it for another volume" : "");
+  if (!why.unsuited.empty() && why.unsuited.front().check.ends_with(no_writer_claims)) {
+    if (why.held_volumes.empty()) return "It would run once the allocation of this job that writes to the volume has ended and given it back.";
+    return fmt::format("{}: it would run once the volume has been given back.", join(why.held_volumes, "; "));
+  }
   if (!why.unsuited.empty()) return fmt::format("It would run on a node that passes \"{}\" and has room.", why.unsuited.front().check);
   if (!why.not_ready.empty()) return "It would run once such a node is ready and eligible.";
   return "It would run on a ready node of that pool and those datacenters.";

@@ -42,6 +42,7 @@ struct group_explanation {
   std::string node_pool;
   std::vector<std::string> datacenters;
   std::vector<std::string> host_volumes;   // that it asks for, and what binds it to one
+  std::vector<std::string> held_volumes;   // CSI volumes for one writer, and who holds them
 
   // Each node is counted once, where it drops out first.
   int64_t nodes = 0;

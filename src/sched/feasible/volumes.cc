@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "base/text.h"
 #include "sched/reconcile/names.h"
 #include "sched/reconcile/reconciler.h"
 #include "state/tables.h"
@@ -85,7 +86,9 @@ volume_facts gather_volumes(const state::snapshot& state, const schema::job& job
     // Until its claim is released, also that of an allocation which nobody remembers.
     for (const auto& [id, claim] : volume->write_claims) {
       auto writer = state.alloc(id);
-      if (!writer || writer->namespace_ != job.namespace_ || writer->job_id != job.id) facts.foreign_writers.insert(volume->id);
+      if (!writer) facts.foreign_writers[volume->id].push_back(fmt::format("allocation {}, which nobody remembers and the servers release by themselves,", id.substr(0, 8)));
+      else if (writer->namespace_ != job.namespace_ || writer->job_id != job.id)
+        facts.foreign_writers[volume->id].push_back(fmt::format("job \"{}\" (allocation {}, {})", writer->job_id, id.substr(0, 8), writer->client_status));
     }
     return true;
   });
@@ -120,7 +123,7 @@ const std::string* volume_checks::refuse_late(node_view::row row, uint64_t numbe
     if (volume == facts_.csi.end() || !written_by_own(source)) continue;
     // Until the first claim the volume has no mode of its own.
     const auto& mode = volume->second->access_mode.empty() ? request->access_mode : volume->second->access_mode;
-    if (single_writer(mode) && !request->per_alloc) return said(fmt::format("CSI volume {} has exhausted its available writer claims", source));
+    if (single_writer(mode) && !request->per_alloc) return said(fmt::format("CSI volume {} {}", source, no_writer_claims));
   }
   return nullptr;
 }
@@ -207,6 +210,18 @@ std::vector<std::string> volume_checks::asked_host_volumes() const {
   return out;
 }
 
+std::vector<std::string> volume_checks::held_csi_volumes() const {
+  std::vector<std::string> out;
+  for (const auto& [name, request] : group_.volumes) {
+    if (is_host(request) || request.read_only) continue;
+    auto volume = facts_.csi.find(request.source);
+    auto writers = facts_.foreign_writers.find(request.source);
+    if (volume == facts_.csi.end() || writers == facts_.foreign_writers.end() || !single_writer(volume->second->access_mode)) continue;
+    out.push_back(fmt::format("CSI volume \"{}\" takes one writer, and {} holds it", request.source, join(writers->second, " and ")));
+  }
+  return out;
+}
+
 const std::string* volume_checks::refuse_plugin(const schema::csi_volume& volume, const schema::node& node) {
   auto plugin = node.csi_node_plugins.find(volume.plugin_id);
   if (plugin == node.csi_node_plugins.end()) return said(fmt::format("CSI plugin {} is missing from client {}", volume.plugin_id, node.id));
@@ -236,7 +251,7 @@ const std::string* volume_checks::refuse_csi(const schema::volume_request& reque
   } else if (!usable || !may_write(volume)) {
     reason = said(fmt::format("CSI volume {} is unschedulable or is read-only", volume.id));
   } else if (single_writer(volume.access_mode) && facts_.foreign_writers.contains(volume.id)) {
-    reason = said(fmt::format("CSI volume {} has exhausted its available writer claims", volume.id));
+    reason = said(fmt::format("CSI volume {} {}", volume.id, no_writer_claims));
   }
   if (reason != nullptr) missing_.insert(resource_of_csi_volume(job_.namespace_, source));
   return reason;

@@ -26,7 +26,8 @@ struct volume_facts {
   std::map<std::string, ref<schema::host_volume>, std::less<>> host;  // by id: those of the names that the job asks for
   std::map<std::string, ref<schema::csi_volume>, std::less<>> csi;    // by id
   std::vector<ref<schema::task_group_host_volume_claim>> claims;      // of the job: where its sticky groups have their data
-  std::set<std::string, std::less<>> foreign_writers;                 // ids of the CSI volumes that another job's allocation may write to
+  // The CSI volumes that other jobs' allocations may write to, by id; which those are, in words.
+  std::map<std::string, std::vector<std::string>, std::less<>> foreign_writers;
   std::map<std::pair<std::string, std::string>, int64_t> claimed;     // CSI volumes in use, by node and plugin
 };
 volume_facts gather_volumes(const state::snapshot& state, const schema::job& job);
@@ -36,6 +37,9 @@ std::string source_of(const schema::volume_request& request, uint64_t number);
 bool is_single_writer(const schema::volume_request& request);
 // Of the allocation's own group: the sources that it may write to.
 std::vector<std::string> written_host_volumes(const schema::allocation& alloc, const schema::job& job);
+
+// Ends the reason why a node is refused for a volume whose only writer is somebody else.
+inline constexpr std::string_view no_writer_claims = "has exhausted its available writer claims";
 
 // Under this name a blocked evaluation waits for a CSI volume.
 std::string resource_of_csi_volume(std::string_view namespace_, std::string_view id);
@@ -56,6 +60,8 @@ class volume_checks {
   const std::string* refuse_late(node_view::row row, uint64_t number);
   // "data", and if a claim binds a sticky one: where it is. In words.
   std::vector<std::string> asked_host_volumes() const;
+  // The CSI volumes for one writer that other jobs hold, and which jobs. In words.
+  std::vector<std::string> held_csi_volumes() const;
   // CSI volumes that are not there, or that others write to.
   const std::set<std::string>& missing() const { return missing_; }
 

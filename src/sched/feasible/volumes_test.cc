@@ -194,7 +194,7 @@ TEST_F(volumes_test, csi_writers_and_topology) {
   auto out = run("app");
   EXPECT_EQ(where("app").size(), 1u);
   EXPECT_TRUE(out.eval.failed_tg_allocs.at("web").constraint_filtered.contains("CSI volume data has exhausted its available writer claims"));
-  known.foreign_writers.insert("data");
+  known.foreign_writers["data"] = {"job \"other\" (allocation 12345678, running)"};
   w.put(asking("other", csi()));
   EXPECT_EQ(where("other").size(), 0u);
   EXPECT_TRUE(run("other").eval.failed_tg_allocs.contains("web"));

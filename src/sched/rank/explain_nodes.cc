@@ -51,6 +51,7 @@ group_explanation ranker::explain() {
   why.wanted = demand_.fixed;
   why.cores_wanted = demand_.cores;
   why.host_volumes = volumes_.asked_host_volumes();
+  why.held_volumes = volumes_.held_csi_volumes();
   bool any_large_enough = false;
   for (row r = 0; r < view.rows(); ++r) {
     if (!view.alive(r)) continue;
