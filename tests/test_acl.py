@@ -277,7 +277,8 @@ def test_quotas_limit_what_jobs_ask_for(agent, tmp_path):
     assert {"Name": "small", "Description": ""} in [{**row, "Description": row["Description"].replace("<none>", "")} for row in agent.ok("quota", "list").table()]
     shown = agent.ok("quota", "status", "small")
     assert shown.table("Quota Limits")[0]["CPU Usage"] == "0 / 100"
-    assert json.loads(agent.ok("quota", "inspect", "small").out)["Limits"][0]["RegionLimit"]["CPU"] == 100
+    assert json.loads(agent.ok("quota", "inspect", "small").out)["Spec"]["Limits"][0]["RegionLimit"]["CPU"] == 100
+    assert json.loads(agent.ok("quota", "inspect", "-json", "small").out)["Name"] == "small"
     assert agent.as_(agent.give("no-quota", READER), "GET", "/v1/quotas").status == 403
     assert agent.as_(agent.give("quota", 'quota { policy = "read" }\n'), "GET", "/v1/quotas").status == 200
     agent.ok("job", "stop", "-namespace=limited", "-purge", "-detach", "one")

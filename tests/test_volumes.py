@@ -190,8 +190,9 @@ def volume_named(site, name):
 
 
 def test_life_of_a_volume(dynamic):
-    assert dynamic.ok("volume", "status", "-type", "host").out == "No dynamic host volumes\n"
-    assert dynamic.ok("volume", "status").out == "Container Storage Interface\nNo CSI volumes\n\nNo dynamic host volumes\n"
+    assert dynamic.ok("volume", "status", "-type", "host").all == "Dynamic Host Volumes\nNo dynamic host volumes\n"
+    both = dynamic.ok("volume", "status")
+    assert (both.out, both.err) == ("Dynamic Host Volumes\n\nContainer Storage Interface\n", "No dynamic host volumes\nNo CSI volumes\n")
     answer = create(dynamic, spec("life"))
     assert answer.code == 0, answer
     volume = volume_named(dynamic, "life")

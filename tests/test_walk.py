@@ -91,7 +91,15 @@ def test_job_status(walk):
     missing = agent.run("job", "status", "nope")
     # Later releases write ID.
     assert (missing.code, missing.all.strip()) == (1, recorded("status-notfound.txt")[0].strip().replace("prefix or id", "prefix or ID"))
-    assert json.loads(agent.ok("job", "status", "-json", "cache").out)
+    (shown,) = json.loads(agent.ok("job", "status", "-json", "cache").out)
+    assert set(shown) == {"Summary", "Allocations", "LatestDeployment", "Evaluations"} and shown["Summary"]["JobID"] == "cache"
+    assert [each["Summary"]["JobID"] for each in json.loads(agent.ok("job", "status", "-json").out)] == ["cache"]
+    assert [each["Version"] for each in json.loads(agent.ok("job", "history", "-json", "cache").out)] == [0]
+    assert json.loads(agent.ok("job", "history", "-json", "-version", "0", "cache").out)["ID"] == "cache"
+    assert [each["Tags"]["Leader"] for each in json.loads(agent.ok("server", "members", "-json").out)] == ["true"]
+    made = [each["CreateIndex"] for each in json.loads(agent.ok("eval", "list", "-json").out)]
+    assert made == sorted(made, reverse=True)
+    assert (agent.run("job").code, agent.run("job", "-h").code) == (1, 0)
 
 
 def test_alloc_status(walk):
@@ -101,7 +109,7 @@ def test_alloc_status(walk):
     assert_same_shape(status.out, "alloc-status.txt", titles=False)
     assert status.field("Client Status") == "running"
     assert status.field("Deployment Health") == "healthy"
-    (row,) = status.table("Allocation Addresses")
+    (row,) = status.table("Allocation Addresses:")
     assert row["Label"] == "*db" and row["Dynamic"] == "yes" and row["Address"].endswith(f":{walk.port}")
     assert 'Task "redis" is "running"' in status.out
     events = [row["Type"] for row in status.table("Recent Events:")]

@@ -1,5 +1,7 @@
 #include "cli/command.h"
 
+#include <algorithm>
+
 #include "cli/template.h"
 #include "env/clock.h"
 
@@ -28,6 +30,18 @@ result<int> context::raw(std::string_view body) {
   }
   out.write(codec::value_to_json(*parsed, {.pretty = true}));
   return 0;
+}
+
+result<int> context::raw_newest_first(std::string_view body) {
+  auto parsed = codec::value_from_json(body);
+  auto* list = parsed ? parsed->as_list() : nullptr;
+  if (list == nullptr) return raw(body);
+  auto made = [](const value& each) {
+    const auto* index = each.find("CreateIndex");
+    return index == nullptr || index->as_int() == nullptr ? int64_t{0} : *index->as_int();
+  };
+  std::ranges::sort(*list, std::ranges::greater(), made);
+  return raw(codec::value_to_json(*parsed));
 }
 
 namespace {

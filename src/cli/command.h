@@ -57,6 +57,8 @@ struct context {
   // -json or -t was given: prints `body`, the agent's answer, accordingly.
   bool wants_raw() const { return flags.has("json") || flags.has("t"); }
   result<int> raw(std::string_view body);
+  // The same for a list of what is stored: newest first, as it is shown without -json.
+  result<int> raw_newest_first(std::string_view body);
 };
 
 // The wall clock.

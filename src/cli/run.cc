@@ -117,7 +117,8 @@ int run(int argc, char** argv, const agent_functions& agent) {
   bool only_group = !group.empty() && (split(group, ' ').size() == words.size() || words[split(group, ' ').size()].starts_with('-'));
   if (only_group) {
     out.say(group_overview(program, group));
-    return 0;
+    // Asked for, or all that could be done.
+    return split(group, ' ').size() == words.size() ? 1 : 0;
   }
   auto hint = did_you_mean(words);
   out.complain(fmt::format("{}: \"{}\" is no command.{}\n\n{}", program, join(words, " "), hint.empty() ? "" : " Did you mean \"" + hint + "\"?",

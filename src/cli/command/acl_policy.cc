@@ -89,17 +89,24 @@ result<int> run_list(context& c) {
 
 result<int> run_self(context& c) {
   if (!c.arguments.empty()) return c.misused("This command takes no arguments");
+  auto token = c.api.get<schema::acl_token>("/v1/acl/token/self");
+  if (token && token->type == "management") {
+    c.say("This is a management token. No individual policies are assigned.");
+    return 0;
+  }
   auto answer = c.api.send({.path = "/v1/acl/policy/self"});
   if (!answer) return context::failed("fetching WI policies", answer.error());
-  if (c.wants_raw()) return c.raw(answer->body);
   TRY_ASSIGN(auto list, api_client::decode<std::vector<schema::acl_policy_list_stub>>(answer->body));
+  if (c.wants_raw() && !list.empty()) return c.raw(answer->body);
   format::table t({"Name", "Job ID", "Group Name", "Task Name"});
   t.when_empty("<unavailable>");
   for (const auto& each : list) {
     auto job = each.job_acl.value_or(schema::job_acl{});
     t.add({each.name, job.job_id, job.group, job.task});
   }
-  c.say(t.empty() ? "No policies found for this identity." : t.text());
+  // An identity of a task has policies and is no token.
+  if (t.empty() && !token) return context::failed("fetching token", token.error());
+  c.say(t.empty() ? "No policies found." : t.text());
   return 0;
 }
 

@@ -110,8 +110,7 @@ result<int> run_checks(context& c) {
   if (!answer) return context::failed("querying allocation checks", answer.error());
   if (c.wants_raw()) return c.raw(answer->body);
   TRY_ASSIGN(auto checks, (api_client::decode<std::map<std::string, schema::alloc_check_status>>(answer->body)));
-  if (checks.empty()) c.say("No checks found for this allocation");
-  else c.say(format::check_list(checks));
+  c.say(format::check_blocks(checks));
   return 0;
 }
 

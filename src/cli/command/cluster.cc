@@ -22,14 +22,22 @@ std::string all_tags(const schema::agent_member& m) {
   return join(out, ",");
 }
 
+std::string rpc_address_of(const schema::agent_member& m) {
+  auto rpc = tag(m, "rpc_addr").empty() ? m.addr : tag(m, "rpc_addr");
+  return rpc.find(':') == std::string::npos ? rpc + ":" + tag(m, "port") : "[" + rpc + "]:" + tag(m, "port");
+}
+
 result<int> run_members(context& c) {
   if (!c.arguments.empty()) return c.misused("This command takes no arguments");
   auto answers = c.api.send_all({{.path = "/v1/agent/members"}, {.path = "/v1/status/leader"}});
   if (!answers[0]) return context::failed("querying servers", answers[0].error());
-  if (c.wants_raw()) return c.raw(answers[0]->body);
   TRY_ASSIGN(auto known, api_client::decode<schema::server_members_response>(answers[0]->body));
   std::string leader;
   if (answers[1]) leader = api_client::decode<std::string>(answers[1]->body).value_or("");
+  if (c.wants_raw()) {
+    for (auto& m : known.members) m.tags["Leader"] = format::yes_no(rpc_address_of(m) == leader);
+    return c.raw(codec::to_json(schema::view(known.members)));
+  }
   if (c.flags.on("detailed")) {
     format::table t({"Name", "Address", "Port", "Tags"});
     for (const auto& m : known.members) t.add({m.name, m.addr, std::to_string(m.port), all_tags(m)});
@@ -42,9 +50,7 @@ result<int> run_members(context& c) {
   if (c.verbose()) heading.emplace_back("Tags");
   format::table t(std::move(heading));
   for (const auto& m : known.members) {
-    auto rpc = tag(m, "rpc_addr").empty() ? m.addr : tag(m, "rpc_addr");
-    auto address = rpc.find(':') == std::string::npos ? rpc + ":" + tag(m, "port") : "[" + rpc + "]:" + tag(m, "port");
-    format::table::row row = {m.name, m.addr, std::to_string(m.port), m.status, format::yes_no(address == leader)};
+    format::table::row row = {m.name, m.addr, std::to_string(m.port), m.status, format::yes_no(rpc_address_of(m) == leader)};
     if (c.verbose()) row.push_back(std::to_string(m.protocol_cur));
     for (auto name : {"raft_vsn", "build", "dc", "region"}) row.push_back(tag(m, name));
     if (c.verbose()) row.push_back(all_tags(m));

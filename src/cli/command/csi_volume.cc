@@ -154,11 +154,13 @@ result<int> list_csi_volumes(context& c) {
   if (c.flags.has("filter")) ask.query.emplace_back("filter", c.flags.text("filter"));
   if (c.flags.has("per-page")) ask.query.emplace_back("per_page", c.flags.text("per-page"));
   if (c.flags.has("page-token")) ask.query.emplace_back("next_token", c.flags.text("page-token"));
+  if (!c.wants_raw()) c.say(format::bold("Container Storage Interface"));
   auto answer = c.api.send(std::move(ask));
   if (!answer) return context::failed("querying CSI volumes", answer.error());
   if (c.wants_raw()) return c.raw(answer->body);
   TRY_ASSIGN(auto list, api_client::decode<std::vector<stub>>(answer->body));
-  c.say("Container Storage Interface\n" + (list.empty() ? std::string("No CSI volumes") : table_of(std::move(list))));
+  if (list.empty()) c.out.complain("No CSI volumes");
+  else c.say(table_of(std::move(list)));
   if (!answer->next_token.empty()) c.say(fmt::format("\nResults have been paginated. To get the next page run:\n\n{} volume status -type csi -page-token {}", c.program, answer->next_token));
   return 0;
 }

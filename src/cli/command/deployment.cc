@@ -1,4 +1,6 @@
 // deployment list, status, fail, pause, resume, promote, unblock.
+#include <algorithm>
+
 #include "cli/command/all.h"
 #include "cli/format/alloc.h"
 #include "cli/format/colour.h"
@@ -18,8 +20,9 @@ result<int> run_list(context& c) {
   if (c.flags.has("filter")) ask.query.emplace_back("filter", c.flags.text("filter"));
   auto answer = c.api.send(std::move(ask));
   if (!answer) return context::failed("retrieving deployments", answer.error());
-  if (c.wants_raw()) return c.raw(answer->body);
+  if (c.wants_raw()) return c.raw_newest_first(answer->body);
   TRY_ASSIGN(auto list, api_client::decode<std::vector<schema::deployment>>(answer->body));
+  std::ranges::sort(list, std::ranges::greater(), &schema::deployment::create_index);
   c.say(format::deployment_list(list, c.style()));
   return 0;
 }

@@ -1,4 +1,6 @@
 // eval list, status, delete.
+#include <algorithm>
+
 #include "cli/command/all.h"
 #include "cli/format/eval.h"
 #include "cli/monitor.h"
@@ -24,8 +26,9 @@ result<int> run_list(context& c) {
     if (c.flags.has(flag)) ask.query.emplace_back(parameter, c.flags.text(flag));
   auto answer = c.api.send(std::move(ask));
   if (!answer) return context::failed("querying evaluations", answer.error());
-  if (c.wants_raw()) return c.raw(answer->body);
+  if (c.wants_raw()) return c.raw_newest_first(answer->body);
   TRY_ASSIGN(auto list, api_client::decode<std::vector<schema::evaluation>>(answer->body));
+  std::ranges::sort(list, std::ranges::greater(), &schema::evaluation::create_index);
   c.say(format::evaluation_list(list, c.style()));
   if (!answer->next_token.empty()) c.say(fmt::format("\nResults have been paginated. To get the next page run:\n\n{} eval list -page-token {}", c.program, answer->next_token));
   return 0;

@@ -98,6 +98,7 @@ result<int> run_scale(context& c) {
   auto done = put<schema::job_register_response>(c, name, "/scale", codec::to_json(request));
   if (!done) return context::failed("submitting scaling request", done.error());
   if (!done->warnings.empty()) c.say(format::paint(format::colour::yellow, fmt::format("Job Warnings:\n{}\n", done->warnings)));
+  if (c.flags.on("detach") || done->eval_id.empty()) c.say("Job scale successful");
   return after_change(c, name, done->eval_id);
 }
 

@@ -32,6 +32,18 @@ std::string version_block(const schema::job& job, const schema::job_diff* diff) 
   return out;
 }
 
+// All of them as a list, or one by itself.
+result<int> raw_versions(context& c, const schema::job_versions_response& history, std::optional<uint64_t> only, const std::string& job) {
+  std::string list = "[";
+  for (const auto& each : history.versions) {
+    if (!each) continue;
+    if (only && each->version == *only) return c.raw(codec::to_json(*each));
+    list += (list.size() > 1 ? "," : "") + codec::to_json(*each);
+  }
+  if (only) return fail(errc::not_found, "Error retrieving job version: job \"{}\" has no version {}", job, *only);
+  return c.raw(list + "]");
+}
+
 result<int> run(context& c) {
   if (c.arguments.size() != 1) return c.misused("This command takes one argument: <job>");
   TRY_ASSIGN(auto name, resolve_job(c, c.arguments[0]));
@@ -42,12 +54,13 @@ result<int> run(context& c) {
   if (c.flags.has("diff-tag")) ask.query.emplace_back("diff_tag", c.flags.text("diff-tag"));
   auto answer = c.api.send(std::move(ask));
   if (!answer) return context::failed("retrieving job versions", answer.error());
-  if (c.wants_raw()) return c.raw(answer->body);
+  if (c.wants_raw() && (c.flags.on("p") || c.flags.on("full"))) return fail(errc::invalid, "-json and -t are exclusive with -p and -full");
   TRY_ASSIGN(auto history, api_client::decode<schema::job_versions_response>(answer->body));
   bool first = true;
   bool only = c.flags.has("version");
   auto wanted = parse_uint(c.flags.text("version"));
   if (only && !wanted) return fail(errc::invalid, "Error parsing version value \"{}\": it must be a whole number", c.flags.text("version"));
+  if (c.wants_raw()) return raw_versions(c, history, wanted, name.id);
   for (size_t i = 0; i < history.versions.size(); i++) {
     const auto& job = history.versions[i];
     if (!job || (only && job->version != *wanted)) continue;

@@ -34,11 +34,36 @@ std::string why_it_waits(context& c, const job_name& name) {
   return {};
 }
 
+// What tools read of several jobs: one entry each.
+result<int> raw_status(context& c, const std::vector<job_name>& names) {
+  std::string text = "[";
+  for (const auto& name : names) {
+    auto path = "/v1/job/" + path_word(name.id);
+    std::vector<api_request> asked;
+    for (auto part : {"/summary", "/allocations", "/deployment", "/evaluations"}) asked.push_back({.path = path + part, .namespace_ = name.namespace_});
+    if (c.flags.on("all-allocs")) asked[1].query.emplace_back("all", "true");
+    auto answers = c.api.send_all(std::move(asked));
+    constexpr std::string_view keys[] = {"Summary", "Allocations", "LatestDeployment", "Evaluations"};
+    constexpr std::string_view parts[] = {"job summary", "job allocations", "latest job deployment", "job evaluations"};
+    text += text.size() > 1 ? ",{" : "{";
+    for (size_t i = 0; i < answers.size(); ++i) {
+      if (!answers[i]) return context::failed(fmt::format("querying {}", parts[i]), answers[i].error());
+      text += fmt::format("{}\"{}\":{}", i > 0 ? "," : "", keys[i], answers[i]->body);
+    }
+    text += "}";
+  }
+  return c.raw(text + "]");
+}
+
 result<int> list(context& c) {
   auto answer = c.api.send({.path = "/v1/jobs"});
   if (!answer) return context::failed("querying jobs", answer.error());
-  if (c.wants_raw()) return c.raw(answer->body);
   TRY_ASSIGN(auto jobs, api_client::decode<std::vector<schema::job_list_stub>>(answer->body));
+  if (c.wants_raw()) {
+    std::vector<job_name> names;
+    for (const auto& each : jobs) names.push_back({.id = each.id, .namespace_ = each.namespace_});
+    return raw_status(c, names);
+  }
   c.say(format::job_list(jobs, c.api.options().namespace_ == "*"));
   return 0;
 }
@@ -51,10 +76,10 @@ result<int> run(context& c) {
   auto ask = [&](std::string_view part) { return api_request{.path = path + std::string(part), .namespace_ = name.namespace_}; };
   std::vector<api_request> asked = {ask(""), ask("/summary"), ask("/allocations"), ask("/evaluations"), ask("/deployment")};
   if (c.flags.on("all-allocs")) asked[2].query.emplace_back("all", "true");
-  if (c.wants_raw() || c.flags.on("short")) asked.resize(1);
+  if (c.wants_raw()) return raw_status(c, {name});
+  if (c.flags.on("short")) asked.resize(1);
   auto answers = c.api.send_all(std::move(asked));
   if (!answers[0]) return context::failed("querying job", answers[0].error());
-  if (c.wants_raw()) return c.raw(answers[0]->body);
   TRY_ASSIGN(auto job, api_client::decode<schema::job>(answers[0]->body));
   format::job_view view{.job = job, .short_form = c.flags.on("short"), .with_evals = c.flags.on("evals")};
   if (!view.short_form) {

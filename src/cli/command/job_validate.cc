@@ -34,7 +34,9 @@ result<verdict> verdict_of(context& c, const schema::job& job) {
     if (out.errors.empty() && !answer->error.empty()) out.errors.push_back(std::move(answer->error));
     return out;
   }
-  if (answer.error().code() != errc::unavailable && answer.error().code() != errc::io) return context::failed("validating job", answer.error());
+  const auto code = answer.error().code();
+  if (code != errc::unavailable && code != errc::io && code != errc::permission_denied) return context::failed("validating job", answer.error());
+  c.say(format::paint(format::colour::yellow, "Driver configuration not validated since connection to Nomad agent couldn't be established."));
   return local_verdict(job);
 }
 

@@ -3,6 +3,7 @@
 
 #include "base/text.h"
 #include "cli/command/all.h"
+#include "cli/command/named.h"
 #include "cli/format/table.h"
 #include "cli/job_file.h"
 #include "schema/node.h"
@@ -27,10 +28,8 @@ result<int> run_list(context& c) {
 
 result<int> run_status(context& c) {
   if (c.arguments.size() != 1) return c.misused("This command takes one argument: <namespace>");
-  auto answer = c.api.send({.path = "/v1/namespace/" + path_word(c.arguments[0])});
-  if (!answer) return context::failed("retrieving namespace", answer.error());
-  if (c.wants_raw()) return c.raw(answer->body);
-  TRY_ASSIGN(auto n, api_client::decode<schema::namespace_definition>(answer->body));
+  TRY_ASSIGN(auto n, find_namespace(c, c.arguments[0]));
+  if (c.wants_raw()) return c.raw(codec::to_json(n));
   format::pairs p;
   p.add("Name", n.name);
   p.add("Description", n.description);
@@ -55,9 +54,8 @@ constexpr flag_spec inspect_flags[] = {template_flag};
 
 result<int> run_inspect(context& c) {
   if (c.arguments.size() != 1) return c.misused("This command takes one argument: <namespace>");
-  auto answer = c.api.send({.path = "/v1/namespace/" + path_word(c.arguments[0])});
-  if (!answer) return context::failed("retrieving namespace", answer.error());
-  return c.raw(answer->body);
+  TRY_ASSIGN(auto n, find_namespace(c, c.arguments[0]));
+  return c.raw(codec::to_json(n));
 }
 
 constexpr flag_spec apply_flags[] = {{"description", flag_kind::text, "What the namespace is for."},
@@ -114,12 +112,9 @@ result<int> run_service_info(context& c) {
   if (c.arguments.size() != 1) return c.misused("This command takes one argument: <service>");
   auto answer = c.api.send({.path = "/v1/service/" + path_word(c.arguments[0])});
   if (!answer) return context::failed("listing service registrations", answer.error());
-  if (c.wants_raw()) return c.raw(answer->body);
   TRY_ASSIGN(auto list, api_client::decode<std::vector<schema::service_registration>>(answer->body));
-  if (list.empty()) {
-    c.say("No service registrations found");
-    return 0;
-  }
+  if (list.empty()) return fail(errc::not_found, "Error listing service registrations: No service registrations with prefix \"{}\" found", c.arguments[0]);
+  if (c.wants_raw()) return c.raw(answer->body);
   auto how = c.style();
   std::string text;
   if (c.verbose()) {

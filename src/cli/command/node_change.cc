@@ -4,6 +4,7 @@
 
 #include "base/text.h"
 #include "cli/command/all.h"
+#include "cli/command/named.h"
 #include "cli/format/table.h"
 #include "cli/resolve.h"
 #include "schema/node_rpc.h"
@@ -178,21 +179,19 @@ constexpr flag_spec pool_flags[] = {json_flag, template_flag};
 result<int> run_pool_list(context& c) {
   if (!c.arguments.empty()) return c.misused("This command takes no arguments");
   auto answer = c.api.send({.path = "/v1/node/pools"});
-  if (!answer) return context::failed("listing node pools", answer.error());
+  if (!answer) return context::failed("querying node pools", answer.error());
   if (c.wants_raw()) return c.raw(answer->body);
   TRY_ASSIGN(auto pools, api_client::decode<std::vector<schema::node_pool>>(answer->body));
   format::table t({"Name", "Description"});
   for (const auto& p : pools) t.add({p.name, p.description});
-  c.say(t.empty() ? "No node pools" : t.text());
+  c.say(t.text());
   return 0;
 }
 
 result<int> run_pool_info(context& c) {
   if (c.arguments.size() != 1) return c.misused("This command takes one argument: <node pool>");
-  auto answer = c.api.send({.path = "/v1/node/pool/" + path_word(c.arguments[0])});
-  if (!answer) return context::failed("retrieving node pool", answer.error());
-  if (c.wants_raw()) return c.raw(answer->body);
-  TRY_ASSIGN(auto pool, api_client::decode<schema::node_pool>(answer->body));
+  TRY_ASSIGN(auto pool, find_node_pool(c, c.arguments[0]));
+  if (c.wants_raw()) return c.raw(codec::to_json(pool));
   format::pairs p;
   p.add("Name", pool.name);
   p.add("Description", pool.description);

@@ -1,5 +1,6 @@
 // node pool apply, delete, init, jobs, nodes.
 #include "cli/command/all.h"
+#include "cli/command/named.h"
 #include "cli/format/table.h"
 #include "cli/job_file.h"
 #include "cli/output_file.h"
@@ -110,10 +111,13 @@ constexpr flag_spec list_flags[] = {json_flag,
                                     {"page-token", flag_kind::text, "Where the page begins."}};
 
 result<api_answer> list_of_pool(context& c, std::string_view what) {
-  api_request ask{.path = fmt::format("/v1/node/pool/{}/{}", path_word(c.arguments[0]), what)};
+  TRY_ASSIGN(auto pool, find_node_pool(c, c.arguments[0]));
+  api_request ask{.path = fmt::format("/v1/node/pool/{}/{}", path_word(pool.name), what)};
   for (const auto& [flag, parameter] : {std::pair("filter", "filter"), std::pair("per-page", "per_page"), std::pair("page-token", "next_token")})
     if (c.flags.has(flag)) ask.query.emplace_back(parameter, c.flags.text(flag));
-  return c.api.send(std::move(ask));
+  auto answer = c.api.send(std::move(ask));
+  if (!answer) return context::failed(fmt::format("querying {}", what), answer.error());
+  return answer;
 }
 
 void say_next_page(context& c, const api_answer& answer) {
@@ -123,29 +127,27 @@ void say_next_page(context& c, const api_answer& answer) {
 
 result<int> run_nodes(context& c) {
   if (c.arguments.size() != 1) return c.misused("This command takes one argument: <node-pool>");
-  auto answer = list_of_pool(c, "nodes");
-  if (!answer) return context::failed("querying nodes", answer.error());
-  if (c.wants_raw()) return c.raw(answer->body);
-  TRY_ASSIGN(auto nodes, api_client::decode<std::vector<schema::node_list_stub>>(answer->body));
-  format::table t({"ID", "Node Pool", "DC", "Name", "Class", "Drain", "Eligibility", "Status"});
+  TRY_ASSIGN(auto answer, list_of_pool(c, "nodes"));
+  if (c.wants_raw()) return c.raw(answer.body);
+  TRY_ASSIGN(auto nodes, api_client::decode<std::vector<schema::node_list_stub>>(answer.body));
+  format::table t({"ID", "DC", "Name", "Class", "Drain", "Eligibility", "Status"});
   auto how = c.style();
   for (const auto& n : nodes)
-    t.add({how.id(n.id), n.node_pool, n.datacenter, n.name, n.node_class, n.drain ? "true" : "false", n.scheduling_eligibility, n.status});
+    t.add({how.id(n.id), n.datacenter, n.name, n.node_class, n.drain ? "true" : "false", n.scheduling_eligibility, n.status});
   c.say(t.empty() ? "No nodes" : t.text());
-  say_next_page(c, *answer);
+  say_next_page(c, answer);
   return 0;
 }
 
 result<int> run_jobs(context& c) {
   if (c.arguments.size() != 1) return c.misused("This command takes one argument: <node-pool>");
-  auto answer = list_of_pool(c, "jobs");
-  if (!answer) return context::failed("querying jobs", answer.error());
-  if (c.wants_raw()) return c.raw(answer->body);
-  TRY_ASSIGN(auto jobs, api_client::decode<std::vector<schema::job_list_stub>>(answer->body));
+  TRY_ASSIGN(auto answer, list_of_pool(c, "jobs"));
+  if (c.wants_raw()) return c.raw(answer.body);
+  TRY_ASSIGN(auto jobs, api_client::decode<std::vector<schema::job_list_stub>>(answer.body));
   format::table t({"ID", "Type", "Priority", "Status", "Submit Date"});
   for (const auto& j : jobs) t.add({j.id, j.type, fmt::format("{}", j.priority), j.status, format::clock_time(j.submit_time)});
   c.say(t.empty() ? "No jobs" : t.text());
-  say_next_page(c, *answer);
+  say_next_page(c, answer);
   return 0;
 }
 

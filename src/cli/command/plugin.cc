@@ -106,12 +106,14 @@ std::string shown(const schema::csi_plugin& p, const format::style& how, bool br
 result<int> run_status(context& c) {
   if (c.arguments.size() > 1) return c.misused("This command takes either no arguments or one: <plugin>");
   if (auto type = c.flags.has("type") ? c.flags.text("type") : std::string("csi"); type != "csi") return fail(errc::invalid, "There are plugins of type \"csi\" only, not \"{}\"", type);
+  if (c.arguments.empty() && !c.wants_raw()) c.say(format::bold("Container Storage Interface"));
   auto answer = c.api.send({.path = "/v1/plugins", .query = {{"type", "csi"}}});
   if (!answer) return context::failed("querying CSI plugins", answer.error());
   if (c.arguments.empty() && c.wants_raw()) return c.raw(answer->body);
   TRY_ASSIGN(auto list, api_client::decode<std::vector<stub>>(answer->body));
   if (c.arguments.empty()) {
-    c.say("Container Storage Interface\n" + (list.empty() ? std::string("No CSI plugins") : table_of(std::move(list))));
+    if (list.empty()) c.out.complain("No CSI plugins");
+    else c.say(table_of(std::move(list)));
     return 0;
   }
   std::vector<std::string> ids;

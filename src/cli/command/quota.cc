@@ -113,9 +113,24 @@ result<int> run_inspect(context& c) {
   if (c.arguments.size() != 1) return c.misused("This command takes one argument: <quota>");
   auto answer = c.api.send({.path = "/v1/quota/" + path_word(c.arguments[0])});
   if (!answer) return context::failed("retrieving quota", answer.error());
-  if (c.flags.has("t")) return c.raw(answer->body);
-  TRY_ASSIGN(auto parsed, codec::value_from_json(answer->body));
-  c.say(codec::value_to_json(parsed, {.pretty = true}));
+  // With one of them it is the quota alone; for eyes, with what is used of it where.
+  if (c.wants_raw()) return c.raw(answer->body);
+  TRY_ASSIGN(auto quota, api_client::decode<quota_spec>(answer->body));
+  auto usage = c.api.send({.path = "/v1/quota/usage/" + path_word(c.arguments[0])});
+  value::object used, failed;
+  for (const auto& limit : quota.limits) {
+    if (!usage) failed.set(limit.region, usage.error().text());
+    else {
+      TRY_ASSIGN(auto shown, codec::value_from_json(usage->body));
+      used.set(limit.region, std::move(shown));
+    }
+  }
+  TRY_ASSIGN(auto spec, codec::value_from_json(answer->body));
+  value::object out;
+  out.append("Spec", std::move(spec));
+  out.append("UsageLookupErrors", value(std::move(failed)));
+  out.append("Usages", value(std::move(used)));
+  c.out.write(codec::value_to_json(value(std::move(out)), {.pretty = true}));
   return 0;
 }
 
@@ -160,7 +175,7 @@ result<int> run_status(context& c) {
   return 0;
 }
 
-constexpr flag_spec inspect_flags[] = {template_flag};
+constexpr flag_spec inspect_flags[] = {json_flag, template_flag};
 
 }  // namespace
 

@@ -14,8 +14,12 @@ namespace {
 
 // "Namespace:default,Job:web,Group:g"
 std::string shown_target(const std::map<std::string, std::string>& target) {
+  constexpr std::string_view first[] = {"Namespace", "Job", "Group"};
   std::vector<std::string> parts;
-  for (const auto& [key, text] : target) parts.push_back(key + ":" + text);
+  for (auto key : first)
+    if (auto it = target.find(std::string(key)); it != target.end()) parts.push_back(it->first + ":" + it->second);
+  for (const auto& [key, text] : target)
+    if (std::ranges::find(first, key) == std::end(first)) parts.push_back(key + ":" + text);
   return join(parts, ",");
 }
 
@@ -66,7 +70,7 @@ result<int> run_info(context& c) {
   p.add("Max", std::to_string(policy.max));
   value::object rules;
   for (const auto& [key, each] : policy.policy) rules.append(key, each);
-  c.say(p.text() + "\n\nPolicy:\n" + codec::value_to_json(value(std::move(rules)), {.pretty = true}));
+  c.say(p.text() + "\n\nPolicy:\n" + (rules.empty() ? "<empty>" : codec::value_to_json(value(std::move(rules)), {.pretty = true})));
   return 0;
 }
 

@@ -5,6 +5,7 @@
 #include "cli/command/all.h"
 #include "cli/command/csi_volume.h"
 #include "cli/format/alloc.h"
+#include "cli/format/colour.h"
 #include "cli/format/table.h"
 #include "cli/job_file.h"
 #include "cli/output_file.h"
@@ -157,18 +158,19 @@ result<int> list_volumes(context& c) {
   if (c.flags.has("filter")) ask.query.emplace_back("filter", c.flags.text("filter"));
   if (c.flags.has("per-page")) ask.query.emplace_back("per_page", c.flags.text("per-page"));
   if (c.flags.has("page-token")) ask.query.emplace_back("next_token", c.flags.text("page-token"));
+  if (!c.wants_raw()) c.say(format::bold("Dynamic Host Volumes"));
   auto answer = c.api.send(std::move(ask));
-  if (!answer) return context::failed("querying volumes", answer.error());
+  if (!answer) return context::failed("querying host volumes", answer.error());
   if (c.wants_raw()) return c.raw(answer->body);
   TRY_ASSIGN(auto list, api_client::decode<std::vector<schema::host_volume_stub>>(answer->body));
   if (list.empty()) {
-    c.say("No dynamic host volumes");
+    c.out.complain("No dynamic host volumes");
     return 0;
   }
   auto how = c.style();
   format::table t({"ID", "Name", "Namespace", "Plugin ID", "Node ID", "Node Pool", "State"});
   for (const auto& v : list) t.add({how.id(v.id), v.name, v.namespace_, v.plugin_id.empty() ? "<none>" : v.plugin_id, how.id(v.node_id), v.node_pool, v.state});
-  c.say("Dynamic Host Volumes\n" + t.text());
+  c.say(t.text());
   if (!answer->next_token.empty()) c.say(fmt::format("\nResults have been paginated. To get the next page run:\n\n{} volume status -page-token {}", c.program, answer->next_token));
   return 0;
 }
@@ -203,9 +205,12 @@ result<int> run_status(context& c) {
     if (type == "csi") return list_csi_volumes(c);
     // One JSON document: the kind that is asked for, or host volumes.
     if (type == "host" || c.wants_raw() || c.flags.has("node-pool") || c.flags.has("page-token")) return list_volumes(c);
-    TRY(list_csi_volumes(c));
+    // What cannot be shown of one kind does not hide the other.
+    auto host = list_volumes(c);
+    if (!host) c.out.complain(host.error().text());
     c.say("");
-    return list_volumes(c);
+    TRY(list_csi_volumes(c));
+    return host ? 0 : 1;
   }
   if (type != "host") {
     TRY_ASSIGN(auto csi, find_csi_volume(c, c.arguments[0]));

@@ -40,6 +40,15 @@ void add_reschedules(pairs& p, const schema::allocation& a, const style& how) {
   p.add("Reschedule Attempts", most > 0 ? fmt::format("{}/{}", made, most) : std::to_string(made));
 }
 
+std::string short_heading_of(const schema::allocation& a, const style& how) {
+  pairs p;
+  p.add("ID", a.id);
+  p.add("Name", a.name);
+  p.add("Created", how.moment(a.create_time));
+  p.add("Modified", how.moment(a.modify_time));
+  return p.text();
+}
+
 std::string heading_of(const schema::allocation& a, const style& how) {
   pairs p;
   p.add("ID", a.id);
@@ -84,9 +93,9 @@ std::string addresses_of(const schema::allocation& a) {
   };
   table t({"Label", "Dynamic", "Address"});
   for (const auto& port : shared.ports) t.add({"*" + port.label, is_reserved(port.label) ? "no" : "yes", address_of(port)});
-  std::string heading = "Allocation Addresses";
+  std::string heading = "Allocation Addresses:";
   if (!shared.networks.empty() && !shared.networks.front().mode.empty() && shared.networks.front().mode != "host")
-    heading += fmt::format(" (mode = \"{}\")", shared.networks.front().mode);
+    heading = fmt::format("Allocation Addresses (mode = \"{}\"):", shared.networks.front().mode);
   return section(heading, t.text());
 }
 
@@ -246,7 +255,7 @@ std::string long_tasks(const allocation_view& view) {
       auto found = view.usage->tasks.find(name);
       if (found != view.usage->tasks.end() && found->second.resource_usage) usage = &*found->second.resource_usage;
     }
-    if (auto resources = resources_of(view.alloc, name, usage); !resources.empty()) out += "\nTask Resources\n" + resources;
+    if (auto resources = resources_of(view.alloc, name, usage); !resources.empty()) out += "\nTask Resources:\n" + resources;
     if (usage != nullptr && !usage->device_stats.empty()) out += "\n\nDevice Stats\n" + device_utilization(usage->device_stats);
     if (usage != nullptr && view.with_stats) out += stats_of(*usage);
     out += volumes_of(view.alloc, task_of(view.alloc, name));
@@ -303,12 +312,31 @@ std::string check_list(const std::map<std::string, schema::alloc_check_status>& 
   return t.text();
 }
 
+std::string check_blocks(const std::map<std::string, schema::alloc_check_status>& checks) {
+  auto out = fmt::format("Status of {} Nomad Service Checks\n", checks.size());
+  for (const auto& [id, c] : checks) {
+    pairs p;
+    p.add("ID", c.id.empty() ? id : c.id);
+    p.add("Name", c.check);
+    p.add("Group", c.group);
+    p.add("Task", c.task.empty() ? "(group)" : c.task);
+    p.add("Service", c.service);
+    p.add("Status", c.status);
+    if (c.status_code > 0) p.add("StatusCode", std::to_string(c.status_code));
+    p.add("Mode", c.mode);
+    p.add("Timestamp", clock_time(timestamp(c.timestamp * 1'000'000'000)));
+    p.add("Output", c.output);
+    out += "\n" + p.text() + "\n";
+  }
+  return out;
+}
+
 std::string allocation(const allocation_view& view, const style& how) {
   const auto& a = view.alloc;
+  if (view.short_form) return short_heading_of(a, how) + short_tasks(a);
   auto out = heading_of(a, how);
-  if (view.short_form) return out + short_tasks(a);
   out += addresses_of(a);
-  if (!view.checks.empty()) out += section("Nomad Service Checks", check_list(view.checks));
+  if (!view.checks.empty()) out += section("Nomad Service Checks:", check_list(view.checks));
   out += long_tasks(view);
   if (a.metrics && (how.verbose || !a.metrics->constraint_filtered.empty())) {
     auto failures = a.client_status == "failed" ? placement_failure(*a.metrics, "") : std::string();

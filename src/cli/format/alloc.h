@@ -26,6 +26,8 @@ struct allocation_view {
 };
 std::string allocation(const allocation_view& view, const style& how);
 // "Service  Task  Name  Mode  Status".
+// Each with its output.
+std::string check_blocks(const std::map<std::string, schema::alloc_check_status>& checks);
 std::string check_list(const std::map<std::string, schema::alloc_check_status>& checks);
 
 }  // namespace drover::cli::format

@@ -42,14 +42,10 @@ std::string heading_of(const job_view& view) {
 }
 
 std::string groups_of(const schema::job_summary& summary) {
-  bool unknown = std::any_of(summary.summary.begin(), summary.summary.end(), [](const auto& g) { return g.second.unknown > 0; });
-  table::row heading = {"Task Group", "Queued", "Starting", "Running", "Failed", "Complete", "Lost"};
-  if (unknown) heading.emplace_back("Unknown");
-  table t(std::move(heading));
+  table t({"Task Group", "Queued", "Starting", "Running", "Failed", "Complete", "Lost", "Unknown"});
   for (const auto& [name, g] : summary.summary) {
     table::row row = {name};
-    for (auto n : {g.queued, g.starting, g.running, g.failed, g.complete, g.lost}) row.push_back(std::to_string(n));
-    if (unknown) row.push_back(std::to_string(g.unknown));
+    for (auto n : {g.queued, g.starting, g.running, g.failed, g.complete, g.lost, g.unknown}) row.push_back(std::to_string(n));
     t.add(std::move(row));
   }
   return t.text();

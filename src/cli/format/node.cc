@@ -111,8 +111,10 @@ std::string of_mib(int64_t amount) { return binary_size(static_cast<uint64_t>(st
 
 std::string allocated_of(const node_view& view) {
   capacity used;
+  size_t count = 0;
   for (const auto& a : view.allocs) {
     if (a.client_status != "running" || !a.allocated_resources) continue;
+    ++count;
     for (const auto& [name, task] : a.allocated_resources->tasks) {
       used.cpu += task.cpu.cpu_shares;
       used.memory_mb += task.memory.memory_mb;
@@ -120,9 +122,10 @@ std::string allocated_of(const node_view& view) {
     used.disk_mb += a.allocated_resources->shared.disk_mb;
   }
   auto total = total_of(view.node);
-  table t({"CPU", "Memory", "Disk"});
+  table t({"CPU", "Memory", "Disk", "Alloc Count"});
   t.add({fmt::format("{}/{} MHz", used.cpu, total.cpu), fmt::format("{}/{}", of_mib(used.memory_mb), of_mib(total.memory_mb)),
-         fmt::format("{}/{}", of_mib(used.disk_mb), of_mib(total.disk_mb))});
+         fmt::format("{}/{}", of_mib(used.disk_mb), of_mib(total.disk_mb)),
+         view.node.node_max_allocs > 0 ? fmt::format("{}/{}", count, view.node.node_max_allocs) : std::to_string(count)});
   return section("Allocated Resources", t.text());
 }
 

@@ -21,6 +21,20 @@ schema::ref<schema::resources> sum_of(const schema::allocated_resources& given) 
   return sum;
 }
 
+// Tools read what each task may use from here, too.
+std::map<std::string, schema::resources> of_tasks(const schema::allocated_resources& given) {
+  std::map<std::string, schema::resources> out;
+  for (const auto& [name, task] : given.tasks) {
+    auto& each = out[name];
+    each.cpu = task.cpu.cpu_shares;
+    each.cores = static_cast<int64_t>(task.cpu.reserved_cores.size());
+    each.memory_mb = task.memory.memory_mb;
+    each.memory_max_mb = task.memory.memory_max_mb;
+    each.networks = task.networks;
+  }
+  return out;
+}
+
 }  // namespace
 
 schema::ref<schema::allocation> shown_alloc(const schema::ref<schema::allocation>& stored) {
@@ -30,6 +44,7 @@ schema::ref<schema::allocation> shown_alloc(const schema::ref<schema::allocation
   if (!sums && !names) return stored;
   auto out = std::make_shared<schema::allocation>(*stored);
   if (sums) out->resources = sum_of(*stored->allocated_resources);
+  if (sums && stored->task_resources.empty()) out->task_resources = of_tasks(*stored->allocated_resources);
   if (names) {
     auto metrics = *stored->metrics;
     for (auto& each : metrics.score_meta_data)
