@@ -119,14 +119,19 @@ def test_python(site, python_program, name):
     run_check(site, [*python_program, name])
 
 
-def test_ansible(make_agent, python_program, tmp_path):
-    agent = make_agent()
-    agent.launch().wait_started()
+@pytest.mark.parametrize("kind", ["plain", "acl-tls"])
+def test_ansible(kind, python_program, tmp_path, request):
+    agent = make_site(tmp_path / "agent", kind)
+    request.addfinalizer(agent.close)
+    agent.start()
     assert shutil.which("ansible-playbook"), "ansible-playbook is missing: scripts/test installs it (package ansible)"
     environment = {k: v for k, v in os.environ.items() if not k.startswith(("NOMAD_", "ANSIBLE_"))}
     environment.update(agent.cli_environment(), HOME=str(tmp_path), ANSIBLE_LOCALHOST_WARNING="0", ANSIBLE_NOCOLOR="1", LC_ALL="C.UTF-8")
-    done = subprocess.run(["ansible-playbook", "-i", "localhost,", "-e", f"ansible_python_interpreter={python_program[0]}",
-                           os.path.join(HERE, "ansible", "playbook.yml")],
+    variables = {"ansible_python_interpreter": python_program[0]}
+    if "NOMAD_CACERT" in environment:
+        environment["REQUESTS_CA_BUNDLE"] = environment["NOMAD_CACERT"]
+        variables.update(secure=True, client_cert=environment["NOMAD_CLIENT_CERT"], client_key=environment["NOMAD_CLIENT_KEY"], token=agent.token)
+    done = subprocess.run(["ansible-playbook", "-i", "localhost,", "-e", json.dumps(variables), os.path.join(HERE, "ansible", "playbook.yml")],
                           capture_output=True, text=True, timeout=4 * harness.DEADLINE, env=environment, stdin=subprocess.DEVNULL)
     assert done.returncode == 0, f"{done.stdout}{done.stderr}"
     assert len(agent.wait_running("by-ansible", 2)) == 2
