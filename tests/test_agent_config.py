@@ -3,6 +3,8 @@ import json
 import shutil
 import socket
 
+import pytest
+
 import harness
 
 CLIENT = 'reservable_cores = "0"\n  default_ineligible = true\n  no_host_uuid = false\n  gc_volumes_on_node_gc = true\n'
@@ -259,3 +261,32 @@ def test_too_many_connections_of_one_client_are_refused(make_agent):
         assert refused == b"" or b" 429 " in refused
     for connection in open_ones:
         connection.close()
+
+
+@pytest.mark.parametrize("joins, first", [('  retry_join = ["{serf}"]\n  retry_interval = "100ms"\n', "joiner"),
+                                          ('  server_join {{\n    retry_join = ["{serf}"]\n    retry_interval = "100ms"\n  }}\n', "joiner"),
+                                          ('  start_join = ["{serf}"]\n', "founder"),
+                                          ('  server_join {{\n    start_join = ["{serf}"]\n  }}\n', "founder")],
+                         ids=["retry_join", "server_join.retry_join", "start_join", "server_join.start_join"])
+def test_a_server_finds_the_others(make_agent, joins, first):
+    """By each of the four ways to say where they are; those that try again may start before whom they look for."""
+    founder = make_agent("founder", name="founder", with_client=False)
+    joiner = make_agent("joiner", name="joiner", with_client=False, server=joins.format(serf=f"127.0.0.1:{founder.port + 2}"))
+    with open(joiner.config_path) as file:
+        text = file.read().replace("bootstrap_expect = 1", "bootstrap_expect = 0")
+    with open(joiner.config_path, "w") as file:
+        file.write(text)
+    order = [joiner, founder] if first == "joiner" else [founder, joiner]
+    for each in order:
+        each.launch()
+        if each is founder:
+            each.wait_started()
+    founder.wait_json("/v1/operator/raft/configuration", lambda c: len(c["Servers"]) == 2, "both are members")
+    joiner.wait_json("/v1/status/leader", lambda leader: leader == f"127.0.0.1:{founder.port + 1}", "the joiner knows who leads")
+
+
+def test_a_join_that_fails_too_often_ends_the_agent(make_agent):
+    joiner = make_agent("joiner", name="joiner", with_client=False, server='  retry_join = ["127.0.0.1:1"]\n  retry_interval = "50ms"\n  retry_max = 2\n')
+    joiner.launch()
+    assert joiner.process.wait(harness.DEADLINE) == 1
+    assert "could not join" in joiner.log()

@@ -124,7 +124,7 @@ def test_config_validate(tmp_path, installation):
     assert "does not belong to certificate" in validate(server + "tls {\n  rpc = true\n  http = true\n" + files + "}\n").stderr
 
 
-def start_secured(make_agent, folder):
+def start_secured(make_agent, folder, config=""):
     """A server whose certificates are in `folder`; and the command line's environment for it."""
     agent = make_agent(with_client=False, config=f"""
 tls {{
@@ -136,7 +136,7 @@ tls {{
   verify_server_hostname = true
   verify_https_client    = true
 }}
-""")
+{config}""")
     agent.launch().wait_started()
     return agent, {"NOMAD_ADDR": f"https://127.0.0.1:{agent.port}", "NOMAD_CACERT": "nomad-agent-ca.pem",
                    "NOMAD_CLIENT_CERT": "global-cli-nomad.pem", "NOMAD_CLIENT_KEY": "global-cli-nomad-key.pem"}
@@ -155,6 +155,14 @@ def test_an_agent_speaks_https_and_asks_for_certificates(make_agent, installatio
     old.maximum_version = ssl.TLSVersion.TLSv1_1
     with socket.create_connection(("127.0.0.1", agent.port)) as plain, pytest.raises(ssl.SSLError):
         old.wrap_socket(plain, server_hostname="localhost")
+
+
+def test_a_handshake_that_is_not_made_ends(make_agent, installation):
+    agent, tls = start_secured(make_agent, installation, 'limits {\n  https_handshake_timeout = "200ms"\n}\n')
+    with socket.create_connection(("127.0.0.1", agent.port), harness.DEADLINE) as silent:
+        silent.settimeout(4)
+        assert silent.recv(1) == b"", "the agent ends it, and before the 5 s that it waits otherwise"
+    assert "node-one.global" in run(installation, "server", "members", **tls).stdout
 
 
 def shown_certificate(folder, port):

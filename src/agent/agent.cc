@@ -245,6 +245,7 @@ api::services agent::parts::services() {
 result<> agent::parts::listen() {
   net::http_server_options options{.handler = [this](net::http_exchange& exchange) { return handle(exchange); }};
   options.limits.connections_per_ip_max = static_cast<size_t>(std::max<int64_t>(config.limits.http_max_conns_per_client, 0));
+  if (config.limits.https_handshake_timeout.ns > 0) options.limits.handshake_timeout = config.limits.https_handshake_timeout;
   options.limits.large_body_path = "/v1/operator/snapshot";
   options.limits.large_body_bytes_max = server::snapshot_file_bytes_max;
   options.tls = tls->https();

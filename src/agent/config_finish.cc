@@ -205,26 +205,4 @@ result<> finish(agent_config& config) {
   return {};
 }
 
-std::vector<std::string> unused_settings(const agent_config& config) {
-  std::vector<std::string> out;
-  auto note = [&](bool set, std::string sentence) {
-    if (set) out.push_back(std::move(sentence));
-  };
-  note(config.server.enabled && (!config.client.servers.empty() || !config.client.server_join.retry_join.empty()),
-       "client.servers is set, but a client uses the server of its own process");
-  note(config.server.enabled && config.server.bootstrap_expect > 1 && config.server.bootstrap_expect % 2 == 0,
-       fmt::format("server.bootstrap_expect is {}: an even number of servers survives no more losses than one server less", config.server.bootstrap_expect));
-  for (auto [block, given] : {std::pair("consul", &config.consul), std::pair("vault", &config.vault)})
-    note(!given->is_null(), fmt::format("the {} block is read and does nothing: services, variables and identities are kept by the servers themselves", block));
-  note(!config.rpc.is_null(), "the rpc block is read and does nothing: connections are tuned by the program itself");
-  note(!config.telemetry.circonus_api_token.empty() || !config.telemetry.circonus_submission_url.empty(),
-       "telemetry to circonus is configured, but metrics go to statsd, statsite, datadog and /v1/metrics only");
-  note(!config.client.users.is_null() || !config.client.fingerprint.is_null(), "client.users and client.fingerprint are read and do nothing");
-  note(!config.server.plan_rejection_tracker.is_null() || !config.server.raft_logstore.is_null() || !config.server.raft_boltdb.is_null(),
-       "server.plan_rejection_tracker, raft_logstore and raft_boltdb are read and do nothing");
-  note(!config.sentinel.is_null() || !config.reporting.is_null(), "sentinel and reporting are read and do nothing");
-  note(!config.keyring.is_null(), "keyring is read, but root keys are always kept as its provider \"aead\" keeps them");
-  return out;
-}
-
 }  // namespace drover::agent

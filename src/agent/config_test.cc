@@ -254,6 +254,19 @@ TEST(config, what_does_nothing_is_said) {
                     tls { http = true }
                     client { servers = ["a"] })"});
   EXPECT_EQ(unused_settings(c).size(), 1u);
+  auto several = read({R"(server {
+                            redundancy_zone = "a"
+                            upgrade_version = "1"
+                            csi_plugin_gc_threshold = "2h"
+                            raft_snapshot_threshold = 100
+                          }
+                          ui {
+                            label { text = "x" }
+                          })"});
+  EXPECT_EQ(unused_settings(several),
+            (std::vector<std::string>{"server.redundancy_zone, server.upgrade_version: read and without effect; Nomad has it in its paid edition",
+                                      "server.csi_plugin_gc_threshold: read and without effect; claims are given back and plugins go as soon as nobody uses them",
+                                      "ui.label: read and without effect; there is no such page yet"}));
 }
 
 TEST(config, flags_override_files) {

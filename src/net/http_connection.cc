@@ -68,7 +68,7 @@ void http_connection::expire(time_point at) {
 }
 
 awaitable<bool> http_connection::encrypt(std::shared_ptr<const tls_context> tls) {
-  auto encrypted = co_await tls_accept(std::move(stream_), std::move(tls), after(server_.options.limits.header_timeout));
+  auto encrypted = co_await tls_accept(std::move(stream_), std::move(tls), after(server_.options.limits.handshake_timeout));
   if (encrypted) stream_ = *std::move(encrypted);
   co_return encrypted.has_value();
 }

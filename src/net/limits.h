@@ -13,6 +13,7 @@ struct http_limits {
   size_t request_body_bytes_max = 32 * 1024 * 1024; // 413
   std::string_view large_body_path{};               // requests for this path may have a body of ...
   size_t large_body_bytes_max = 0;                  // ... so much; 413
+  duration handshake_timeout = seconds(5);          // TLS, from the connection on: closed
   duration header_timeout = seconds(10);            // first byte of a request to the end of its header: 408, closed
   duration body_timeout = seconds(60);              // no byte of the body for so long: 408, closed
   duration idle_timeout = minutes(5);               // between requests: closed

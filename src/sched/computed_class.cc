@@ -53,7 +53,7 @@ std::string computed_class(const schema::node& node) {
   parts["datacenter"] = node.datacenter;
   parts["pool"] = node.node_pool;
   parts["class"] = node.node_class;
-  parts["attributes"] = std::to_string(hash_of(shared_part(node.attributes)));
+  parts["attributes"] = std::to_string(hash_of(shared_part(std::map<std::string, std::string>(node.attributes))));
   parts["meta"] = std::to_string(hash_of(shared_part(node.meta)));
   std::vector<std::string> names;
   for (const auto& [name, driver] : node.drivers)

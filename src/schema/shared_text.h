@@ -139,7 +139,8 @@ class shared_text_map {
   shared_text_map() = default;
   shared_text_map(std::initializer_list<value_type> all);
   shared_text_map(const std::map<std::string, std::string>& all);
-  operator std::map<std::string, std::string>() const;
+  // Explicit: a view into the copy would outlive it.
+  explicit operator std::map<std::string, std::string>() const;
 
   size_t size() const { return data_ ? data_->size() : 0; }
   bool empty() const { return size() == 0; }

@@ -195,7 +195,7 @@ std::string stats_of(const schema::host_stats& host) {
   return out;
 }
 
-std::string map_section(std::string_view heading, const std::map<std::string, std::string>& map) {
+std::string map_section(std::string_view heading, const auto& map) {
   pairs p;
   for (const auto& [key, value] : map) p.add(key, value);
   return p.empty() ? std::string() : section(heading, p.text());

@@ -16,6 +16,11 @@ std::optional<std::string_view> look_up(const std::map<std::string, std::string>
   if (it == all.end()) return std::nullopt;
   return it->second;
 }
+std::optional<std::string_view> look_up(const schema::shared_text_map& all, std::string_view key) {
+  auto it = all.find(key);
+  if (it == all.end()) return std::nullopt;
+  return it->second.str();
+}
 
 // Numbers where both sides are numbers, text otherwise.
 int compare_values(std::string_view a, std::string_view b) {
