@@ -85,7 +85,7 @@ TEST(shared_text_map, is_sorted_and_shared_until_it_changes) {
   EXPECT_EQ(copy.erase("c"), 1u);
   EXPECT_EQ(copy.erase("c"), 0u);
   EXPECT_NE(copy, map);
-  std::map<std::string, std::string> plain = map;
+  std::map<std::string, std::string> plain(map);
   EXPECT_EQ(plain, (std::map<std::string, std::string>{{"a", "1"}, {"b", "2"}, {"c", "3"}}));
   EXPECT_EQ(shared_text_map(plain), map);
   EXPECT_EQ(map.find("x"), map.end());
