@@ -1,5 +1,6 @@
 """Fixtures: agents that end with the test, whose log is shown when the test fails."""
 import os
+import signal
 import tempfile
 
 import pytest
@@ -8,6 +9,9 @@ import harness
 
 
 def pytest_configure(config):
+    # A shell that runs this in the background ignores the interrupt, and whom we start would inherit that: commands that follow something end by it.
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     # A directory of this run's own: pytest's default one is shared, and cleared by whoever runs next.
     if config.option.basetemp is None:
         config.option.basetemp = config.drover_folder = tempfile.mkdtemp(prefix="drover-tests-")
