@@ -279,3 +279,20 @@ def test_var_lock_holds_while_the_program_runs(agent):
     assert "Lock" not in agent.get("/v1/var/cli/lock")
     assert agent.run("var", "lock", "cli/lock", "exit 3").code == 1
     assert "Lock" not in agent.get("/v1/var/cli/lock")
+
+
+def test_job_init_from_a_template(agent, tmp_path):
+    """A variable below nomad/job-templates holds a job file to start from."""
+    assert "No variables in nomad/job-templates" in agent.run("job", "init", "-list-templates", cwd=tmp_path).err
+    text = 'job "from-template" {\n  group "g" {}\n}\n'
+    assert agent.http("PUT", "/v1/var/nomad/job-templates/small", {"Path": "nomad/job-templates/small", "Items": {"template": text}}).status == 200
+    assert agent.http("PUT", "/v1/var/nomad/job-templates/broken", {"Path": "nomad/job-templates/broken", "Items": {"other": "x"}}).status == 200
+    assert agent.ok("job", "init", "-list-templates", cwd=tmp_path).out.splitlines()[1:] == ["  broken", "  small"]
+    agent.ok("job", "init", "-template", "small", "made.nomad.hcl", cwd=tmp_path)
+    assert (tmp_path / "made.nomad.hcl").read_text() == text
+    for name, said in [("absent", "There is no variable nomad/job-templates/absent"), ("broken", 'has no item "template"')]:
+        refused = agent.run("job", "init", "-template", name, "other.nomad.hcl", cwd=tmp_path)
+        assert refused.code == 1 and said in refused.err
+    assert not (tmp_path / "other.nomad.hcl").exists()
+    for name in ("small", "broken"):
+        agent.http("DELETE", f"/v1/var/nomad/job-templates/{name}")

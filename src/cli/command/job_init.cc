@@ -42,7 +42,7 @@ result<int> run(context& c) {
   if (c.arguments.size() > 1) return c.misused("This command takes no arguments or one: <filename>");
   if (c.flags.on("list-templates")) return list_templates(c);
   auto path = c.arguments.empty() ? std::string(default_path) : c.arguments[0];
-  auto text = jobspec::example_job({.brief = c.flags.on("short"), .connect = c.flags.on("connect")});
+  std::string text(jobspec::example_job({.brief = c.flags.on("short"), .connect = c.flags.on("connect")}));
   if (c.flags.has("template")) {
     TRY_ASSIGN(text, job_of_template(c, c.flags.text("template")));
   }
