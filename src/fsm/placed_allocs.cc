@@ -89,7 +89,7 @@ bool is_plain(const allocation& a) {
          !t.migrate_disable_placement;
 }
 
-bool same_status(const std::optional<alloc_deployment_status>& a, const std::optional<alloc_deployment_status>& b) {
+bool same_status(const schema::boxed<alloc_deployment_status>& a, const schema::boxed<alloc_deployment_status>& b) {
   if (!a || !b) return a.has_value() == b.has_value();
   return a->healthy == b->healthy && a->timestamp == b->timestamp && a->canary == b->canary && a->modify_index == b->modify_index;
 }

@@ -12,6 +12,9 @@ void share_texts(schema::allocation& a) {
     text->intern();
 }
 
-void share_texts(schema::node& node) { node.attributes.intern(); }
+void share_texts(schema::node& node) {
+  node.attributes.intern();
+  for (auto& [name, driver] : node.drivers) driver.attributes.intern();
+}
 
 }  // namespace drover::fsm

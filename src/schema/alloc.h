@@ -6,6 +6,7 @@
 #include "schema/fwd.h"
 #include "schema/resources.h"
 #include "schema/shared_text.h"
+#include "schema/sparse.h"
 
 namespace drover::schema {
 
@@ -123,6 +124,7 @@ struct task_state {
   DROVER_RECORD(task_state);
 };
 
+// A server may hold a million of these: what few of them have is behind a pointer.
 struct allocation {
   std::string id;
   schema::shared_text namespace_;
@@ -133,9 +135,9 @@ struct allocation {
   schema::shared_text job_id;
   ref<schema::job> job;
   schema::shared_text task_group;
-  ref<schema::resources> resources;
-  ref<schema::resources> shared_resources;
-  std::map<std::string, schema::resources> task_resources;
+  boxed<schema::resources> resources;
+  boxed<schema::resources> shared_resources;
+  sparse<std::map<std::string, schema::resources>> task_resources;
   ref<schema::allocated_resources> allocated_resources;
   ref<schema::alloc_metric> metrics;
   schema::shared_text desired_status;
@@ -143,18 +145,18 @@ struct allocation {
   schema::desired_transition desired_transition;
   schema::shared_text client_status;
   schema::shared_text client_description;
-  std::map<std::string, schema::task_state> task_states;
-  std::vector<schema::alloc_state> alloc_states;
+  sparse<std::map<std::string, schema::task_state>> task_states;
+  sparse<std::vector<schema::alloc_state>> alloc_states;
   schema::shared_text previous_allocation;
   schema::shared_text next_allocation;
   schema::shared_text deployment_id;
-  std::optional<schema::alloc_deployment_status> deployment_status;
+  boxed<schema::alloc_deployment_status> deployment_status;
   ref<schema::reschedule_tracker> reschedule_tracker;
   ref<schema::alloc_network_status> network_status;
   schema::shared_text followup_eval_id;
-  std::vector<std::string> preempted_allocations;
+  sparse<std::vector<std::string>> preempted_allocations;
   schema::shared_text preempted_by_allocation;
-  std::map<std::string, std::string> signed_identities;
+  sparse<std::map<std::string, std::string>> signed_identities;
   schema::shared_text signing_key_id;
   uint64_t create_index = 0;
   uint64_t modify_index = 0;

@@ -352,7 +352,7 @@ struct job {
   std::string parent_id;
   std::string name;
   std::string type = "service";
-  int64_t priority = 50;
+  int64_t priority = 0;
   bool all_at_once = false;
   std::vector<std::string> datacenters;
   std::string node_pool = "default";

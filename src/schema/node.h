@@ -6,6 +6,7 @@
 #include "schema/fwd.h"
 #include "schema/resources.h"
 #include "schema/shared_text.h"
+#include "schema/sparse.h"
 
 namespace drover::schema {
 
@@ -94,7 +95,7 @@ struct drain_strategy : drain_spec {
 };
 
 struct driver_info {
-  std::map<std::string, std::string> attributes;
+  schema::shared_text_map attributes;
   bool detected = false;
   bool healthy = false;
   std::string health_description;
@@ -280,12 +281,12 @@ struct node {
   schema::shared_text_map attributes;
   std::optional<schema::node_resources> node_resources;
   std::optional<schema::node_reserved_resources> reserved_resources;
-  std::map<std::string, std::string> links;
+  sparse<std::map<std::string, std::string>> links;
   std::map<std::string, std::string> meta;
   std::string node_class;
   std::string node_pool;
   std::string computed_class;
-  std::optional<schema::drain_strategy> drain_strategy;
+  boxed<schema::drain_strategy> drain_strategy;
   std::string scheduling_eligibility = "eligible";
   std::string status;
   std::string status_description;
@@ -293,12 +294,12 @@ struct node {
   int64_t status_updated_at = 0;
   std::vector<schema::node_event> events;
   std::map<std::string, schema::driver_info> drivers;
-  std::map<std::string, schema::csi_info> csi_controller_plugins;
-  std::map<std::string, schema::csi_info> csi_node_plugins;
-  std::map<std::string, schema::client_host_volume_config> host_volumes;
+  sparse<std::map<std::string, schema::csi_info>> csi_controller_plugins;
+  sparse<std::map<std::string, schema::csi_info>> csi_node_plugins;
+  sparse<std::map<std::string, schema::client_host_volume_config>> host_volumes;
   bool gc_volumes_on_node_gc = false;
-  std::map<std::string, schema::client_host_network_config> host_networks;
-  std::optional<schema::drain_metadata> last_drain;
+  sparse<std::map<std::string, schema::client_host_network_config>> host_networks;
+  boxed<schema::drain_metadata> last_drain;
   int64_t node_max_allocs = 0;
   uint64_t last_missed_heartbeat_index = 0;
   uint64_t last_alloc_update_index = 0;

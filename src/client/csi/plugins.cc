@@ -41,8 +41,8 @@ void plugins::show_in(schema::node& node) const {
     if (slot.plugin_id.empty() || !slot.healthy) slot = info;
   };
   for (const auto& [key, p] : all_) {
-    if (p->is_node) show(node.csi_node_plugins, p->node_info);
-    if (p->is_controller) show(node.csi_controller_plugins, p->controller_info);
+    if (p->is_node) show(node.csi_node_plugins.edit(), p->node_info);
+    if (p->is_controller) show(node.csi_controller_plugins.edit(), p->controller_info);
   }
 }
 

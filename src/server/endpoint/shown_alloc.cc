@@ -8,16 +8,16 @@
 namespace drover::server {
 namespace {
 
-schema::ref<schema::resources> sum_of(const schema::allocated_resources& given) {
-  auto sum = std::make_shared<schema::resources>();
+schema::resources sum_of(const schema::allocated_resources& given) {
+  schema::resources sum;
   for (const auto& [name, task] : given.tasks) {
-    sum->cpu += task.cpu.cpu_shares;
-    sum->memory_mb += task.memory.memory_mb;
-    sum->memory_max_mb += task.memory.memory_max_mb;
-    sum->networks.insert(sum->networks.end(), task.networks.begin(), task.networks.end());
+    sum.cpu += task.cpu.cpu_shares;
+    sum.memory_mb += task.memory.memory_mb;
+    sum.memory_max_mb += task.memory.memory_max_mb;
+    sum.networks.insert(sum.networks.end(), task.networks.begin(), task.networks.end());
   }
-  sum->disk_mb = given.shared.disk_mb;
-  sum->networks.insert(sum->networks.end(), given.shared.networks.begin(), given.shared.networks.end());
+  sum.disk_mb = given.shared.disk_mb;
+  sum.networks.insert(sum.networks.end(), given.shared.networks.begin(), given.shared.networks.end());
   return sum;
 }
 
