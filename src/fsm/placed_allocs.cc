@@ -146,7 +146,9 @@ class packer {
   }
 
  private:
+  // A plan lists its allocations node by node.
   uint32_t node_number(const allocation& a) {
+    if (!packed_.empty() && a.node_id.same_copy(packed_.back()->node_id)) return members_.back().node;
     auto [it, fresh] = nodes_.try_emplace(a.node_id, static_cast<uint32_t>(out_.nodes.size()));
     if (fresh) out_.nodes.push_back({a.node_id, a.node_name});
     return it->second;
@@ -154,6 +156,7 @@ class packer {
   template <class T>
   static uint32_t number_of(std::vector<ref<T>>& all, std::unordered_map<const T*, uint32_t>& known, const ref<T>& one) {
     if (!one) return 0;
+    if (!all.empty() && all.back() == one) return static_cast<uint32_t>(all.size());
     auto [it, fresh] = known.try_emplace(one.get(), static_cast<uint32_t>(all.size() + 1));
     if (fresh) all.push_back(one);
     return it->second;

@@ -44,6 +44,9 @@ constexpr uint32_t version = 2;
 // The same records, one after the other instead of in blocks.
 constexpr uint32_t version_unpacked = 1;
 constexpr size_t checksum_bytes = 8;
+// What a record is expected to take when it is packed, at most.
+constexpr size_t alloc_bytes_expected = 160;
+constexpr size_t node_bytes_expected = 1024;
 
 uint64_t checksum(std::string_view data) {
   uint64_t h = 14695981039346656037ull;
@@ -228,6 +231,8 @@ result<std::string> save_state(const state::snapshot& snapshot) {
     header.tables.push_back({std::string(state::name(t)), snapshot.index(t), state::count(snapshot, t)});
   }
   std::string out(magic);
+  // More than it is likely to be: what is not written to takes no memory, while a text that grows is copied, and is there twice meanwhile.
+  out.reserve(state::count(snapshot, table::allocs) * alloc_bytes_expected + state::count(snapshot, table::nodes) * node_bytes_expected);
   put_number(out, version, 4);
   block_writer blocks(out);
   const auto put = [&](schema::record_view record) {
@@ -235,6 +240,8 @@ result<std::string> save_state(const state::snapshot& snapshot) {
     blocks.end_piece();
   };
   put(schema::view(header));
+  // One for all, so that its texts keep their memory.
+  schema::allocation without_job;
   for (const auto* job : jobs.extra()) put(schema::view(*job));
   for (size_t i = 0; i < state::table_count; i++) {
     const auto t = static_cast<table>(i);
@@ -244,10 +251,10 @@ result<std::string> save_state(const state::snapshot& snapshot) {
         put({&type, e.get()});
         return true;
       }
-      auto alloc = *static_cast<const schema::allocation*>(e.get());
-      put_number(blocks.piece(), jobs.of(alloc.job.get()), 4);
-      alloc.job = nullptr;
-      put(schema::view(alloc));
+      without_job = *static_cast<const schema::allocation*>(e.get());
+      put_number(blocks.piece(), jobs.of(without_job.job.get()), 4);
+      without_job.job = nullptr;
+      put(schema::view(without_job));
       return true;
     });
   }

@@ -1,5 +1,8 @@
 #include "raft/instance.h"
 
+#include <algorithm>
+#include <limits>
+
 #include "base/ensure.h"
 #include "raft/aio.h"
 #include "raft/framing.h"
@@ -76,7 +79,6 @@ result<> instance::initialise() {
   raft_set_election_timeout(&raft_, static_cast<unsigned>(settings_.election_timeout.ms()));
   raft_set_heartbeat_timeout(&raft_, static_cast<unsigned>(settings_.heartbeat.ms()));
   note_snapshot_size(0);
-  raft_set_snapshot_threshold(&raft_, settings_.snapshot_threshold);
   raft_set_snapshot_trailing(&raft_, settings_.snapshot_trailing);
   raft_set_pre_vote(&raft_, true);
   return {};
@@ -177,8 +179,18 @@ std::vector<server> instance::servers() const {
 
 void instance::appended(size_t bytes) {
   log_bytes_ += bytes;
-  const auto most = std::max(settings_.snapshot_bytes, settings_.snapshot_bytes_most);
-  if (log_bytes_ > std::clamp(8 * snapshot_size_, settings_.snapshot_bytes, most)) raft_set_snapshot_threshold(&raft_, 1);
+  const auto most = std::max({settings_.snapshot_bytes, settings_.snapshot_bytes_most, snapshot_size_});
+  const auto covered = std::max<uint64_t>(snapshot_index_, raft_.log.snapshot.last_index);
+  const bool has_entries = last_index() >= covered + settings_.snapshot_threshold;
+  if (log_bytes_ > std::clamp(8 * snapshot_size_, settings_.snapshot_bytes, most) ||
+      (is_large() && has_entries && log_bytes_ > snapshot_size_)) {
+    raft_set_snapshot_threshold(&raft_, 1);
+  }
+}
+
+// libraft counts entries; those of a large state also have to be worth the writing of it.
+void instance::wait_for_entries() {
+  raft_set_snapshot_threshold(&raft_, is_large() ? std::numeric_limits<unsigned>::max() : settings_.snapshot_threshold);
 }
 
 void instance::force_snapshot() {
@@ -198,6 +210,7 @@ int instance::fsm_apply(raft_fsm* fsm, const raft_buffer* buf, void** result) {
 // after this time.
 void instance::note_snapshot_size(size_t bytes) {
   snapshot_size_ = bytes;
+  if (!forced_) wait_for_entries();
   uint64_t ms = static_cast<uint64_t>(settings_.install_snapshot_timeout.ms()) + bytes / snapshot_bytes_per_ms;
   raft_set_install_snapshot_timeout(&raft_, static_cast<unsigned>(std::min<uint64_t>(ms, 3'600'000)));
 }
@@ -233,7 +246,7 @@ int instance::fsm_snapshot(raft_fsm* fsm, raft_buffer* bufs[], unsigned* n) {
   self.log_bytes_ = 0;
   self.snapshot_index_ = self.raft_.last_applied;
   self.serialiser_ = self.owner_.freeze_state();
-  raft_set_snapshot_threshold(&self.raft_, self.settings_.snapshot_threshold);
+  self.wait_for_entries();
   raft_set_snapshot_trailing(&self.raft_, self.trailing_entries(self.snapshot_index_));
   *bufs = nullptr;
   *n = 0;

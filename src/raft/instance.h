@@ -68,6 +68,8 @@ class instance {
   result<> initialise();
   result<> bootstrap();
   void appended(size_t bytes);
+  void wait_for_entries();
+  bool is_large() const { return snapshot_size_ > settings_.snapshot_bytes; }
   void note_snapshot_size(size_t bytes);
   void snapshot_stored(result<> r);
   uint64_t log_entries() const;

@@ -212,6 +212,29 @@ TEST(node, a_large_state_is_written_less_often) {
   EXPECT_EQ((*n)->stats().snapshots_taken, taken);
 }
 
+TEST(node, many_small_entries_do_not_write_a_large_state_again_and_again) {
+  temp_dir dir;
+  recorder machine;
+  options o = single(dir.path());
+  o.snapshot_bytes = 1 << 20;
+  o.snapshot_threshold = 50;
+  auto n = node::start(std::move(o), machine);
+  ASSERT_TRUE(n) << text(n);
+  const auto write = [&](int entries, size_t bytes) {
+    for (int i = 0; i < entries; i++) ASSERT_TRUE(apply(**n, std::string(bytes, 'z')));
+  };
+  write(20, 1 << 17);
+  ASSERT_TRUE(wait([&](callback done) { (*n)->compact(done); }));
+  const auto taken = (*n)->stats().snapshots_taken;
+  write(200, 100);
+  EXPECT_EQ((*n)->stats().snapshots_taken, taken);
+  // Now it has grown by as much as the state was, although by far less than eight times that.
+  write(24, 1 << 17);
+  ASSERT_TRUE(wait([&](callback done) { (*n)->compact(done); }));
+  // One by itself, and the one on demand.
+  EXPECT_GE((*n)->stats().snapshots_taken, taken + 2);
+}
+
 TEST(node, a_snapshot_can_be_saved_and_the_log_compacted_on_demand) {
   temp_dir dir;
   recorder machine;

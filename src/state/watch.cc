@@ -143,6 +143,9 @@ void watch_handle::cancel() {
 
 namespace detail {
 
+// Stands among the lengths of a tree's keys for all of them, complete ones too: a tree without it is watched by nobody, and is not even hashed.
+constexpr uint32_t any_length = UINT32_MAX;
+
 std::shared_ptr<watcher> watch_registry::add(std::span<const watch_key> keys, std::function<void()> callback) {
   auto made = std::make_shared<watcher>();
   made->callback = std::move(callback);
@@ -157,10 +160,12 @@ std::shared_ptr<watcher> watch_registry::add(std::span<const watch_key> keys, st
     link.next = head;
     if (head) head->previous = &link;
     head = &link;
-    if (keys[i].prefix.empty() || keys[i].prefix.back() == '\0') continue;
-    const auto length = static_cast<uint32_t>(keys[i].prefix.size());
-    partial_lengths_[static_cast<size_t>(keys[i].tree)][length]++;
-    made->partial.emplace_back(keys[i].tree, length);
+    const auto count = [&](uint32_t length) {
+      partial_lengths_[static_cast<size_t>(keys[i].tree)][length]++;
+      made->partial.emplace_back(keys[i].tree, length);
+    };
+    count(any_length);
+    if (!keys[i].prefix.empty() && keys[i].prefix.back() != '\0') count(static_cast<uint32_t>(keys[i].prefix.size()));
   }
   watchers_++;
   return made;
@@ -203,6 +208,8 @@ void watch_registry::take_hash(uint64_t hash, std::vector<std::function<void()>>
 
 void watch_registry::take_key(tree_id id, const table_key& key, std::vector<std::function<void()>>& fired) {
   const auto& lengths = partial_lengths_[static_cast<size_t>(id)];
+  if (lengths.empty()) return;
+  const bool has_partial = lengths.size() > 1;
   auto h = hash_start(id);
   take_hash(h, fired);
   uint32_t length = 0;
@@ -210,7 +217,7 @@ void watch_registry::take_key(tree_id id, const table_key& key, std::vector<std:
     for (char c : part) {
       h = hash_byte(h, c);
       length++;
-      if (!lengths.empty() && lengths.contains(length)) take_hash(h, fired);
+      if (has_partial && lengths.contains(length)) take_hash(h, fired);
     }
     h = hash_byte(h, '\0');
     length++;
