@@ -186,7 +186,7 @@ def test_scaling_policies_by_command(site):
 
 def test_the_ui_is_where_the_browser_goes(site):
     assert site.http("GET", "/").status == 307 and site.http("GET", "/").headers["Location"] == "/ui/"
-    assert f"http://127.0.0.1:{site.port}/ui" in site.ok("ui", "-show-url").out
+    assert site.ok("ui", "-show-url").out == f"URL for web UI: http://127.0.0.1:{site.port}/ui/\n"
     assert site.ok("version").out.startswith("Drover v")
 
 

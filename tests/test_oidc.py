@@ -19,9 +19,9 @@ CLIENT, SECRET = "drover", "client:secret"
 
 
 class OpenProvider(Provider):
-    """Logs everybody in as ann at once; `spoil` changes what the next id token says."""
+    """Logs everybody in as ann at once; `spoil` changes what the next id token says. `tls`: an ssl.SSLContext to serve with."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, tls=None):
         super().__init__(folder)
         self.codes, self.spoil, self.user = {}, {}, {"sub": "ann", "team": "blue", "iss": "elsewhere"}
         self.forms = []
@@ -59,9 +59,8 @@ class OpenProvider(Provider):
                 form = dict(urllib.parse.parse_qsl(self.rfile.read(int(self.headers["Content-Length"])).decode()))
                 provider.forms.append(form)
                 asked = provider.codes.pop(form.get("code"), None)
-                proof = "Basic " + base64.b64encode(f"{CLIENT}:{urllib.parse.quote(SECRET, safe='')}".encode()).decode()
                 challenge = base64.urlsafe_b64encode(hashlib.sha256(form.get("code_verifier", "").encode()).digest()).rstrip(b"=").decode()
-                if asked is None or self.headers["Authorization"] != proof or form["redirect_uri"] != asked["redirect_uri"] or \
+                if asked is None or not provider.is_proven(form, self.headers) or form["redirect_uri"] != asked["redirect_uri"] or \
                         asked.get("code_challenge", challenge) != challenge:
                     return self.answer(400, {"error": "invalid_grant"})
                 claims = provider.claims(**{"iss": provider.open_url, "aud": CLIENT, "nonce": asked["nonce"], **provider.spoil})
@@ -71,8 +70,15 @@ class OpenProvider(Provider):
                 pass
 
         self.open_server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.open_url = f"http://127.0.0.1:{self.open_server.server_address[1]}"
+        if tls is not None:
+            self.open_server.socket = tls.wrap_socket(self.open_server.socket, server_side=True, do_handshake_on_connect=False)
+        self.open_url = f"http{'s' if tls else ''}://127.0.0.1:{self.open_server.server_address[1]}"
         threading.Thread(target=self.open_server.serve_forever, daemon=True).start()
+
+    def is_proven(self, form, headers):
+        """Whether the client is who it says it is."""
+        proof = "Basic " + base64.b64encode(f"{CLIENT}:{urllib.parse.quote(SECRET, safe='')}".encode()).decode()
+        return headers["Authorization"] == proof
 
     def close(self):
         self.server.shutdown()
@@ -194,7 +200,8 @@ def test_the_client_secret_is_kept_and_not_shown(agent, browser):
 
 @pytest.mark.parametrize("change, says", [
     ({"OIDCDiscoveryURL": ""}, "missing OIDCDiscoveryURL"), ({"OIDCClientID": ""}, "missing OIDCClientID"),
-    ({"AllowedRedirectURIs": []}, "missing AllowedRedirectURIs"), ({"OIDCClientAssertion": {"KeySource": "nomad"}}, "OIDCClientAssertion is not supported")])
+    ({"AllowedRedirectURIs": []}, "missing AllowedRedirectURIs"), ({"OIDCClientAssertion": {"KeySource": "vault"}}, 'invalid KeySource "vault"'),
+    ({"DiscoveryCaPem": ["nothing"]}, "DiscoveryCaPem: the text holds no PEM certificate")])
 def test_wrong_methods_are_refused_in_words(agent, provider, change, says):
     config = {"OIDCDiscoveryURL": provider.open_url, "OIDCClientID": CLIENT, "AllowedRedirectURIs": ["http://localhost:4649/oidc/callback"], **change}
     done = agent.run("acl", "auth-method", "create", "-name=wrong", "-type=OIDC", "-token-locality=local", "-max-token-ttl=1h", f"-config={json.dumps(config)}")

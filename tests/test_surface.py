@@ -1,4 +1,5 @@
 """Routes and commands beside the jobs' own: lists in order, statuses, diagnosis, documents, node pools, completion."""
+import http.server
 import json
 import os
 import re
@@ -153,19 +154,54 @@ def test_log_export(site):
 
 
 def test_debug_archive(site, tmp_path):
-    printed = site.ok("operator", "debug", "-duration", "2s", "-interval", "1s", cwd=str(tmp_path)).out
+    asked = []
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        """Consul and Vault, as far as they are asked how they are."""
+        def do_GET(self):
+            asked.append((self.path, self.headers["X-Consul-Token"], self.headers["X-Vault-Token"]))
+            body = json.dumps({"path": self.path}).encode()
+            self.send_response(503 if self.path == "/v1/sys/health" else 200)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_):
+            pass
+
+    other = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=other.serve_forever, daemon=True).start()
+    address = f"http://127.0.0.1:{other.server_address[1]}"
+    printed = site.ok("operator", "debug", "-duration", "2s", "-interval", "1s", "-pprof-interval", "1s", "-event-topic", "node", "-event-index", "1",
+                      "-log-file-export", "-consul-http-addr", address, "-consul-token", "c-secret", "-vault-address", address, "-vault-token", "v-secret",
+                      cwd=str(tmp_path)).out
+    other.shutdown()
     name = re.search(r"Created debug archive: (\S+)", printed)[1]
     with tarfile.open(tmp_path / name) as archive:
         files = {member.name.split("/", 1)[1]: archive.extractfile(member).read() for member in archive.getmembers()}
-    assert {"index.json", "cluster/agent-self.json", "cluster/members.json", "nomad/0000/jobs.json", "nomad/0000/nodes.json", "monitor/agent.log"} <= set(files)
+    assert {"index.json", "cluster/agent-self.json", "cluster/members.json", "nomad/0000/jobs.json", "nomad/0000/nodes.json"} <= set(files)
     assert json.loads(files["nomad/0000/nodes.json"])[0]["Name"] == "node-one"
     assert any(file.startswith("client/") and file.endswith("agent-host.json") for file in files)
-    profiles = [text for file, text in files.items() if file.endswith("/profile.prof")]
+    node, server = (next(file.rsplit("/", 1)[0] for file in files if file.startswith(kind + "/")) for kind in ("client", "server"))
+    assert {node + "/monitor.log", server + "/monitor.log"} <= set(files) and b"monitor: " not in files[node + "/monitor.log"] + files[server + "/monitor.log"]
+    assert b"[INFO]" in files[node + "/monitor_export.log"]
+    assert {json.loads(line)["Topic"] for line in files["cluster/eventstream.json"].splitlines()} == {"Node"}
+    assert json.loads(files["cluster/consul-leader.json"]) == {"path": "/v1/status/leader"} and "cluster/consul-agent-self.json" in files
+    assert json.loads(files["cluster/vault-sys-health.json"]) == {"path": "/v1/sys/health"}, "also of one that is sealed"
+    assert ("/v1/agent/members", "c-secret", None) in asked and ("/v1/sys/health", None, "v-secret") in asked
+    flags = json.loads(files["cluster/cli-flags.json"])["Actual"]
+    assert flags["consul-token"]["Value"] == flags["vault-token"]["Value"] == "[redacted]" and flags["duration"]["Value"] == "2s"
+    assert not any(b"c-secret" in text or b"v-secret" in text for text in files.values())
+    profiles = [text for file, text in files.items() if file.endswith("/profile_0000.prof")]
     assert len(profiles) == 2 and all(text[:2] == b"\x1f\x8b" for text in profiles), "one of each agent, a node and a server"
     secret = site.get("/v1/nodes")[0]["ID"]
     assert secret.encode() in files["nomad/0000/nodes.json"]
     wrong = site.run("operator", "debug", "-duration", "1s", "-interval", "1m")
     assert wrong.code == 1 and "greater than duration" in wrong.err
+    for flags, says in ((["-event-topic", "a:b:c"], "Invalid key value pair for topic"), (["-log-lookback", "1h", "-log-file-export"], "cannot be used together"),
+                        (["-pprof-interval", "x"], "no duration")):
+        wrong = site.run("operator", "debug", "-duration", "1s", "-interval", "1s", *flags)
+        assert wrong.code == 1 and says in wrong.err, wrong
 
 
 # ---- documents and completion

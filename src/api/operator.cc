@@ -88,6 +88,9 @@ void add_operator_routes(std::vector<route>& t) {
      .rpc = rpc_of<generic_request, scheduler_configuration_response>("Operator.SchedulerGetConfiguration")},
     {.methods = "PUT POST", .path = "/v1/operator/scheduler/configuration", .acl = "operator:write", .flags = body_required,
      .handle = &set_scheduler_config},
+    {.methods = "GET", .path = "/v1/operator/upgrade-check/vault-workload-identity", .acl = "operator:read", .handle = &call_rpc,
+     .rpc = rpc_of<upgrade_check_vault_workload_identity_request, upgrade_check_vault_workload_identity_response>(
+         "Operator.UpgradeCheckVaultWorkloadIdentity")},
     {.methods = "PUT", .path = "/v1/system/gc", .acl = "management", .handle = &call_rpc,
      .rpc = rpc_of<generic_request, generic_response>("System.GarbageCollect"), .answer = "-"},
     {.methods = "PUT", .path = "/v1/system/reconcile/summaries", .acl = "management", .handle = &call_rpc,

@@ -166,6 +166,8 @@ constexpr const command* table[] = {
     &service_delete,
     &service_info,
     &service_list,
+    &setup_consul,
+    &setup_vault,
     &status,
     &system_gc,
     &system_reconcile_summaries,

@@ -142,13 +142,25 @@ std::string text_claim(const value& claims, std::string_view name) {
   return text == nullptr ? std::string() : *text;
 }
 
-result<std::string> sign_with_header(const crypto::private_key& key, signature_algorithm a, value::object header, const value& claims) {
+namespace {
+std::string text_to_sign(std::string_view algorithm, value::object header, const value& claims) {
   ENSURE(claims.as_object() != nullptr, "claims are an object");
   value::object all;
-  all.set("alg", std::string(crypto::name(a)));
+  all.set("alg", std::string(algorithm));
   for (auto& [name, v] : header) all.set(name, std::move(v));
   all.set("typ", "JWT");
-  auto text = base64url_encode(codec::value_to_json(all)) + "." + base64url_encode(codec::value_to_json(claims));
+  return base64url_encode(codec::value_to_json(all)) + "." + base64url_encode(codec::value_to_json(claims));
+}
+}  // namespace
+
+std::string sign_with_secret(std::string_view secret, crypto::mac_kind kind, value::object header, const value& claims) {
+  using enum crypto::mac_kind;
+  auto text = text_to_sign(kind == sha256 ? "HS256" : kind == sha384 ? "HS384" : "HS512", std::move(header), claims);
+  return text + "." + base64url_encode(crypto::mac(kind, secret, text));
+}
+
+result<std::string> sign_with_header(const crypto::private_key& key, signature_algorithm a, value::object header, const value& claims) {
+  auto text = text_to_sign(crypto::name(a), std::move(header), claims);
   TRY_ASSIGN(auto signature, key.sign(a, text));
   return text + "." + base64url_encode(signature);
 }

@@ -2,7 +2,7 @@
 //
 // Pure, but for the generator behind ECDSA and PSS signatures; any thread. Parsing is strict: three parts, unpadded base64url, JSON objects, no
 // "crit". Which algorithm is tried is decided by the caller's key and the caller's list, never by the token alone; "none" and
-// HMACs do not exist here.
+// HMACs do not exist here, except for signing.
 #pragma once
 
 #include <optional>
@@ -14,6 +14,7 @@
 #include "base/result.h"
 #include "base/time.h"
 #include "base/value.h"
+#include "crypto/mac.h"
 #include "crypto/signature.h"
 
 namespace drover::jwt {
@@ -51,6 +52,8 @@ std::optional<timestamp> time_claim(const value& claims, std::string_view name);
 result<std::string> sign(const crypto::private_key& key, signature_algorithm a, std::string_view key_id, const value& claims);
 // The same with further header members ("x5t#S256"); they stand after alg and kid.
 result<std::string> sign_with_header(const crypto::private_key& key, signature_algorithm a, value::object header, const value& claims);
+// For somebody who knows the same secret: HS256 (sha256), HS384 or HS512.
+std::string sign_with_secret(std::string_view secret, crypto::mac_kind kind, value::object header, const value& claims);
 
 struct jwk {
   std::string key_id, use;

@@ -3,6 +3,7 @@
 #include "net/tls.h"
 
 #include <openssl/err.h>
+#include <openssl/pem.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 
@@ -16,10 +17,12 @@
 #include "base/ensure.h"
 #include "base/text.h"
 #include "crypto/certificate.h"
+#include "crypto/limits.h"
 #include "crypto/role_name.h"
 #include "net/event.h"
 #include "net/task_scope.h"
 #include "net/tls_http2.h"
+#include "net/tls_trusting.h"
 
 namespace drover::net {
 namespace {
@@ -457,6 +460,26 @@ result<std::shared_ptr<const tls_context>> tls_client_of_http2(const tls_options
   TRY_ASSIGN(auto made, tls_context::client(options));
   static constexpr unsigned char h2[] = {2, 'h', '2'};
   ENSURE(SSL_CTX_set_alpn_protos(std::static_pointer_cast<const context>(made)->handle(), h2, sizeof h2) == 0, "OpenSSL takes a list of protocols");
+  return made;
+}
+result<std::shared_ptr<const tls_context>> tls_client_trusting(std::string_view pem) {
+  if (pem.size() > crypto::pem_bytes_max) return fail(errc::too_large, "a text of {} bytes is too long; the limit is {}", pem.size(), crypto::pem_bytes_max);
+  TRY_ASSIGN(auto made, tls_context::client({}));
+  auto* store = X509_STORE_new();
+  ENSURE(store != nullptr, "OpenSSL gives a store of certificates");
+  // The context owns it, and with it goes what the system trusts.
+  SSL_CTX_set_cert_store(std::static_pointer_cast<const context>(made)->handle(), store);
+  std::unique_ptr<BIO, decltype(&BIO_free)> in(BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())), &BIO_free);
+  int count = 0;
+  for (;; ++count) {
+    std::unique_ptr<X509, decltype(&X509_free)> each(PEM_read_bio_X509(in.get(), nullptr, nullptr, nullptr), &X509_free);
+    if (!each) break;
+    X509_STORE_add_cert(store, each.get());
+  }
+  bool at_end = ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE;
+  auto reason = crypto::openssl_reason();
+  if (!at_end) return fail(errc::invalid, "CA certificate {} cannot be read: {}", count + 1, reason);
+  if (count == 0) return fail(errc::invalid, "the text holds no PEM certificate");
   return made;
 }
 result<std::shared_ptr<const tls_context>> tls_context::server(const tls_options& options) {

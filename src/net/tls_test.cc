@@ -11,6 +11,7 @@
 #include "crypto/role_name.h"
 #include "net/http_test_server.h"
 #include "net/task_scope.h"
+#include "net/tls_trusting.h"
 #include "net/websocket.h"
 
 namespace drover::net {
@@ -274,6 +275,18 @@ TEST_F(net_tls, plain_bytes_to_a_tls_port_end_the_connection) {
     EXPECT_EQ(raw.find("HTTP/1.1 200"), raw.npos);
     co_await s.stop();
   }(l, server_options));
+}
+
+TEST(Tls, CasAsText) {
+  authority ca, other;
+  auto pem = [](const authority& of) {
+    std::ifstream file(of.ca());
+    return std::string(std::istreambuf_iterator<char>(file), {});
+  };
+  EXPECT_TRUE(tls_client_trusting(pem(ca)));
+  EXPECT_TRUE(tls_client_trusting(pem(ca) + "\n" + pem(other)));
+  for (std::string bad : {"", "x", "-----BEGIN CERTIFICATE-----\nx\n-----END CERTIFICATE-----\n"}) EXPECT_FALSE(tls_client_trusting(bad)) << bad;
+  EXPECT_FALSE(tls_client_trusting(pem(ca) + "-----BEGIN CERTIFICATE-----\nx\n-----END CERTIFICATE-----\n")) << "one that cannot be read is not left out";
 }
 
 }  // namespace

@@ -217,7 +217,7 @@ DESCRIBE(agent_scheduler_worker_info, "AgentSchedulerWorkerInfo", BASES(), FIELD
 #undef SELF
 
 #define SELF agent_scheduler_workers_info
-DESCRIBE(agent_scheduler_workers_info, "AgentSchedulerWorkersInfo", BASES(), FIELD_AS(server_id, "server_id"), FIELD_AS(schedulers, "schedulers"))
+DESCRIBE(agent_scheduler_workers_info, "AgentSchedulerWorkersInfo", BASES(), FIELD_AS(server_id, "server_id"), FIELD_AS(schedulers, "schedulers", schema::empty_list))
 #undef SELF
 
 #define SELF event

@@ -144,6 +144,12 @@ net::awaitable<result<std::vector<signed_token>>> keyring::sign(std::vector<valu
   });
 }
 
+net::awaitable<result<std::string>> keyring::sign_with_header(value::object header, value claims) {
+  CO_TRY_ASSIGN(auto with, co_await await_active());
+  header.set("kid", with->id);
+  co_return co_await pool_.run([with, &header, &claims] { return jwt::sign_with_header(with->signer, with->algorithm, std::move(header), claims); });
+}
+
 result<value> keyring::verify_signature(const state::snapshot& state, std::string_view text, std::string* key_id) {
   auto token = jwt::parse(text);
   if (!token) return fail(errc::permission_denied, "failed to parse signed token: {}", token.error().text());

@@ -49,6 +49,8 @@ class keyring {
   // Signed with the active key, with "iss" added where the operator named an issuer. Waits for the first key. `claims` are objects; one token for
   // each, in their order.
   net::awaitable<result<std::vector<signed_token>>> sign(std::vector<value> claims);
+  // One token as it is, with these members in its header besides "kid".
+  net::awaitable<result<std::string>> sign_with_header(value::object header, value claims);
   // Whether this cluster signed the token and it is neither expired nor too young: its claims. Errors: permission_denied.
   result<value> verify(const state::snapshot& state, std::string_view jwt);
   // The signature alone: for a node that renews an identity that has just expired.

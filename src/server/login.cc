@@ -7,6 +7,8 @@
 #include "codec/filter.h"
 #include "codec/json.h"
 #include "net/http_client.h"
+#include "net/tls_trusting.h"
+#include "server/client_assertion.h"
 #include "server/login_limits.h"
 #include "state/tables.h"
 
@@ -45,17 +47,32 @@ std::vector<jwt::signature_algorithm> algorithms_of(const schema::acl_auth_metho
 
 duration or_default(duration given, duration otherwise) { return given.ns == 0 ? otherwise : given.ns < 0 ? duration() : given; }
 
-result<> check_oidc_config(const schema::acl_auth_method_config& config) {
+result<> check_oidc_config(schema::acl_auth_method_config& config) {
   if (config.oidc_discovery_url.empty()) return fail(errc::invalid, "missing OIDCDiscoveryURL");
   if (config.oidc_client_id.empty()) return fail(errc::invalid, "missing OIDCClientID");
   if (config.allowed_redirect_ur_is.empty())
     return fail(errc::invalid, "missing AllowedRedirectURIs: of the command line it is http://localhost:4649/oidc/callback");
-  if (config.oidc_client_assertion)
-    return fail(errc::invalid, "OIDCClientAssertion is not supported in this release: use OIDCClientSecret, OIDCEnablePKCE or both");
+  if (auto completed = complete_client_assertion(config); !completed)
+    return fail(errc::invalid, "invalid client assertion config: {}", completed.error().text());
+  return {};
+}
+
+result<> check_trusted(const schema::acl_auth_method_config& config) {
+  if (!config.jwks_ca_cert.empty() && config.jwks_url.empty()) return fail(errc::invalid, "JWKSCACert goes with JWKSURL, which is missing");
+  if (!config.discovery_ca_pem.empty() && config.oidc_discovery_url.empty())
+    return fail(errc::invalid, "DiscoveryCaPem goes with OIDCDiscoveryURL, which is missing");
+  auto pem = trusted_of(config);
+  if (pem.empty()) return {};
+  if (auto made = net::tls_client_trusting(pem); !made)
+    return fail(errc::invalid, "{}: {}", config.jwks_url.empty() ? "DiscoveryCaPem" : "JWKSCACert", made.error().text());
   return {};
 }
 
 }  // namespace
+
+std::string trusted_of(const schema::acl_auth_method_config& config) {
+  return config.jwks_url.empty() ? join(config.discovery_ca_pem, "\n") : config.jwks_ca_cert;
+}
 
 result<> complete_auth_method(schema::acl_auth_method& method, duration expiration_min, duration expiration_max) {
   if (!acl::is_policy_name(method.name)) return fail(errc::invalid, "invalid name '{}': a method's name is 1 to 128 letters, digits and dashes", method.name);
@@ -67,12 +84,11 @@ result<> complete_auth_method(schema::acl_auth_method& method, duration expirati
                 to_string(expiration_max));
   if (method.token_name_format.empty()) method.token_name_format = "${auth_method_type}-${auth_method_name}";
   if (!method.config) return fail(errc::invalid, "missing auth method Config");
-  const auto& config = *method.config;
+  auto& config = *method.config;
   if (method.type == "OIDC") TRY(check_oidc_config(config));
   int sources = !config.jwt_validation_pub_keys.empty() + !config.jwks_url.empty() + !config.oidc_discovery_url.empty();
   if (sources != 1) return fail(errc::invalid, "exactly one of JWTValidationPubKeys, JWKSURL and OIDCDiscoveryURL must be set, not {}", sources);
-  if (!config.jwks_ca_cert.empty() || !config.discovery_ca_pem.empty())
-    return fail(errc::invalid, "JWKSCACert and DiscoveryCaPem are not supported in this release: add the CA to those that the servers' machines trust");
+  TRY(check_trusted(config));
   for (const auto& pem : config.jwt_validation_pub_keys)
     if (auto key = crypto::public_key::from_pem(pem); !key) return fail(errc::invalid, "a key of JWTValidationPubKeys cannot be read: {}", key.error().text());
   for (const auto& name : config.signing_algs)
@@ -177,9 +193,12 @@ result<bindings> bindings_for(const state::snapshot& state, const std::string& m
   return out;
 }
 
-net::awaitable<result<std::string>> login_keys::fetch(std::string url, std::string authorization, std::string form) {
-  CO_TRY_ASSIGN(auto parsed, net::parse_url(url));
+net::awaitable<result<std::string>> login_keys::fetch(login_fetch from) {
+  CO_TRY_ASSIGN(auto parsed, net::parse_url(from.url));
   net::http_client_options options;
+  if (!from.trusted.empty()) {
+    CO_TRY_ASSIGN(options.tls, net::tls_client_trusting(from.trusted));
+  }
   bool brackets = parsed.host.find(':') != std::string::npos;
   options.address = fmt::format("{}://{}{}{}:{}", parsed.scheme, brackets ? "[" : "", parsed.host, brackets ? "]" : "", parsed.port);
   CO_TRY_ASSIGN(auto client, net::http_client::create(std::move(options)));
@@ -188,22 +207,26 @@ net::awaitable<result<std::string>> login_keys::fetch(std::string url, std::stri
   request.timeout = login_fetch_timeout;
   request.response_bytes_max = login_fetch_bytes_max;
   request.headers.set("Accept", "application/json");
-  if (!authorization.empty()) request.headers.set("Authorization", std::move(authorization));
-  if (!form.empty()) {
+  if (!from.authorization.empty()) request.headers.set("Authorization", std::move(from.authorization));
+  if (!from.form.empty()) {
     request.method = "POST";
     request.headers.set("Content-Type", "application/x-www-form-urlencoded");
-    request.body = std::move(form);
+    request.body = std::move(from.form);
   }
   auto answer = co_await client->request(std::move(request));
-  if (!answer) co_return fail(errc::unavailable, "the identity provider at {} does not answer: {}", url, answer.error().text());
-  if (answer->status != 200) co_return fail(errc::unavailable, "the identity provider at {} answers {}", url, answer->status);
+  if (!answer) co_return fail(errc::unavailable, "the identity provider at {} does not answer: {}", from.url, answer.error().text());
+  if (answer->status != 200) co_return fail(errc::unavailable, "the identity provider at {} answers {}", from.url, answer->status);
   co_return std::move(answer->body);
 }
 
-net::awaitable<result<provider_document>> login_keys::discover(std::string url) {
+net::awaitable<result<provider_document>> login_keys::discover(schema::ref<schema::acl_auth_method> method) {
+  auto url = method->config->oidc_discovery_url;
+  auto trusted = trusted_of(*method->config);
   while (url.ends_with('/')) url.pop_back();
-  if (auto kept = documents_.find(url); kept != documents_.end() && kept->second.until > net::now()) co_return kept->second.document;
-  CO_TRY_ASSIGN(auto body, co_await fetch(url + "/.well-known/openid-configuration"));
+  // Who trusts others sees another document.
+  auto key = url + "\n" + trusted;
+  if (auto kept = documents_.find(key); kept != documents_.end() && kept->second.until > net::now()) co_return kept->second.document;
+  CO_TRY_ASSIGN(auto body, co_await fetch({.url = url + "/.well-known/openid-configuration", .trusted = std::move(trusted)}));
   auto read = codec::value_from_json(body);
   if (!read || read->as_object() == nullptr) co_return fail(errc::unavailable, "the discovery document of {} is not a JSON object", url);
   provider_document out;
@@ -217,24 +240,26 @@ net::awaitable<result<provider_document>> login_keys::discover(std::string url) 
     out.client_secret_in_body = std::ranges::none_of(*ways->as_list(), [](const value& each) { return each == value("client_secret_basic"); });
   if (const auto* says = read->find("authorization_response_iss_parameter_supported"); says != nullptr) out.answers_with_issuer = *says == value(true);
   if (documents_.size() >= login_providers_max) documents_.clear();
-  documents_[url] = {out, net::after(login_keys_kept_for)};
+  documents_[key] = {out, net::after(login_keys_kept_for)};
   co_return out;
 }
 
-net::awaitable<result<std::shared_ptr<const login_keys::key_set>>> login_keys::keys_of(const schema::acl_auth_method_config& config, bool anew) {
-  auto url = config.jwks_url.empty() ? config.oidc_discovery_url : config.jwks_url;
-  auto kept = kept_.find(url);
+net::awaitable<result<std::shared_ptr<const login_keys::key_set>>> login_keys::keys_of(schema::ref<schema::acl_auth_method> method, bool anew) {
+  const auto& config = *method->config;
+  auto trusted = trusted_of(config);
+  auto from = config.jwks_url;
+  auto key = (from.empty() ? config.oidc_discovery_url : from) + "\n" + trusted;
+  auto kept = kept_.find(key);
   if (!anew && kept != kept_.end() && kept->second.until > net::now()) co_return kept->second.keys;
-  auto from = url;
-  if (config.jwks_url.empty()) {
-    CO_TRY_ASSIGN(auto document, co_await discover(url));
+  if (from.empty()) {
+    CO_TRY_ASSIGN(auto document, co_await discover(method));
     from = document.jwks_uri;
   }
-  CO_TRY_ASSIGN(auto body, co_await fetch(from));
+  CO_TRY_ASSIGN(auto body, co_await fetch({.url = std::move(from), .trusted = std::move(trusted)}));
   CO_TRY_ASSIGN(auto keys, jwt::parse_key_set(body));
   auto made = std::make_shared<const key_set>(std::move(keys));
   if (kept_.size() >= login_providers_max) kept_.clear();
-  kept_[url] = {made, net::after(login_keys_kept_for)};
+  kept_[key] = {made, net::after(login_keys_kept_for)};
   co_return made;
 }
 
@@ -250,7 +275,7 @@ net::awaitable<result<value>> login_keys::verify(schema::ref<schema::acl_auth_me
   }
   // A provider may have turned its keys since they were fetched.
   for (bool anew : {false, true}) {
-    CO_TRY_ASSIGN(auto keys, co_await keys_of(config, anew));
+    CO_TRY_ASSIGN(auto keys, co_await keys_of(method, anew));
     for (const auto& each : *keys)
       if ((token->key_id.empty() || each.key_id.empty() || each.key_id == token->key_id) && jwt::check_signature(*token, each.key, allowed)) co_return token->claims;
   }

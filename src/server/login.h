@@ -52,14 +52,21 @@ struct provider_document {
   bool answers_with_issuer = false;    // RFC 9207
 };
 
+// What is asked of an identity provider. `trusted`: the CAs of its certificate as PEM; "": the system's. `form` empty: a GET.
+struct login_fetch {
+  std::string url{}, trusted{}, authorization{}, form{};
+};
+// "DiscoveryCaPem" or "JWKSCACert", for login_fetch.
+std::string trusted_of(const schema::acl_auth_method_config& config);
+
 class login_keys {
  public:
   // The claims of a token that the method's keys signed. errc::permission_denied otherwise; errc::unavailable: the provider does not answer.
   net::awaitable<result<value>> verify(schema::ref<schema::acl_auth_method> method, std::string token);
   // errc::unavailable: the provider does not answer, or with something else.
-  net::awaitable<result<provider_document>> discover(std::string url);
-  // The body of a 200; errc::unavailable otherwise. `form` empty: a GET. `authorization`: the header of that name.
-  net::awaitable<result<std::string>> fetch(std::string url, std::string authorization = {}, std::string form = {});
+  net::awaitable<result<provider_document>> discover(schema::ref<schema::acl_auth_method> method);
+  // The body of a 200; errc::unavailable otherwise.
+  net::awaitable<result<std::string>> fetch(login_fetch from);
 
  private:
   using key_set = std::vector<jwt::jwk>;
@@ -67,13 +74,14 @@ class login_keys {
     std::shared_ptr<const key_set> keys;
     net::time_point until;
   };
-  net::awaitable<result<std::shared_ptr<const key_set>>> keys_of(const schema::acl_auth_method_config& config, bool anew);
+  net::awaitable<result<std::shared_ptr<const key_set>>> keys_of(schema::ref<schema::acl_auth_method> method, bool anew);
 
   struct discovered {
     provider_document document;
     net::time_point until;
   };
-  std::map<std::string, fetched> kept_;  // by URL
+  // By the URL and the CAs that were trusted.
+  std::map<std::string, fetched> kept_;
   std::map<std::string, discovered> documents_;
 };
 

@@ -7,6 +7,7 @@
 #include "crypto/digest.h"
 #include "jwt/jwt.h"
 #include "net/http.h"
+#include "server/client_assertion.h"
 #include "server/login_limits.h"
 
 namespace drover::server {
@@ -78,19 +79,26 @@ std::string authorization_url(const provider_document& provider, const schema::a
   return fmt::format("{}{}{}", base, base.find('?') == base.npos ? '?' : '&', query.text());
 }
 
-std::string token_form(const provider_document& provider, const schema::acl_auth_method_config& config, const oidc_login& login, const std::string& code) {
+std::string token_form(const provider_document& provider, const schema::acl_auth_method_config& config, const oidc_login& login, const oidc_proof& proof) {
   net::http_query form;
   form.add("grant_type", "authorization_code");
-  form.add("code", code);
+  form.add("code", proof.code);
   form.add("redirect_uri", login.redirect_uri);
   if (config.oidc_enable_pkce) form.add("code_verifier", login.verifier);
+  if (!proof.assertion.empty()) {
+    form.add("client_id", config.oidc_client_id);
+    form.add("client_assertion_type", std::string(client_assertion_type));
+    form.add("client_assertion", proof.assertion);
+    return form.text();
+  }
   if (provider.client_secret_in_body || config.oidc_client_secret.empty()) form.add("client_id", config.oidc_client_id);
   if (provider.client_secret_in_body && !config.oidc_client_secret.empty()) form.add("client_secret", config.oidc_client_secret);
   return form.text();
 }
 
 std::string token_authorization(const provider_document& provider, const schema::acl_auth_method_config& config) {
-  if (provider.client_secret_in_body || config.oidc_client_secret.empty()) return {};
+  // A secret only signs where there is an assertion.
+  if (config.oidc_client_assertion || provider.client_secret_in_body || config.oidc_client_secret.empty()) return {};
   // RFC 6749, 2.3.1: both encoded before they are joined.
   return "Basic " + base64_encode(fmt::format("{}:{}", net::percent_encode(config.oidc_client_id), net::percent_encode(config.oidc_client_secret)));
 }

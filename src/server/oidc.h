@@ -42,8 +42,12 @@ bool is_allowed_redirect(const schema::acl_auth_method_config& config, const std
 // "S256" of RFC 7636.
 std::string code_challenge(const std::string& verifier);
 std::string authorization_url(const provider_document& provider, const schema::acl_auth_method_config& config, const oidc_login& login);
+// What proves who this client is: the code that is exchanged, and a signed assertion where the method has one ("" otherwise).
+struct oidc_proof {
+  std::string code{}, assertion{};
+};
 // The body of the request that turns the code into tokens.
-std::string token_form(const provider_document& provider, const schema::acl_auth_method_config& config, const oidc_login& login, const std::string& code);
+std::string token_form(const provider_document& provider, const schema::acl_auth_method_config& config, const oidc_login& login, const oidc_proof& proof);
 // The header that goes with it; "": none.
 std::string token_authorization(const provider_document& provider, const schema::acl_auth_method_config& config);
 

@@ -52,14 +52,25 @@ TEST(Oidc, TheClientProvesItselfAsTheProviderWants) {
   auto provider = some_provider();
   auto config = some_config();
   EXPECT_EQ(token_authorization(provider, config), "Basic " + base64_encode("drover:s3%3Acret"));
-  EXPECT_EQ(token_form(provider, config, some_login(), "c"),
+  EXPECT_EQ(token_form(provider, config, some_login(), {.code = "c"}),
             "grant_type=authorization_code&code=c&redirect_uri=http%3A%2F%2Flocalhost%3A4649%2Foidc%2Fcallback");
   provider.client_secret_in_body = true;
   config.oidc_enable_pkce = true;
   EXPECT_EQ(token_authorization(provider, config), "");
-  EXPECT_TRUE(token_form(provider, config, some_login(), "c").ends_with("&code_verifier=dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk&client_id=drover&client_secret=s3%3Acret"));
+  EXPECT_TRUE(token_form(provider, config, some_login(), {.code = "c"}).ends_with("&code_verifier=dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk&client_id=drover&client_secret=s3%3Acret"));
   config.oidc_client_secret.clear();
-  EXPECT_TRUE(token_form(provider, config, some_login(), "c").ends_with("&client_id=drover"));
+  EXPECT_TRUE(token_form(provider, config, some_login(), {.code = "c"}).ends_with("&client_id=drover"));
+}
+
+TEST(Oidc, AnAssertionTakesTheSecretsPlace) {
+  auto provider = some_provider();
+  auto config = some_config();
+  config.oidc_client_assertion.emplace();
+  EXPECT_EQ(token_authorization(provider, config), "");
+  provider.client_secret_in_body = true;
+  auto form = token_form(provider, config, some_login(), {.code = "c", .assertion = "a.b.c"});
+  EXPECT_TRUE(form.ends_with("&client_id=drover&client_assertion_type=urn%3Aietf%3Aparams%3Aoauth%3Aclient-assertion-type%3Ajwt-bearer&client_assertion=a.b.c")) << form;
+  EXPECT_EQ(form.find("cret"), form.npos);
 }
 
 TEST(Oidc, OnlyAllowedRedirects) {

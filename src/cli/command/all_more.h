@@ -16,5 +16,7 @@ extern const command sentinel_apply;
 extern const command sentinel_delete;
 extern const command sentinel_list;
 extern const command sentinel_read;
+extern const command setup_consul;
+extern const command setup_vault;
 
 }  // namespace drover::cli::commands

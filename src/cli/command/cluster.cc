@@ -204,17 +204,6 @@ result<int> run_monitor(context& c) {
   return 0;
 }
 
-result<int> run_ui(context& c) {
-  auto address = c.api.options().address;
-  if (address.starts_with("unix:")) return fail(errc::invalid, "The agent is reached through a Unix socket; a browser needs an HTTP address.");
-  auto page = address + "/ui/";
-  if (c.arguments.size() == 1) page += "jobs/" + path_word(c.arguments[0]);
-  c.say(page);
-  return 0;
-}
-
-constexpr flag_spec ui_flags[] = {{"show-url", flag_kind::boolean, "Accepted for compatibility: the address is always printed."}};
-
 }  // namespace
 
 const command server_members = {.name = "server members", .synopsis = "List the servers", .usage = "[options]",
@@ -233,7 +222,5 @@ const command agent_info = {.name = "agent-info", .synopsis = "Show what an agen
                             .help = "Counters and settings of the agent that is asked.", .flags = get_flags, .run = &run_agent_info};
 const command monitor = {.name = "monitor", .synopsis = "Print the log of an agent as it grows", .usage = "[options]",
                          .help = "Until interrupted.", .flags = monitor_flags, .run = &run_monitor};
-const command ui = {.name = "ui", .synopsis = "Print the address of the web interface", .usage = "[options] [<job>]",
-                    .help = "The address to open in a browser.", .flags = ui_flags, .run = &run_ui};
 
 }  // namespace drover::cli::commands

@@ -1,10 +1,7 @@
 // login: by a token of an identity provider (JWT), or by the provider's own page in a browser (OIDC).
-#include <fcntl.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
 #include "base/text.h"
 #include "cli/api_stream.h"
+#include "cli/browser.h"
 #include "cli/command/acl_show.h"
 #include "cli/command/all_acl.h"
 #include "env/random.h"
@@ -47,20 +44,6 @@ net::awaitable<void> take_callback(net::http_exchange& exchange, callback& into)
   page.headers.set("Content-Type", "text/html; charset=utf-8");
   (void)co_await exchange.respond(std::move(page));
   into.came.set();
-}
-
-// True: a browser was started, as far as can be seen.
-bool open_browser(const std::string& url) {
-  auto pid = ::fork();
-  if (pid < 0) return false;
-  if (pid == 0) {
-    int null = ::open("/dev/null", O_RDWR);
-    for (int fd : {0, 1, 2}) ::dup2(null, fd);
-    ::execlp("xdg-open", "xdg-open", url.c_str(), nullptr);
-    ::_exit(127);
-  }
-  int status = 0;
-  return ::waitpid(pid, &status, 0) == pid && WIFEXITED(status) && WEXITSTATUS(status) == 0;
 }
 
 result<std::string> begin_oidc(context& c, const std::string& method, const std::string& redirect, const std::string& nonce) {

@@ -47,7 +47,7 @@ std::string heading_of(const node_view& view, const style& how) {
   std::vector<std::string> drivers;
   for (const auto& [name, d] : n.drivers)
     if (d.detected) drivers.push_back(d.healthy ? name : name + " (unhealthy)");
-  p.add("Driver Status", join(drivers, ","));
+  p.add(view.short_form ? "Drivers" : "Driver Status", join(drivers, ","));
   return p.text();
 }
 

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "base/text.h"
+#include "server/client_assertion.h"
 #include "server/endpoint/access_endpoints.h"
 #include "server/endpoint/acl_common.h"
 #include "server/endpoint/login_token.h"
@@ -16,11 +17,20 @@ using schema::acl_binding_rule;
 
 constexpr std::string_view redacted = "redacted";
 
-// Without the secret with which this cluster proves itself to the provider. Servers of other regions, who replicate it, get it whole.
+// What proves this cluster to the provider: the client's secret, and the key that signs its assertion.
+template <class Config>
+auto secrets_of(Config& config) {
+  std::vector<decltype(&config.oidc_client_secret)> out{&config.oidc_client_secret};
+  if (config.oidc_client_assertion && config.oidc_client_assertion->private_key) out.push_back(&config.oidc_client_assertion->private_key->pem_key);
+  return out;
+}
+
+// Without these secrets. Servers of other regions, who replicate it, get it whole.
 ref<acl_auth_method> without_secret(ref<acl_auth_method> method) {
-  if (!method || !method->config || method->config->oidc_client_secret.empty()) return method;
+  if (!method || !method->config) return method;
   auto out = *method;
-  out.config->oidc_client_secret = redacted;
+  for (auto* each : secrets_of(*out.config))
+    if (!each->empty()) *each = redacted;
   return schema::share(std::move(out));
 }
 
@@ -63,11 +73,18 @@ awaitable<result<schema::acl_auth_method_upsert_response>> upsert_methods(server
     auto method = *each;
     auto stored = state::find<table::acl_auth_methods>(state, {method.name, {}, {}});
     if (stored && !method.config) method.config = stored->config;
-    // As it was shown; the real one stays.
-    if (stored && stored->config && method.config && method.config->oidc_client_secret == redacted)
-      method.config->oidc_client_secret = stored->config->oidc_client_secret;
+    // As they were shown; the real ones stay.
+    if (stored && stored->config && method.config) {
+      auto given = secrets_of(*method.config);
+      auto kept = secrets_of(*stored->config);
+      for (size_t i = 0; i < std::min(given.size(), kept.size()); ++i)
+        if (*given[i] == redacted) *given[i] = *kept[i];
+    }
     if (auto checked = complete_auth_method(method, limits.token_min_expiration, limits.token_max_expiration); !checked)
       co_return fail(errc::invalid, "auth method {} invalid: {}", &each - request.auth_methods.data(), checked.error().text());
+    if (method.config->oidc_client_assertion && !is_signed_by_cluster(*method.config))
+      if (auto signs = sign_client_assertion(*method.config, assertion_claims(*method.config, context.clock.now(), {}), context.clock.now()); !signs)
+        co_return fail(errc::invalid, "invalid OIDCClientAssertion: {}", signs.error().text());
     if (method.default_)
       for (const auto& other : state::collect<table::acl_auth_methods>(state, state::tree_of(table::acl_auth_methods), state::starting({})))
         if (other->default_ && other->type == method.type && other->name != method.name)
