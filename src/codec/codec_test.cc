@@ -145,6 +145,40 @@ TEST(Msgpack, LeanIsSmallerAndTheSame) {
   EXPECT_LT(lean.size(), to_msgpack(job).size() / 3);
 }
 
+TEST(Msgpack, LeanKeepsBytesWhereAnythingMayBe) {
+  schema::task task;
+  task.config["list"] = value(value::list{value(bytes("a\0b")), value("text"), value(int64_t{-1}), value(1.0), value(true), value()});
+  task.config["large"] = value(bytes(std::string(70'000, '\xfe')));
+  std::string lean;
+  append_lean_msgpack(lean, schema::view(task));
+  auto back = from_msgpack<schema::task>(lean);
+  ASSERT_TRUE(back) << back.error().text();
+  EXPECT_TRUE(equal(task, *back));
+  // On the wire of others it is raw, as Go's codec writes it, and comes back as text.
+  back = from_msgpack<schema::task>(to_msgpack(task));
+  ASSERT_TRUE(back) << back.error().text();
+  EXPECT_EQ(*back->config["large"].as_string(), std::string(70'000, '\xfe'));
+}
+
+TEST(Msgpack, TheLogHoldsWhateverDepthJsonBrings) {
+  auto request = [](int depth) {
+    return R"({"Job":{"TaskGroups":[{"Tasks":[{"Config":{"a":)" + std::string(static_cast<size_t>(depth), '[') + std::string(static_cast<size_t>(depth), ']') +
+           "}}]}]}}";
+  };
+  int accepted = 0;
+  for (int depth = 1; depth < depth_max + 5; ++depth) {
+    auto read = from_json<schema::job_register_request>(request(depth));
+    if (!read) continue;
+    ++accepted;
+    std::string lean;
+    append_lean_msgpack(lean, schema::view(*read));
+    auto back = from_msgpack<schema::job_register_request>(lean);
+    ASSERT_TRUE(back) << depth << ": " << back.error().text();
+    EXPECT_TRUE(equal(*read, *back));
+  }
+  EXPECT_GT(accepted, depth_max / 2);
+}
+
 TEST(Msgpack, EveryTruncationIsAnError) {
   auto raw = to_msgpack(sample_job());
   for (size_t n = 0; n < raw.size(); ++n) {

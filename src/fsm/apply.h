@@ -15,8 +15,7 @@ namespace drover::fsm {
 void put_eval(context& c, schema::evaluation eval);
 // Stores a job with its version, summary, scaling policies, periodic launch and status, unless the stored one has the same specification:
 // then nothing changes. The job modify index of what is stored afterwards. `follow_up` (may be null) is stored with it.
-result<uint64_t> put_job(context& c, schema::job job, const std::optional<schema::job_submission>& submission,
-                         const ref<schema::evaluation>& follow_up);
+result<uint64_t> put_job(context& c, schema::job job, std::optional<schema::job_submission> submission, ref<schema::evaluation> follow_up);
 void set_job_stability(context& c, const std::string& ns, const std::string& id, uint64_t version, bool stable);
 result<> update_deployment_status(context& c, const schema::deployment_status_update& update, bool refuse_terminal);
 // What an allocation registered goes when it has ended or is gone itself: its node may not live to say so.
@@ -36,7 +35,7 @@ result<std::any> apply_node_events(context&, const schema::emit_node_events_requ
 result<std::any> apply_node_pool_upsert(context&, const schema::node_pool_upsert_request&);
 result<std::any> apply_node_pool_delete(context&, const schema::node_pool_delete_request&);
 
-result<std::any> apply_job_register(context&, const schema::job_register_request&);
+result<std::any> apply_job_register(context&, schema::job_register_request&&);
 result<std::any> apply_job_deregister(context&, const schema::job_deregister_request&);
 result<std::any> apply_job_batch_deregister(context&, const job_batch_deregister_request&);
 result<std::any> apply_job_stability(context&, const schema::job_stability_request&);

@@ -79,6 +79,11 @@ void context::touch_job(const std::string& ns, const std::string& id, bool only_
   flag = flag || only_finished;
 }
 
+void context::has_status(const std::string& ns, const std::string& id) {
+  const auto touched = touched_jobs_.find({ns, id});
+  if (touched != touched_jobs_.end() && !touched->second) touched_jobs_.erase(touched);
+}
+
 result<> context::count_alloc(const schema::allocation& alloc, const schema::allocation* existing, int64_t times) {
   count_in_summary(alloc, existing, times);
   return count_in_deployment(alloc, existing, times);

@@ -75,6 +75,9 @@ class context {
   // finish() computes this job's status anew. `only_finished`: allocations or evaluations were deleted, so having none means dead.
   void touch_job(const std::string& ns, const std::string& id, bool only_finished = false);
 
+  // This job's status was computed from what is stored by now: nothing is left to do unless it is touched again.
+  void has_status(const std::string& ns, const std::string& id);
+
   // Moves a child job from one status to another in its parent's summary; empty: it was or will be no child.
   void count_child(const schema::job& job, std::string_view from, std::string_view to);
 

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "fsm/machine.h"
+#include "fsm/saved_state.h"
 
 // Tests name only the fields that matter to them.
 #pragma clang diagnostic ignored "-Wmissing-designated-field-initializers"
@@ -17,17 +18,27 @@ constexpr int64_t t0 = 1'700'000'000'000'000'000;
 struct cluster {
   state::store store;
   fsm::machine machine{store};
+  // Applies requests as they are in memory, as the server that proposed them does.
+  state::store proposer_store;
+  fsm::machine proposer{proposer_store};
   uint64_t index = 10;
 
   template <command_type C>
   result<std::any> try_apply(const request_of<C>& request) {
-    return machine.apply(++index, encode<C>(request));
+    const auto entry = encode<C>(request);
+    auto proposed = request;
+    (void)proposer.apply(++index, entry, &proposed);
+    return machine.apply(index, entry);
+  }
+  void expect_same() {
+    EXPECT_TRUE(*save_state(proposer_store.current()) == *save_state(store.current())) << "the proposer parted from those who read the log";
   }
   // Applies what must succeed; the state after it.
   template <command_type C>
   state::snapshot apply(const request_of<C>& request) {
     auto outcome = try_apply<C>(request);
     EXPECT_TRUE(outcome.has_value()) << (outcome ? "" : outcome.error().text());
+    expect_same();
     return store.current();
   }
   template <command_type C>
@@ -36,6 +47,7 @@ struct cluster {
     auto outcome = try_apply<C>(request);
     EXPECT_FALSE(outcome.has_value());
     EXPECT_EQ(store.current().index(), before.index()) << "a refused command left a trace";
+    expect_same();
     return outcome ? "" : outcome.error().message();
   }
   state::snapshot now() const { return store.current(); }

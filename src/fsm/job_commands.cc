@@ -5,6 +5,7 @@
 #include "fsm/apply.h"
 #include "fsm/limits.h"
 #include "fsm/volume_claims.h"
+#include "schema/take.h"
 
 namespace drover::fsm {
 
@@ -40,13 +41,13 @@ void drop_old_versions(context& c, const schema::job& job) {
   for (const auto& v : old) drop_version(c, *v);
 }
 
-void put_version(context& c, const ref<schema::job>& shared, const std::optional<schema::job_submission>& submission) {
+void put_version(context& c, const ref<schema::job>& shared, std::optional<schema::job_submission> submission) {
   const auto& job = *shared;
   c.put<table::job_versions>(shared);
-  drop_old_versions(c, job);
+  if (job.version > 0) drop_old_versions(c, job);
   if (!submission || submission->source.empty()) return;
   if (submission->source.size() + submission->variables.size() > submission_bytes_max) return;
-  auto kept = *submission;
+  auto kept = *std::move(submission);
   kept.namespace_ = job.namespace_;
   kept.job_id = job.id;
   kept.version = job.version;
@@ -204,8 +205,7 @@ result<> deregister(context& c, const deregistration& d) {
 
 }  // namespace
 
-result<uint64_t> put_job(context& c, schema::job next, const std::optional<schema::job_submission>& submission,
-                         const ref<schema::evaluation>& follow_up) {
+result<uint64_t> put_job(context& c, schema::job next, std::optional<schema::job_submission> submission, ref<schema::evaluation> follow_up) {
   if (!c.state().namespace_named(next.namespace_)) {
     return fail(errc::invalid, "job \"{}\" is in nonexistent namespace \"{}\"", next.id, next.namespace_);
   }
@@ -213,12 +213,14 @@ result<uint64_t> put_job(context& c, schema::job next, const std::optional<schem
   const bool is_new = is_new_version(stored.get(), next);
   const auto job_modify_index = is_new ? c.index() : stored->job_modify_index;
   if (follow_up) {
-    auto eval = *follow_up;
+    auto eval = schema::take(std::move(follow_up));
     eval.job_modify_index = job_modify_index;
     put_eval(c, std::move(eval));
   }
-  c.touch_job(next.namespace_, next.id);
-  if (!is_new) return job_modify_index;
+  if (!is_new) {
+    c.touch_job(next.namespace_, next.id);
+    return job_modify_index;
+  }
 
   next.create_index = stored ? stored->create_index : c.index();
   next.modify_index = next.job_modify_index = c.index();
@@ -231,10 +233,11 @@ result<uint64_t> put_job(context& c, schema::job next, const std::optional<schem
   // The job and its newest version are the same record.
   const auto made = schema::share(std::move(next));
   make_summary(c, *made);
-  put_version(c, made, submission);
+  put_version(c, made, std::move(submission));
   put_scaling_policies(c, *made);
   note_periodic(c, *made);
   c.put<table::jobs>(made);
+  c.has_status(made->namespace_, made->id);
   return job_modify_index;
 }
 
@@ -251,12 +254,12 @@ void set_job_stability(context& c, const std::string& ns, const std::string& id,
   c.put<table::jobs>(std::move(updated));
 }
 
-result<std::any> apply_job_register(context& c, const schema::job_register_request& request) {
+result<std::any> apply_job_register(context& c, schema::job_register_request&& request) {
   if (!request.job) return fail(errc::invalid, "a job registration without a job");
-  auto job = *request.job;
+  auto job = schema::take(std::move(request.job));
   job.namespace_ = namespace_of(job.namespace_);
   if (request.enforce_index) TRY(check_index(c.state().job(job.namespace_, job.id).get(), request.job_modify_index));
-  TRY_ASSIGN(const uint64_t job_modify_index, put_job(c, std::move(job), request.submission, request.eval));
+  TRY_ASSIGN(const uint64_t job_modify_index, put_job(c, std::move(job), std::move(request.submission), std::move(request.eval)));
   if (request.deployment) put_deployment(c, *request.deployment);
   return job_modify_index;
 }

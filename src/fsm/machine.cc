@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 
+#include "base/ensure.h"
+#include "codec/compare.h"
 #include "codec/json.h"
 #include "codec/snappy.h"
 #include "fsm/apply.h"
@@ -15,15 +17,35 @@ namespace {
 
 struct command_definition {
   std::string_view name;
-  result<std::any> (*apply)(context&, std::string_view payload) = nullptr;
+  result<std::any> (*apply)(context&, std::string_view payload, void* proposed) = nullptr;
   result<value> (*show)(std::string_view payload) = nullptr;
 };
 
-template <command_type C, result<std::any> (*F)(context&, const request_of<C>&)>
-result<std::any> decode_and_apply(context& c, std::string_view payload) {
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define DROVER_CHECK_PROPOSED
+#endif
+#endif
+
+// What others read from the log must be what the proposer had in memory, or servers part. Looked at in asan builds.
+template <class Request>
+void check_same([[maybe_unused]] std::string_view payload, [[maybe_unused]] const Request& proposed) {
+#ifdef DROVER_CHECK_PROPOSED
+  auto read = codec::from_msgpack<Request>(payload);
+  ENSURE(read && codec::equal(*read, proposed), "a log entry reads as the request it was made from");
+#endif
+}
+
+template <command_type C, auto F>
+result<std::any> decode_and_apply(context& c, std::string_view payload, void* proposed) {
+  if (proposed) {
+    auto& request = *static_cast<request_of<C>*>(proposed);
+    check_same(payload, request);
+    return F(c, std::move(request));
+  }
   auto request = codec::from_msgpack<request_of<C>>(payload);
   if (!request) return fail(errc::corrupt, "the {} entry at index {} cannot be read: {}", command_name(C), c.index(), request.error().text());
-  return F(c, *request);
+  return F(c, std::move(*request));
 }
 
 template <command_type C>
@@ -157,7 +179,7 @@ machine::machine(state::store& store) : store_(store) {
   if (store_.current().index() == 0 && !store_.current().namespace_named(word::default_namespace)) make_first_state(store_);
 }
 
-result<std::any> machine::apply(uint64_t raft_index, std::string_view entry) {
+result<std::any> machine::apply(uint64_t raft_index, std::string_view entry, void* proposed) {
   const auto index = raft_index + index_offset_;
   if (entry.empty()) return fail(errc::corrupt, "the log entry at index {} is empty", index);
   if (entry.size() > entry_bytes_max) {
@@ -174,7 +196,7 @@ result<std::any> machine::apply(uint64_t raft_index, std::string_view entry) {
   machine_settings settings;
   if (job_versions_ > 0) settings.job_tracked_versions = job_versions_;
   context c(transaction, settings);
-  TRY_ASSIGN(auto outcome, command->apply(c, entry.substr(1)));
+  TRY_ASSIGN(auto outcome, command->apply(c, entry.substr(1), proposed));
   c.finish();
 
   auto event = std::make_shared<commit_event>();

@@ -44,7 +44,8 @@ class machine {
   // cluster (restore_state): the state's index never goes back, and Raft's cannot jump. The offset is part of the state.
   // Refusals (not found, conflict ...) leave the state as it was. errc::corrupt: the entry is not understood (unknown command, broken
   // msgpack); this server must not go on alone.
-  result<std::any> apply(uint64_t index, std::string_view entry);
+  // `proposed`: null, or the request that the entry was encoded from (a request_of<its command>): it is taken apart instead of being read back.
+  result<std::any> apply(uint64_t index, std::string_view entry, void* proposed = nullptr);
 
   // How to write the state as it is now.
   std::function<result<std::string>()> freeze() const;

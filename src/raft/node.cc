@@ -241,7 +241,7 @@ bool node::impl::refuse(size_t bytes, apply_callback& done) {
   return true;
 }
 
-void node::impl::apply(std::string entry, apply_callback done) {
+void node::impl::apply(std::string entry, apply_callback done, std::shared_ptr<void> proposed) {
   if (refuse(entry.size(), done)) return;
   item i;
   i.entry.len = entry_frame_size(entry.size());
@@ -249,6 +249,7 @@ void node::impl::apply(std::string entry, apply_callback done) {
   ENSURE(i.entry.base != nullptr, "out of memory");
   write_entry_frame(static_cast<char*>(i.entry.base), entry);
   i.done = std::move(done);
+  i.proposed = std::move(proposed);
   in_flight_entries_++;
   in_flight_bytes_ += i.entry.len;
   {
@@ -338,6 +339,7 @@ void node::impl::submit(std::vector<item> items) {
 void node::impl::answer(item& i, result<apply_outcome> r) {
   in_flight_entries_--;
   in_flight_bytes_ -= i.entry.len;
+  i.proposed.reset();
   apply_callback done = std::move(i.done);
   done(std::move(r));
 }
@@ -372,11 +374,24 @@ void node::impl::sweep_batches() {
 
 // ---- what libraft asks
 
+node::impl::batch* node::impl::batch_at(uint64_t index) {
+  for (batch& b : batches_) {
+    if (b.answered == b.items.size()) continue;
+    const bool is_it = b.first + b.answered == index && instance_->leads() && b.term == instance_->raft().current_term;
+    return is_it ? &b : nullptr;
+  }
+  return nullptr;
+}
+
 result<> node::impl::apply_entry(uint64_t index, std::string_view frame) {
   // Applied before the disk failed and the log was read anew.
   if (index <= machine_index_) return {};
   auto payload = read_entry_frame(frame);
-  result<std::any> r = payload ? machine_.apply(index, *payload) : fail(payload.error());
+  batch* mine = batch_at(index);
+  void* proposed = mine ? mine->items[mine->answered].proposed.get() : nullptr;
+  result<std::any> r = !payload   ? fail(payload.error())
+                       : proposed ? machine_.apply_proposed(index, *payload, proposed)
+                                  : machine_.apply(index, *payload);
   if (!r && r.error().code() == errc::corrupt) {
     halted_ = true;
     trouble_ =
@@ -386,17 +401,13 @@ result<> node::impl::apply_entry(uint64_t index, std::string_view frame) {
   }
   machine_index_ = index;
   applied_.store(index, std::memory_order_release);
-  for (batch& b : batches_) {
-    if (b.answered == b.items.size()) continue;
-    if (b.first + b.answered != index || !instance_->leads() || b.term != instance_->raft().current_term) break;
-    applied_entries_++;
-    item& i = b.items[b.answered++];
-    if (r) {
-      answer(i, apply_outcome{index, std::move(*r)});
-    } else {
-      answer(i, fail(r.error()));
-    }
-    break;
+  if (!mine) return {};
+  applied_entries_++;
+  item& i = mine->items[mine->answered++];
+  if (r) {
+    answer(i, apply_outcome{index, std::move(*r)});
+  } else {
+    answer(i, fail(r.error()));
   }
   return {};
 }

@@ -25,7 +25,7 @@ class node::impl final : public instance::owner {
   result<> start();
   void stop();
 
-  void apply(std::string entry, apply_callback done);
+  void apply(std::string entry, apply_callback done, std::shared_ptr<void> proposed);
   // Runs `f` on the loop, after everything posted before was handed to libraft and written. It gets an error if there
   // is no running instance to work on.
   using operation = std::function<void(result<>)>;
@@ -51,6 +51,7 @@ class node::impl final : public instance::owner {
     raft_buffer entry{};
     apply_callback done;
     operation run;
+    std::shared_ptr<void> proposed;
   };
   // Entries that went to libraft together.
   struct batch {
@@ -82,6 +83,9 @@ class node::impl final : public instance::owner {
   void take_in();
   void pump();
   void submit(std::vector<item> items);
+  // The batch whose next item is the entry at `index`, which is about to be applied. Null: it is not from here, or from
+  // an earlier term.
+  batch* batch_at(uint64_t index);
   void answer(item& i, result<apply_outcome> r);
   void fail_batches(const error& e);
   void fail_waiting(const error& e);

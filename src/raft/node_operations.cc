@@ -156,8 +156,8 @@ result<std::unique_ptr<node>> node::start(options o, state_machine& machine) {
   return std::unique_ptr<node>(new node(std::move(i)));
 }
 
-void node::apply(std::string entry, apply_callback done) {
-  impl_->apply(std::move(entry), std::move(done));
+void node::apply(std::string entry, apply_callback done, std::shared_ptr<void> proposed) {
+  impl_->apply(std::move(entry), std::move(done), std::move(proposed));
 }
 void node::barrier(callback done) {
   impl_->barrier(std::move(done));

@@ -167,8 +167,9 @@ class node {
   //   yet be applied), or too much is in flight too_large    the entry is above entry_bytes_max, or empty entries:
   //   invalid io           the disk refused the write cancelled    the node stops otherwise    what the state machine
   //   answered
-  // Entries of one thread are applied in the order of its calls.
-  void apply(std::string entry, apply_callback done);
+  // Entries of one thread are applied in the order of its calls. `proposed` (may be null) reaches
+  // state_machine::apply_proposed() where this server applies the entry as its leader; nobody else may use it from now on.
+  void apply(std::string entry, apply_callback done, std::shared_ptr<void> proposed = nullptr);
   // Calls back when everything committed before has been applied here and this server is still the leader: a
   // linearizable read follows.
   void barrier(callback done);

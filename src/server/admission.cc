@@ -28,9 +28,9 @@ bool runs_itself(const schema::job& job) {
   return !periodic_parent && !parameterized_parent;
 }
 
-result<admitted_job> admit(const schema::job& submitted, std::string_view request_namespace, const state::snapshot& state,
+result<admitted_job> admit(schema::job submitted, std::string_view request_namespace, const state::snapshot& state,
                            const server_options& options) {
-  admitted_job out{submitted, {}};
+  admitted_job out{std::move(submitted), {}};
   auto& job = out.job;
   strip_server_fields(job);
   if (job.namespace_.empty()) job.namespace_ = request_namespace;

@@ -19,7 +19,7 @@ struct admitted_job {
 
 // Canonical form, validation, and what the state has to say (namespace, node pool, driver of the impossible is no matter here). Errors are
 // errc::invalid with all that is wrong.
-result<admitted_job> admit(const schema::job& submitted, std::string_view request_namespace, const state::snapshot& state,
+result<admitted_job> admit(schema::job submitted, std::string_view request_namespace, const state::snapshot& state,
                            const server_options& options);
 
 // -check-index: is the stored job the one that the caller has seen?

@@ -80,7 +80,7 @@ net::awaitable<result<schema::job_register_response>> periodic_launcher::launch(
   auto child = child_of(*parent, fmt::format("{}/periodic-{}", parent->id, when.unix_seconds()));
   child.submit_time = context_.now_ns();
   schema::job_register_request command;
-  command.job = std::make_shared<const schema::job>(std::move(child));
+  command.job = std::make_shared<schema::job>(std::move(child));
   logger_.debug("launching job", {{"job", command.job->id}, {"launch_time", to_rfc3339(when)}});
   co_return co_await store_job(context_, std::move(command), "periodic-job");
 }

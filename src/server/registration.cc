@@ -15,11 +15,11 @@ net::awaitable<result<schema::job_register_response>> store_job(server_context& 
     auto eval = new_eval(context, *command.job, triggered_by);
     if (command.eval_priority > 0) eval.priority = command.eval_priority;
     out.eval_id = eval.id;
-    command.eval = std::make_shared<const schema::evaluation>(std::move(eval));
+    command.eval = std::make_shared<schema::evaluation>(std::move(eval));
   }
-  CO_TRY_ASSIGN(out.index, co_await context.replicate->apply<fsm::command_type::job_register>(command));
-  auto stored = context.state().job(command.job->namespace_, command.job->id);
-  out.job_modify_index = stored ? stored->job_modify_index : out.index;
+  CO_TRY_ASSIGN(auto stored, (co_await context.replicate->propose<uint64_t, fsm::command_type::job_register>(std::move(command))));
+  out.index = stored.first;
+  out.job_modify_index = stored.second;
   if (!out.eval_id.empty()) out.eval_create_index = out.index;
   co_return out;
 }

@@ -13,8 +13,9 @@ error for_clients(error e) {
 
 }  // namespace
 
-net::awaitable<result<raft::apply_outcome>> replicator::submit(std::string entry) {
-  auto outcome = co_await await_raft<raft::apply_outcome>(answers_, [&](raft::apply_callback done) { node_.apply(std::move(entry), std::move(done)); });
+net::awaitable<result<raft::apply_outcome>> replicator::submit(std::string entry, std::shared_ptr<void> proposed) {
+  auto outcome = co_await await_raft<raft::apply_outcome>(
+      answers_, [&](raft::apply_callback done) { node_.apply(std::move(entry), std::move(done), std::move(proposed)); });
   if (!outcome) co_return std::unexpected(for_clients(std::move(outcome).error()));
   outcome->index += machine_.index_offset();
   co_return outcome;

@@ -36,11 +36,17 @@ class replicator {
   net::awaitable<result<std::pair<uint64_t, Answer>>> apply_for(const fsm::request_of<C>& request) {
     return answer_of<Answer>(submit(fsm::encode<C>(request)));
   }
+  // The same without reading the own entry back: the request goes with it, and what it refers to must be nobody else's (schema::take()).
+  template <class Answer, fsm::command_type C>
+  net::awaitable<result<std::pair<uint64_t, Answer>>> propose(fsm::request_of<C> request) {
+    auto entry = fsm::encode<C>(request);
+    return answer_of<Answer>(submit(std::move(entry), std::make_shared<fsm::request_of<C>>(std::move(request))));
+  }
   // Everything that was committed before has been applied when this returns.
   net::awaitable<result<>> barrier();
 
  private:
-  net::awaitable<result<raft::apply_outcome>> submit(std::string entry);
+  net::awaitable<result<raft::apply_outcome>> submit(std::string entry, std::shared_ptr<void> proposed = nullptr);
   static net::awaitable<result<uint64_t>> index_of(net::awaitable<result<raft::apply_outcome>> outcome);
   static net::awaitable<result<std::pair<uint64_t, bool>>> truth_of(net::awaitable<result<raft::apply_outcome>> outcome);
   template <class Answer>

@@ -54,6 +54,7 @@ class raft_adapter : public raft::state_machine {
  public:
   explicit raft_adapter(fsm::machine& m) : machine_(m) {}
   result<std::any> apply(uint64_t index, std::string_view entry) override { return machine_.apply(index, entry); }
+  result<std::any> apply_proposed(uint64_t index, std::string_view entry, void* proposed) override { return machine_.apply(index, entry, proposed); }
   serialiser snapshot() override { return machine_.freeze(); }
   result<> restore(uint64_t index, std::string_view saved) override { return machine_.restore(index, saved); }
 

@@ -1,6 +1,8 @@
 #include "state/tree.h"
 
 #include <algorithm>
+#include <bit>
+#include <cstring>
 
 #include "base/ensure.h"
 #include "state/node_memory.h"
@@ -46,10 +48,24 @@ void release(tree_node* node) {
 namespace {
 
 // The beginning of `text` as a number that sorts as the text does.
-uint64_t leading_bytes(std::string_view text, size_t width) {
+uint64_t leading_bytes(std::string_view text) {
   uint64_t out = 0;
-  for (size_t i = 0; i < width; i++) out = out << 8 | (i < text.size() ? static_cast<uint8_t>(text[i]) : 0);
+  if (text.size() >= sizeof(out)) {
+    std::memcpy(&out, text.data(), sizeof(out));
+    return std::byteswap(out);
+  }
+  for (size_t i = 0; i < sizeof(out); i++) out = out << 8 | (i < text.size() ? static_cast<uint8_t>(text[i]) : 0);
   return out;
+}
+
+// Most records are in this namespace: their digests begin with what follows it.
+constexpr std::string_view common_first_part = "default";
+
+// The beginning of (a, b) as a number that sorts as they do. Its two highest bits: a is below the common first part, is it, or is above it.
+uint64_t ordered_digest(const table_key& key) {
+  const auto relation = key.a <=> common_first_part;
+  const uint64_t side = relation < 0 ? 0 : relation == 0 ? 1 : 2;
+  return side << 62 | leading_bytes(side == 1 ? key.b : key.a) >> 2;
 }
 
 // The same for a text that is mostly hexadecimal digits, as ids are: eight of them, four bits each. At the first character that is none, all that
@@ -290,7 +306,7 @@ bool valid_below(const tree_order& order, const tree_node* node, uint64_t depth,
 using namespace detail;
 
 uint64_t key_digest(const tree_order& order, const table_key& key) {
-  if (!order.grouped) return leading_bytes(key.a, 8);
+  if (!order.grouped) return ordered_digest(key);
   return static_cast<uint64_t>(group_hash(key.a, key.b)) << 32 | leading_digits(key.c);
 }
 

@@ -84,7 +84,7 @@ awaitable<result<schema::job_dispatch_response>> dispatch_job(server_context& co
   if (request.priority > 0) child.priority = request.priority;
   child.submit_time = context.now_ns();
   schema::job_register_request command;
-  command.job = std::make_shared<const schema::job>(std::move(child));
+  command.job = std::make_shared<schema::job>(std::move(child));
   out.dispatched_job_id = command.job->id;
   CO_TRY_ASSIGN(auto stored, co_await store_job(context, std::move(command), "job-register"));
   out.index = out.job_create_index = stored.index;

@@ -4,6 +4,7 @@
 #include "codec/compare.h"
 #include "jobspec/validate.h"
 #include "schema/job_rpc.h"
+#include "schema/take.h"
 #include "server/admission.h"
 #include "server/dependency_graph.h"
 #include "server/deployments.h"
@@ -22,7 +23,7 @@ awaitable<result<schema::job_register_response>> register_job(server_context& co
   if (!request.job) co_return fail(errc::invalid, "missing job for registration");
   auto state = context.state();
   if (state.scheduler_config()->reject_job_registration) co_return fail(errc::permission_denied, "job registration, dispatch, and scale are disabled by the scheduler configuration");
-  CO_TRY_ASSIGN(auto admitted, admit(*request.job, namespace_of(request), state, context.options));
+  CO_TRY_ASSIGN(auto admitted, admit(schema::take(std::move(request.job)), namespace_of(request), state, context.options));
   if (request.eval_priority < 0 || request.eval_priority > context.options.job_max_priority)
     co_return fail(errc::invalid, "eval priority must be between 1 and {}, not {}", context.options.job_max_priority, request.eval_priority);
   auto existing = state.job(admitted.job.namespace_, admitted.job.id);
@@ -45,7 +46,7 @@ awaitable<result<schema::job_register_response>> register_job(server_context& co
       request.submission.reset();
     }
   }
-  request.job = std::make_shared<const schema::job>(std::move(admitted.job));
+  request.job = std::make_shared<schema::job>(std::move(admitted.job));
   CO_TRY_ASSIGN(auto out, co_await store_job(context, std::move(request), "job-register"));
   out.warnings = jobspec::multi_warning(warnings);
   co_return out;
@@ -91,7 +92,7 @@ awaitable<result<schema::job_register_response>> revert_job(server_context& cont
   job.submit_time = context.now_ns();
   schema::job_register_request command;
   if (auto submission = state.job_submission(ns, request.job_id, request.job_version)) command.submission = *submission;
-  command.job = std::make_shared<const schema::job>(std::move(job));
+  command.job = std::make_shared<schema::job>(std::move(job));
   co_return co_await store_job(context, std::move(command), "job-register");
 }
 
@@ -175,7 +176,7 @@ awaitable<result<schema::job_register_response>> scale_job(server_context& conte
     strip_server_fields(scaled);
     scaled.submit_time = context.now_ns();
     schema::job_register_request command;
-    command.job = std::make_shared<const schema::job>(std::move(scaled));
+    command.job = std::make_shared<schema::job>(std::move(scaled));
     command.enforce_index = true;
     command.job_modify_index = job->job_modify_index;
     CO_TRY_ASSIGN(out, co_await store_job(context, std::move(command), "job-scaling"));

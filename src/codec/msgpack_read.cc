@@ -1,11 +1,11 @@
 #include "codec/msgpack.h"
 
+#include <algorithm>
 #include <bit>
-#include <mutex>
 #include <string_view>
-#include <unordered_map>
 
 #include "codec/json.h"
+#include "codec/msgpack_time.h"
 #include "codec/msgpack_value.h"
 #include "codec/walk.h"
 
@@ -13,209 +13,6 @@ namespace drover::codec {
 namespace {
 
 using namespace detail;
-using namespace std::string_view_literals;
-
-// --- writing
-
-template <class T>
-void put_big_endian(std::string& out, T n) {
-  for (int shift = static_cast<int>(sizeof(T)) * 8 - 8; shift >= 0; shift -= 8) out += static_cast<char>(n >> shift & 0xff);
-}
-
-void put_unsigned(std::string& out, uint64_t n) {
-  if (n < 0x80) {
-    out += static_cast<char>(n);
-  } else if (n <= UINT8_MAX) {
-    out += '\xcc', put_big_endian(out, static_cast<uint8_t>(n));
-  } else if (n <= UINT16_MAX) {
-    out += '\xcd', put_big_endian(out, static_cast<uint16_t>(n));
-  } else if (n <= UINT32_MAX) {
-    out += '\xce', put_big_endian(out, static_cast<uint32_t>(n));
-  } else {
-    out += '\xcf', put_big_endian(out, n);
-  }
-}
-
-// Signed kinds stay signed on the wire, in the smallest form, also when positive (as Go's codec writes an int).
-void put_signed(std::string& out, int64_t n) {
-  if (n >= -32 && n < 128) {
-    out += static_cast<char>(n);
-  } else if (n >= INT8_MIN && n <= INT8_MAX) {
-    out += '\xd0', put_big_endian(out, static_cast<uint8_t>(n));
-  } else if (n >= INT16_MIN && n <= INT16_MAX) {
-    out += '\xd1', put_big_endian(out, static_cast<uint16_t>(n));
-  } else if (n >= INT32_MIN && n <= INT32_MAX) {
-    out += '\xd2', put_big_endian(out, static_cast<uint32_t>(n));
-  } else {
-    out += '\xd3', put_big_endian(out, static_cast<uint64_t>(n));
-  }
-}
-
-void put_raw(std::string& out, std::string_view text) {
-  if (text.size() < 32) {
-    out += static_cast<char>(0xa0 | text.size());
-  } else if (text.size() <= UINT16_MAX) {
-    out += '\xda', put_big_endian(out, static_cast<uint16_t>(text.size()));
-  } else {
-    out += '\xdb', put_big_endian(out, static_cast<uint32_t>(text.size()));
-  }
-  out += text;
-}
-
-void put_count(std::string& out, size_t count, uint8_t fixed, char wide16, char wide32) {
-  if (count < 16) {
-    out += static_cast<char>(fixed | count);
-  } else if (count <= UINT16_MAX) {
-    out += wide16, put_big_endian(out, static_cast<uint16_t>(count));
-  } else {
-    out += wide32, put_big_endian(out, static_cast<uint32_t>(count));
-  }
-}
-void put_array(std::string& out, size_t count) { put_count(out, count, 0x90, '\xdc', '\xdd'); }
-void put_map(std::string& out, size_t count) { put_count(out, count, 0x80, '\xde', '\xdf'); }
-
-// Go's time.Time.MarshalBinary: version 1, seconds since year 1, nanoseconds, offset in minutes (-1: UTC).
-constexpr int64_t year_one_to_epoch = 62135596800;
-constexpr size_t go_time_size = 15;
-
-void put_time(std::string& out, timestamp t) {
-  int64_t unix_second = t.unix_seconds();
-  auto nanosecond = t.is_zero() ? 0u : static_cast<uint32_t>(t.ns - unix_second * 1'000'000'000);
-  out += static_cast<char>(0xa0 | go_time_size);
-  out += '\x01';
-  put_big_endian(out, static_cast<uint64_t>(unix_second + year_one_to_epoch));
-  put_big_endian(out, nanosecond);
-  out += "\xff\xff";
-}
-
-void put_double(std::string& out, double d) { out += '\xcb', put_big_endian(out, std::bit_cast<uint64_t>(d)); }
-
-void put(std::string& out, const value& v) {
-  if (auto* b = v.as_bool()) {
-    out += *b ? '\xc3' : '\xc2';
-  } else if (auto* n = v.as_int()) {
-    put_signed(out, *n);
-  } else if (auto* d = v.as_double()) {
-    put_double(out, *d);
-  } else if (auto* s = v.as_string()) {
-    put_raw(out, *s);
-  } else if (auto* raw = v.as_bytes()) {
-    put_raw(out, raw->data);
-  } else if (auto* l = v.as_list()) {
-    put_array(out, l->size());
-    for (const auto& each : *l) put(out, each);
-  } else if (auto* o = v.as_object()) {
-    put_map(out, o->size());
-    for (const auto& [key, each] : *o) put_raw(out, key), put(out, each);
-  } else {
-    out += '\xc0';
-  }
-}
-
-struct style {
-  bool lean = false;
-};
-
-void put(std::string& out, const type_info& type, const void* p, style s);
-
-// The default record of a type, made once for the whole process and never destroyed; each thread remembers where it is.
-const void* default_of(const type_info& type) {
-  using table = std::unordered_map<const type_info*, const void*>;
-  thread_local table known;
-  auto [here, unknown] = known.try_emplace(&type);
-  if (unknown) {
-    static std::mutex mutex;
-    static auto* all = new table;
-    std::lock_guard lock(mutex);
-    auto [it, fresh] = all->try_emplace(&type);
-    if (fresh) it->second = type.create();
-    here->second = it->second;
-  }
-  return here->second;
-}
-
-void put_lean_record(std::string& out, const type_info& type, const void* p) {
-  const void* fresh = default_of(type);
-  auto fields = type.record->fields();
-  // Room for the widest count; the number of fields is known only at the end.
-  size_t at = out.size();
-  out += "\xde\0\0"sv;
-  size_t count = 0;
-  for (const auto& field : fields) {
-    if (field.is(schema::json_only) || same(field.type(), field.in(p), field.in(fresh), schema::no_flags)) continue;
-    ++count;
-    put_raw(out, field.wire);
-    put(out, field.type(), field.in(p), {.lean = true});
-  }
-  out[at + 1] = static_cast<char>(count >> 8);
-  out[at + 2] = static_cast<char>(count & 0xff);
-}
-
-void put_record(std::string& out, const type_info& type, const void* p, style s) {
-  if (s.lean) return put_lean_record(out, type, p);
-  auto left_out = [p](const schema::field_info& field) {
-    return field.is(schema::json_only) || (field.is(schema::ours) && empty(field.type(), field.in(p)));
-  };
-  size_t count = 0;
-  for (const auto& field : type.record->fields()) count += !left_out(field);
-  put_map(out, count);
-  for (const auto& field : type.record->fields()) {
-    if (left_out(field)) continue;
-    put_raw(out, field.wire);
-    put(out, field.type(), field.in(p), s);
-  }
-}
-
-void put(std::string& out, const type_info& type, const void* p, style s) {
-  switch (type.kind) {
-    case kind::boolean: out += as<bool>(p) ? '\xc3' : '\xc2'; return;
-    case kind::float64: return put_double(out, as<double>(p));
-    case kind::string: return put_raw(out, text_in(type, p));
-    case kind::bytes:
-      if (as<bytes>(p).empty()) out += '\xc0';
-      else put_raw(out, as<bytes>(p).data);
-      return;
-    case kind::duration: return put_signed(out, as<duration>(p).ns);
-    case kind::timestamp: return put_time(out, as<timestamp>(p));
-    case kind::value: return put(out, as<value>(p));
-    case kind::optional:
-    case kind::shared:
-      if (const void* element = type.pointer->get(p)) return put(out, type.element(), element, s);
-      out += '\xc0';
-      return;
-    case kind::list: {
-      size_t size = type.list->size(p);
-      if (size == 0) {
-        out += '\xc0';
-        return;
-      }
-      put_array(out, size);
-      const auto& element = type.element();
-      for (size_t i = 0; i < size; ++i) put(out, element, type.list->at(p, i), s);
-      return;
-    }
-    case kind::map: {
-      size_t size = type.map->size(p);
-      if (size == 0) {
-        out += '\xc0';
-        return;
-      }
-      put_map(out, size);
-      const auto& element = type.element();
-      schema::visit_map(type, p, [&](const std::string& key, const void* each) {
-        put_raw(out, key);
-        put(out, element, each, s);
-      });
-      return;
-    }
-    case kind::record: return put_record(out, type, p, s);
-    default:
-      if (is_signed(type.kind)) return put_signed(out, read_signed(type.kind, p));
-      return put_unsigned(out, read_unsigned(type.kind, p));
-  }
-}
-
-// --- reading
 
 // One object's head, whatever its form.
 struct head {
@@ -570,21 +367,6 @@ class decoder {
 };
 
 }  // namespace
-
-void append_msgpack(std::string& out, schema::record_view record) { put(out, *record.type, record.data, {}); }
-void append_lean_msgpack(std::string& out, schema::record_view record) { put(out, *record.type, record.data, {.lean = true}); }
-
-std::string value_to_msgpack(const value& v) {
-  std::string out;
-  put(out, v);
-  return out;
-}
-
-std::string to_msgpack(schema::record_view record) {
-  std::string out;
-  append_msgpack(out, record);
-  return out;
-}
 
 result<> from_msgpack(std::string_view data, schema::record_slot record) {
   decoder d(data);
