@@ -410,3 +410,19 @@ def test_who_reads_agents_sees_the_agent_as_a_member_too(agent):
     shown = agent.as_(token, "GET", "/v1/agent/self").json
     assert shown["member"]["Tags"]["role"] == "nomad" and shown["member"]["Name"] == "node-one.global"
     assert agent.as_(token, "GET", "/v1/agent/members").status == 403, "the others are for who may read nodes"
+
+
+def test_diagnosis_is_for_tokens_where_there_are_any(agent):
+    """With access control it needs no enable_debug: the token says who may see it."""
+    looker, keeper, other = agent.give("looker", 'agent { policy = "read" }\n'), agent.give("keeper", 'agent { policy = "write" }\n'), agent.give("other", READER)
+    for path in ("/v1/agent/host", "/v1/agent/pprof/heap", "/v1/agent/pprof/cmdline"):
+        assert agent.as_(keeper, "GET", path).status == 200, path
+        for token in (other, None):
+            assert agent.as_(token, "GET", path).status == 403, path
+    assert agent.as_(looker, "GET", "/v1/agent/host").status == 200
+    assert agent.as_(None, "GET", "/debug/pprof/").status in (403, 404)
+
+
+def test_a_token_of_an_unknown_policy_is_warned_of(agent):
+    made = agent.ok("acl", "token", "create", "-name=early", "-policy=comes-later")
+    assert made.field("Policies") == "[comes-later]" and 'no policy "comes-later"' in made.err, made

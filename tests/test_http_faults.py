@@ -61,6 +61,7 @@ HIDDEN = b"GET /v1/status/leader HTTP/1.1\r\nHost: x\r\n\r\n"
     b"X: a\rY: b\r\n",
     b": no name\r\n",
     b"no colon\r\n",
+    b"Host: y\r\n",
 ], ids=repr)
 def test_a_request_has_one_meaning_or_none(site, head):
     answer = dialogue(site, b"POST /v1/jobs/parse HTTP/1.1\r\nHost: x\r\n" + head + b"\r\n" + b"0\r\n\r\n" + HIDDEN)

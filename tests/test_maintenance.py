@@ -143,6 +143,47 @@ def test_namespaces_by_command(site):
     assert site.http("POST", "/v1/namespace/teams", {"Name": "others"}).status == 400
 
 
+def test_namespaces_by_file(site, tmp_path):
+    path = tmp_path / "team.hcl"
+    path.write_text('name = "team" description = "from a file"\nmeta { owner = "blue" floor = "2" }\n'
+                    'capabilities { enabled_task_drivers = ["exec", "docker"] disabled_task_drivers = ["raw_exec"] }\n')
+    assert 'Successfully applied namespace "team"!' in site.ok("namespace", "apply", str(path)).out
+    stored = site.get("/v1/namespace/team")
+    assert stored["Description"] == "from a file" and stored["Meta"] == {"owner": "blue", "floor": "2"}
+    assert stored["Capabilities"]["EnabledTaskDrivers"] == ["exec", "docker"] and stored["Capabilities"]["DisabledTaskDrivers"] == ["raw_exec"]
+    flagged = site.ok("namespace", "apply", "-description", "no", "-", stdin='name = "team"\ndescription = "by pipe"\n')
+    assert "Flags are ignored" in flagged.err and site.get("/v1/namespace/team")["Description"] == "by pipe"
+    site.ok("namespace", "apply", "-json", "-", stdin=json.dumps({"Name": "team", "Description": "by JSON"}))
+    assert site.get("/v1/namespace/team")["Description"] == "by JSON"
+    for text, says in (("description = \"x\"", "names no namespace"), ("name = \"team\"\nmetta { }", 'Did you mean "meta"'), ("name = ", "1,8")):
+        path.write_text(text)
+        refused = site.run("namespace", "apply", str(path))
+        assert refused.code == 1 and says in refused.err, refused
+    assert site.get("/v1/namespace/team")["Description"] == "by JSON"
+    site.ok("namespace", "delete", "team")
+
+
+def test_node_pools_have_names_that_others_accept(site):
+    refused = site.http("PUT", "/v1/node/pools", {"Name": "a b"})
+    assert refused.status == 400 and '"a b"' in refused.text and "letters, digits" in refused.text
+
+
+def test_lists_of_a_node_pool_are_filtered_and_paged(site):
+    for name in ("calm", "named"):
+        site.register(harness.idle_job(name))
+    path = "/v1/node/pool/default/jobs"
+    every = [job["ID"] for job in site.get(path)]
+    assert {"calm", "named"} <= set(every)
+    assert [job["ID"] for job in site.get(f"{path}?filter={urllib.parse.quote('ID == calm')}")] == ["calm"]
+    first = site.http("GET", f"{path}?per_page=1")
+    rest = site.get(f"{path}?next_token={urllib.parse.quote(first.headers['X-Nomad-NextToken'])}")
+    assert [job["ID"] for job in first.json + rest] == every
+    assert site.get(f"/v1/node/pool/default/nodes?filter={urllib.parse.quote('Status == down')}") == []
+    assert site.http("GET", f"{path}?filter=Bogus==1").status == 400
+    for name in ("calm", "named"):
+        site.ok("job", "stop", "-purge", "-detach", name)
+
+
 # ---- the agent
 
 

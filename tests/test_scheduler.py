@@ -319,6 +319,17 @@ def test_explain_a_node_pool_without_nodes(nodes):
     assert server.http("DELETE", "/v1/node/pool/gpu").status == 200
 
 
+def test_explain_what_a_failed_deployment_gave_up(nodes):
+    server = nodes.server
+    update = quick_update(ProgressDeadline=1_000_000_000, HealthyDeadline=900_000_000)
+    server.register(job("short", count=5, group={"Update": update, "Constraints": [{"Operand": "distinct_hosts"}]}))
+    wait_deployment(server, "short", 0, "failed")
+    said = server.wait_json("/v1/job/short/explain", lambda said: said["Groups"] and "not placed" in said["Groups"][0]["Sentences"][0], "what is given up")
+    (group,) = said["Groups"]
+    assert group["Waiting"] >= 1 and re.search(r'of group "g" (is|are) not placed any more: deployment [0-9a-f]{8} of this version has failed', group["Sentences"][0])
+    assert "No allocation waits" not in server.ok("job", "explain", "short").out
+
+
 def test_explain_a_canary_that_waits(nodes):
     server = nodes.server
     first_version(nodes, "held", count=1, Canary=1)
@@ -366,6 +377,27 @@ def test_job_tags(nodes):
     assert 'Tag "golden" removed from job "named"' in server.ok("job", "tag", "unset", "-name", "golden", "named").out
     assert all(v["VersionTag"] is None for v in server.get("/v1/job/named/versions")["Versions"])
     assert server.run("job", "tag", "apply", "named").code == 1
+
+
+def test_versions_are_compared_with_one_of_them(nodes):
+    server = nodes.server
+    for version in (0, 1, 2):
+        server.register(roll("compared", version, count=1))
+    server.ok("job", "tag", "apply", "-name", "base", "-version", "1", "compared")
+
+    def diffs(query):
+        return [d["Type"] for d in server.get(f"/v1/job/compared/versions?diffs=true{query}")["Diffs"]]
+    assert diffs("") == ["Edited", "Edited"], "each with the one before it"
+    assert diffs("&diff_tag=base") == diffs("&diff_version=1") == ["Edited", "None", "Edited"], "one for each version, in their order"
+    shown = server.ok("job", "history", "-p", "-diff-tag", "base", "compared").out.split("\n\n")
+    assert ['"1" => "2"' in shown[0], "Diff" in shown[1], '"1" => "0"' in shown[2]] == [True, False, True], shown
+    for query, says in (("diff_tag=nope", 'tag "nope" not found'), ("diff_version=9", "version 9 not found")):
+        refused = server.http("GET", f"/v1/job/compared/versions?diffs=true&{query}")
+        assert refused.status == 404 and says in refused.text, refused
+    for flags, says in ((["-diff-tag", "base"], "only be used with -p"), (["-p", "-diff-tag", "base", "-diff-version", "1"], "mutually exclusive"),
+                        (["-p", "-diff-tag", "nope"], 'tag "nope" not found')):
+        refused = server.run("job", "history", *flags, "compared")
+        assert refused.code == 1 and says in refused.all, refused
 
 
 def test_eval_force_reschedule(nodes):

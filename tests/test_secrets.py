@@ -2,6 +2,7 @@
 import json
 import os
 import tarfile
+import urllib.parse
 
 import pytest
 
@@ -93,13 +94,31 @@ def hidden(agent):
     placed = agent.wait("/v1/job/hidden/allocations", lambda allocs: [a for a in allocs if a["JobVersion"] == 1], "the second version is placed")
     (alloc,) = [a["ID"] for a in placed if a["JobVersion"] == 1]
     agent.wait_json("/v1/job/hidden/versions", lambda answer: len(answer["Versions"]) == 2, "both versions are kept")
+    nodes = 'node { policy = "read" }\nnode_pool "*" { policy = "read" }\n'
     rules = 'namespace "default" {{ capabilities = ["list-jobs", "read-job"{}] }}\n'
-    return {"alloc": alloc, "reader": agent.give("looks", READER), "planner": agent.give("plans", rules.format(', "plan-job"')),
-            "trusted": agent.give("trusted", rules.format(', "read-job-secrets"')), "writer": agent.give("writes", 'namespace "default" { policy = "write" }\n')}
+    (node,) = [n["ID"] for n in agent.http("GET", "/v1/nodes").json]
+    return {"alloc": alloc, "node": node, "reader": agent.give("looks", READER + nodes), "planner": agent.give("plans", rules.format(', "plan-job"')),
+            "trusted": agent.give("trusted", rules.format(', "read-job-secrets"') + nodes),
+            "writer": agent.give("writes", 'namespace "default" { policy = "write" }\n' + nodes)}
 
 
 def job_paths(hidden):
-    return ["/v1/job/hidden", "/v1/job/hidden/versions?diffs=true", f"/v1/allocation/{hidden['alloc']}", "/v1/jobs?meta=true"]
+    return ["/v1/job/hidden", "/v1/job/hidden/versions?diffs=true", f"/v1/allocation/{hidden['alloc']}", "/v1/jobs?meta=true",
+            "/v1/node/pool/default/jobs?meta=true", f"/v1/node/{hidden['node']}/allocations"]
+
+
+@pytest.mark.parametrize("path, member", [("/v1/jobs", ""), ("/v1/jobs?reverse=true", ""), ("/v1/jobs/statuses", ""), ("/v1/node/pool/default/jobs", ""),
+                                          ("/v1/allocations", "Job.")])
+def test_a_filter_does_not_tell_what_is_hidden(agent, hidden, path, member):
+    """Else a value could be asked for a letter at a time."""
+    def found(who, expression):
+        answer = agent.as_(hidden[who], "GET", f"{path}{'&' if '?' in path else '?'}filter={urllib.parse.quote(expression)}")
+        assert answer.status == 200, answer
+        return len(answer.json)
+    task = f"any {member}TaskGroups as g {{ any g.Tasks as t {{ t.Env.DB_PASSWORD matches \"^job-value\" }} }}"
+    for expression in (f"{member}Meta.owner_token matches \"^job-value\"", task):
+        assert found("reader", expression) == 0 and found("trusted", expression) > 0, expression
+    assert found("reader", f"{member}Meta.team == \"blue\"") == found("trusted", f"{member}Meta.team == \"blue\"") > 0
 
 
 def test_a_reader_sees_names_but_no_secret_values(agent, hidden):

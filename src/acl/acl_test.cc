@@ -57,6 +57,18 @@ TEST(Policy, JsonMeansTheSame) {
   EXPECT_TRUE(one.allows_node(level::write));
 }
 
+// Policies are HCL1 for Nomad, which needs no line for each argument or block.
+TEST(Policy, SeveralBlocksAndArgumentsMayStandOnOneLine) {
+  auto one = of({R"(node { policy = "write" } agent { policy = "read" } namespace "a" { policy = "read" capabilities = ["submit-job"] })",
+                 R"(namespace "b" { variables { path "x/*" { capabilities = ["write"] } path "y" { capabilities = ["read"] } } })",
+                 R"(node_pool "gpu_*" { policy = "read", capabilities = ["write"] })"});
+  EXPECT_TRUE(one.allows_node(level::write));
+  EXPECT_TRUE(one.allows_agent(level::read));
+  EXPECT_TRUE(one.allows("a", capability::submit_job));
+  EXPECT_TRUE(one.allows_variable("b", "x/1", variable_capability::write));
+  EXPECT_TRUE(one.allows_variable("b", "y", variable_capability::read));
+}
+
 TEST(Policy, ProblemsAreSentencesWithPlaces) {
   struct row {
     std::string text, part;
@@ -69,6 +81,11 @@ TEST(Policy, ProblemsAreSentencesWithPlaces) {
       {"", "no rule"},
       {R"(namespace "default" {)", "test:1"},
       {R"(namespace "" { policy = "read" })", "pattern"},
+      {R"(namespace "de fault" { policy = "read" })", "\"de fault\" matches no name"},
+      {R"(node_pool "a/b" { policy = "read" })", "matches no name"},
+      {R"(host_volume "a b" { policy = "read" })", "matches no name"},
+      {R"(namespace "default" { variables { path "/app" { capabilities = ["read"] } } })", "begins with a slash"},
+      {R"(namespace "default" { variables { } })", "no path"},
   };
   for (const auto& [text, part] : rows) {
     auto made = parse_policy("test", text);

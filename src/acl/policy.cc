@@ -88,6 +88,17 @@ class reader {
     return text;
   }
 
+  // What no name can match is a slip of the pen, not a rule.
+  std::string name_pattern_of(const hcl::block_instance& block, hcl::decoder& d) {
+    auto text = pattern_of(block, d);
+    bool fits = text.size() <= name_pattern_bytes_max &&
+                std::ranges::all_of(text, [](unsigned char c) { return std::isalnum(c) || c == '-' || c == '_' || c == '*'; });
+    if (!fits && text.size() <= pattern_bytes_max)
+      d.error(d.where(), "Invalid policy",
+              fmt::format("{} matches no name: write up to {} letters, digits, \"-\" and \"_\", with \"*\" for any text.", hcl::quoted(text), name_pattern_bytes_max));
+    return text;
+  }
+
   void unknown(hcl::decoder& d, std::string_view name, std::string_view word, const std::vector<std::string>& known) {
     d.error(d.where(name), "Invalid policy", fmt::format("{} is not one of {}.", hcl::quoted(word), join(known, ", ")), hcl::suggest(word, known));
   }
@@ -110,7 +121,7 @@ class reader {
 
   namespace_rule read_namespace(const hcl::block_instance& block) {
     hcl::decoder d(block, problems_);
-    namespace_rule rule{.pattern = pattern_of(block, d)};
+    namespace_rule rule{.pattern = name_pattern_of(block, d)};
     if (auto text = d.text("policy")) {
       auto set = namespace_policy(*text);
       if (*text == "deny") rule.denied = true;
@@ -134,16 +145,18 @@ class reader {
     for (const auto& path : d.blocks("path", 1)) {
       hcl::decoder p(path, problems_);
       variable_rule made{.path = pattern_of(path, p)};
+      if (made.path.starts_with('/')) p.error(p.where(), "Invalid policy", fmt::format("{} begins with a slash; paths of variables do not.", hcl::quoted(made.path)));
       read_words(p, {variable_words}, {}, made.allowed, made.denied);
       p.finish();
       rule.variables.push_back(std::move(made));
     }
+    if (rule.variables.empty()) d.error(d.where(), "Invalid policy", "The variables block has no path: write path \"app/*\" { capabilities = [\"read\"] }.");
     d.finish();
   }
 
   pattern_rule read_pattern(const hcl::block_instance& block, words capabilities, words policies) {
     hcl::decoder d(block, problems_);
-    pattern_rule rule{.pattern = pattern_of(block, d)};
+    pattern_rule rule{.pattern = name_pattern_of(block, d)};
     read_words(d, capabilities, policies, rule.allowed, rule.denied);
     d.finish();
     return rule;
@@ -189,7 +202,7 @@ class reader {
 result<policy> parse_policy(std::string name, std::string rules) {
   if (rules.size() > policy_bytes_max)
     return fail(errc::too_large, "the rules of policy \"{}\" have {} bytes; at most {} are allowed", name, rules.size(), policy_bytes_max);
-  auto parsed = hcl::parse_any(name, std::move(rules));
+  auto parsed = hcl::parse_any(name, std::move(rules), hcl::argument_lines::many_a_line);
   auto problems = std::move(parsed.problems);
   if (problems.has_errors()) return std::unexpected(problems.to_error());
   hcl::decoder d(parsed.root, std::make_shared<const hcl::eval_context>(), problems);

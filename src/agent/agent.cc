@@ -118,7 +118,8 @@ result<> agent::parts::start_network() {
   api::add_monitor(own_methods, loop);
   const bool debug = config.enable_debug || config.dev_mode;
   if (debug) profile::start_heap_sampling();
-  api::add_diagnosis(own_methods, {.enable_debug = debug, .log_file = config.log_file, .loop = &loop});
+  // With access control it is the token that says who may see them.
+  api::add_diagnosis(own_methods, {.enable_debug = debug || config.acl.enabled, .log_file = config.log_file, .loop = &loop});
   own_channel = std::make_unique<rpc::local_channel>(loop, own_methods);
   options.serve = &own_methods;
   options.tls = [this](const std::string& region) { return tls->outgoing(region); };

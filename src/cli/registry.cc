@@ -284,7 +284,7 @@ std::vector<const command*> members_of(std::string_view group) {
 
 std::string overview(std::string_view program) {
   auto out = fmt::format("Usage: {} [-version] [-help] <command> [<args>]\n", program);
-  auto line = [&](std::string_view name, std::string_view synopsis) { out += fmt::format("    {:<14}{}\n", name, synopsis); };
+  auto line = [&](std::string_view name, std::string_view synopsis) { out += fmt::format("    {:<16}{}\n", name, synopsis); };
   out += "\nOften used:\n";
   for (const auto& a : aliases)
     if (const auto* c = by_name(a.means); c != nullptr && a.name.find('-') == std::string_view::npos) line(a.name, c->synopsis);
@@ -296,12 +296,10 @@ std::string overview(std::string_view program) {
     if (word == last) continue;
     last = word;
     auto members = members_of(word);
-    std::string names;
-    for (const auto* m : members) {
-      auto rest = first_word(m->name.substr(word.size() + 1));
-      if (names.find(std::string(rest)) == std::string::npos) names += (names.empty() ? "" : ", ") + std::string(rest);
-    }
-    line(word, members.empty() ? std::string(c->synopsis) : names);
+    std::vector<std::string> names;
+    for (const auto* m : members)
+      if (std::string rest(first_word(m->name.substr(word.size() + 1))); std::ranges::find(names, rest) == names.end()) names.push_back(std::move(rest));
+    line(word, members.empty() ? std::string(c->synopsis) : join(names, ", "));
   }
   out.pop_back();
   return out;

@@ -15,7 +15,7 @@ namespace drover::cli {
 namespace {
 
 result<schema::variable> parse_hcl(const std::string& name, std::string text) {
-  auto parsed = hcl::parse(name, std::move(text));
+  auto parsed = hcl::parse(name, std::move(text), hcl::argument_lines::many_a_line);
   auto problems = std::move(parsed.problems);
   if (problems.has_errors()) return std::unexpected(problems.to_error());
   hcl::decoder d(parsed.root, std::make_shared<const hcl::eval_context>(), problems);

@@ -58,7 +58,7 @@ void put_version(context& c, const ref<schema::job>& shared, std::optional<schem
 void make_summary(context& c, const schema::job& job) {
   auto& summary = c.make_summary(job);
   for (const auto& group : job.task_groups) summary.summary.try_emplace(group.name);
-  if ((job.periodic || job.parameterized_job) && !summary.children) summary.children.emplace();
+  if (!summary.children) summary.children.emplace();  // readers take it for given, with whatever job
 }
 
 // An id that follows from what the policy is for, where the request brought none.

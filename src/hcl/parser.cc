@@ -48,10 +48,10 @@ parse_result parse_json(std::string name, std::string text) {
   return out;
 }
 
-parse_result parse_any(std::string name, std::string text) {
+parse_result parse_any(std::string name, std::string text, argument_lines style) {
   size_t first = text.find_first_not_of(" \t\r\n");
   bool json = name.ends_with(".json") || (first != std::string::npos && text[first] == '{');
-  return json ? parse_json(std::move(name), std::move(text)) : parse(std::move(name), std::move(text));
+  return json ? parse_json(std::move(name), std::move(text)) : parse(std::move(name), std::move(text), style);
 }
 
 namespace {

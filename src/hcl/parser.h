@@ -21,7 +21,7 @@ enum class argument_lines { one_a_line, many_a_line };
 parse_result parse(std::string name, std::string text, argument_lines style = argument_lines::one_a_line);
 parse_result parse_json(std::string name, std::string text);
 // JSON if the name ends in .json or the text starts with a brace, which no native file does.
-parse_result parse_any(std::string name, std::string text);
+parse_result parse_any(std::string name, std::string text, argument_lines style = argument_lines::one_a_line);
 
 struct expression_result {
   expression_ptr expr;  // null exactly if there are errors

@@ -97,7 +97,7 @@ std::optional<int64_t> parse_bytes(std::string_view text) {
 
 volume_outcome parse_volume(source_text file) {
   volume_outcome out;
-  auto parsed = hcl::parse_any(std::move(file.name), std::move(file.text));
+  auto parsed = hcl::parse_any(std::move(file.name), std::move(file.text), hcl::argument_lines::many_a_line);
   out.problems = std::move(parsed.problems);
   if (out.problems.has_errors()) return out;
   // ${attr.x} is for the scheduler, as in a job.

@@ -116,7 +116,9 @@ awaitable<bool> http_connection::read_request() {
   // Whoever stands in front of this server may see a body here, or none: what its end is must be beyond doubt.
   if (!has_known_coding(request_.headers))
     co_return co_await refuse(501, "the Transfer-Encoding is not known here; only \"chunked\" is");
-  if (!is_http_1_0_ && !request_.headers.has("Host")) co_return co_await refuse(400, "the request has no Host header");
+  const auto hosts = request_.headers.get_all("Host").size();
+  if (hosts > 1) co_return co_await refuse(400, "the request has more than one Host header");
+  if (hosts == 0 && !is_http_1_0_) co_return co_await refuse(400, "the request has no Host header");
   if (auto decoded = decode_target(request_); !decoded) co_return co_await refuse(400, decoded.error().text());
   co_return true;
 }
@@ -310,10 +312,13 @@ awaitable<result<>> http_connection::respond(http_response response) {
   answer_ = answer::whole;
   if (server_.stopping) keep_alive_ = false;
   bool has_body = response.status >= 200 && response.status != 204 && response.status != 304;
-  if (response.body.size() >= server_.options.limits.gzip_threshold_bytes && accepts_gzip_ && !response.headers.has("Content-Encoding")) {
-    response.body = gzip(response.body);
-    response.headers.set("Content-Encoding", "gzip");
+  // A cache between must know that another asker gets other bytes, also where this one's are plain.
+  if (!response.headers.has("Content-Encoding")) {
     response.headers.add("Vary", "Accept-Encoding");
+    if (response.body.size() >= server_.options.limits.gzip_threshold_bytes && accepts_gzip_) {
+      response.body = gzip(response.body);
+      response.headers.set("Content-Encoding", "gzip");
+    }
   }
   auto out = head(response.status, response.headers, has_body ? fmt::format("Content-Length: {}\r\n", response.body.size()) : "");
   if (!has_body || request_.method == "HEAD") co_return co_await send(std::move(out));
@@ -328,6 +333,7 @@ awaitable<result<>> http_connection::respond(http_response response) {
 awaitable<result<>> http_connection::start_stream(int status, http_headers headers, bool gzip) {
   ENSURE(answer_ == answer::none, "a request is answered once");
   answer_ = answer::streaming;
+  if (gzip) headers.add("Vary", "Accept-Encoding");
   if (gzip && accepts_gzip_) {
     gzip_ = std::make_unique<gzip_encoder>();
     headers.set("Content-Encoding", "gzip");

@@ -43,6 +43,7 @@ TEST_F(net_http_server, answers_requests_of_all_shapes) {
              {"GET /%zz HTTP/1.1\r\nHost: x\r\n\r\n", "HTTP/1.1 400 Bad Request",
               "invalid URL escape \"%zz\": % must be followed by two hexadecimal digits\n"},
              {"GET / HTTP/1.1\r\n\r\n", "HTTP/1.1 400 Bad Request", "the request has no Host header\n"},
+             {"GET / HTTP/1.1\r\nHost: x\r\nHost: y\r\n\r\n", "HTTP/1.1 400 Bad Request", "the request has more than one Host header\n"},
              {"GET / HTTP/3.0\r\nHost: x\r\n\r\n", "HTTP/1.1 400 Bad Request", nullptr},
              {"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", "HTTP/1.1 400 Bad Request", nullptr},
              {"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: xchunked\r\n\r\n0\r\n\r\n", "HTTP/1.1 501 Not Implemented", nullptr},

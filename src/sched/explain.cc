@@ -45,7 +45,7 @@ std::string about_unsuited(const failed_check& check, const group_explanation& w
   if (check.check == "distinct_hosts") return fmt::format("{} already {} an allocation of it (distinct_hosts)", nodes(check.nodes), has(check.nodes));
   if (check.check.starts_with("distinct_property")) return fmt::format("{} {} ruled out by {}", nodes(check.nodes), is(check.nodes), check.check);
   if (check.check.starts_with("CSI ") || check.check.starts_with("did not")) return fmt::format("{} {} ruled out: {}", nodes(check.nodes), is(check.nodes), check.check);
-  std::string text = fmt::format("{} {} not satisfy the constraint \"{}\"", nodes(check.nodes), check.nodes == 1 ? "does" : "do", check.check);
+  std::string text = fmt::format("{} {} not satisfy the constraint \"{}\"", nodes(check.nodes), check.nodes == 1 ? "does" : "do", trim(check.check));
   return check.found.empty() ? text : fmt::format("{}; found: {}", text, listed(check.found));
 }
 
@@ -87,6 +87,19 @@ bool bound_by_claim(const group_explanation& why) {
   return std::ranges::any_of(why.host_volumes, [](const auto& each) { return each.contains("(claim "); });
 }
 
+// What a node would need that the most of them lack.
+std::string remedy_for(const failed_check& lacking) {
+  if (lacking.check == "missing drivers") {
+    std::vector<std::string> drivers;
+    for (const auto& [name, n] : lacking.found) drivers.push_back(name);
+    return fmt::format("It would run on a node with room where the driver {} is there and healthy.", join(drivers, " and "));
+  }
+  if (lacking.check == "missing devices") return "It would run on a node with room that has the devices of its device blocks.";
+  if (lacking.check.starts_with("missing ")) return fmt::format("It would run on a node with room that has its {}.", lacking.check.substr(8));
+  if (lacking.check == "distinct_hosts") return "It would run on a further node with room: none may have two allocations of it.";
+  return fmt::format("It would run on a node that passes \"{}\" and has room.", trim(lacking.check));
+}
+
 std::string remedy(const group_explanation& why) {
   if (why.nodes == 0) return "It runs as soon as a node joins.";
   if (why.too_large) {
@@ -111,7 +124,7 @@ std::string remedy(const group_explanation& why) {
     if (why.held_volumes.empty()) return "It would run once the allocation of this job that writes to the volume has ended and given it back.";
     return fmt::format("{}: it would run once the volume has been given back.", join(why.held_volumes, "; "));
   }
-  if (!why.unsuited.empty()) return fmt::format("It would run on a node that passes \"{}\" and has room.", why.unsuited.front().check);
+  if (!why.unsuited.empty()) return remedy_for(why.unsuited.front());
   if (!why.not_ready.empty()) return "It would run once such a node is ready and eligible.";
   return "It would run on a ready node of that pool and those datacenters.";
 }

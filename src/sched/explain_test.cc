@@ -79,7 +79,13 @@ TEST(explain, table) {
       {"missing attribute", [](world& w, schema::job& j) { w.add(make_node("n")); j.constraints.push_back({"${meta.rack}", "r1", "="}); },
        "found: none (1)."},
       {"driver", [](world& w, schema::job& j) { w.add(make_node("n")); j.task_groups[0].tasks[0].driver = "docker"; },
-       "1 node has no healthy driver for it: docker (1)."},
+       "1 node has no healthy driver for it: docker (1).\nIt would run on a node with room where the driver docker is there and healthy."},
+      {"device", [](world& w, schema::job& j) { w.add(make_node("n")); j.task_groups[0].tasks[0].resources->devices.emplace_back().name = "nvidia/gpu"; },
+       "1 node is missing devices.\nIt would run on a node with room that has the devices of its device blocks."},
+      {"host network", [](world& w, schema::job& j) { w.add(make_node("n")); j.task_groups[0].networks.emplace_back().dynamic_ports.push_back({"http", 0, 0, "public", false}); },
+       "It would run on a node with room that has its host network \"public\" for port \"http\"."},
+      {"attribute that must be there", [](world& w, schema::job& j) { w.add(make_node("n")); j.constraints.push_back({"${meta.rack}", "", "is_set"}); },
+       "the constraint \"${meta.rack} is_set\"; found: none (1).\nIt would run on a node that passes \"${meta.rack} is_set\" and has room."},
       {"too large", [](world& w, schema::job& j) { w.add(make_node("n", 4000, 1000)); j.task_groups[0].tasks[0].resources->memory_mb = 3000; },
        "It asks for 3000 MB of memory where the largest node has 1000: ask for less, or add a larger node."},
       {"port", [](world& w, schema::job& j) {
@@ -107,7 +113,7 @@ TEST(explain, distinct_hosts_and_counts) {
   EXPECT_EQ(words(w, job),
             "2 allocations of group \"web\" wait for a node.\n"
             "1 node already has an allocation of it (distinct_hosts).\n"
-            "It would run on a node that passes \"distinct_hosts\" and has room.\n");
+            "It would run on a further node with room: none may have two allocations of it.\n");
 }
 
 TEST(explain, is_silent_where_everything_is_placed) {

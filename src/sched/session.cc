@@ -347,7 +347,7 @@ void session::fill_missing(schema::evaluation& blocked) {
 std::string session::why_blocked() const {
   for (const auto& [group, failed] : out_.eval.failed_tg_allocs)
     if (auto it = facts_.waits.find(group); it != facts_.waits.end()) return fmt::format("waiting: {}", it->second.front().text);
-  return {};
+  return "created to place remaining allocations";
 }
 
 void session::block() {
@@ -358,8 +358,7 @@ void session::block() {
     fill_missing(out_.eval);
     return;
   }
-  auto why = why_blocked();
-  auto blocked = next_eval("queued-allocs", why.empty() ? "created to place remaining allocations" : why);
+  auto blocked = next_eval("queued-allocs", why_blocked());
   blocked.status = "blocked";
   blocked.snapshot_index = facts_.index;
   blocked.failed_tg_allocs = out_.eval.failed_tg_allocs;

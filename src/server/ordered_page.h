@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <compare>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -34,9 +35,10 @@ inline result<page_place> parse_page_token(std::string_view token, bool with_ind
   return page_place{*index, dot == token.npos ? std::string() : std::string(token.substr(dot + 1))};
 }
 
-// Leaves in `records`, which are in ascending order, those of the page; gives the next page's token, or nothing.
-template <class Record, class PlaceOf>
-result<std::string> take_page(const schema::query_options& q, std::vector<schema::ref<Record>>& records, bool with_index, PlaceOf place_of) {
+// Leaves in `records`, which are in ascending order, those of the page; gives the next page's token, or nothing. `shown` gives what the filter reads of
+// a record.
+template <class Record, class PlaceOf, class Shown = std::identity>
+result<std::string> take_page(const schema::query_options& q, std::vector<schema::ref<Record>>& records, bool with_index, PlaceOf place_of, Shown shown = {}) {
   if (q.reverse) std::ranges::reverse(records);
   if (q.per_page <= 0 && q.next_token.empty() && q.filter.empty()) return std::string();
   std::optional<codec::filter> filter;
@@ -51,7 +53,7 @@ result<std::string> take_page(const schema::query_options& q, std::vector<schema
     if (skipping && (q.reverse ? place_of(*each) > from : place_of(*each) < from)) continue;
     skipping = false;
     if (filter) {
-      TRY_ASSIGN(const bool passes, filter->matches(schema::view(*each)));
+      TRY_ASSIGN(const bool passes, filter->matches(schema::view(*shown(each))));
       if (!passes) continue;
     }
     if (q.per_page > 0 && taken.size() == static_cast<size_t>(q.per_page)) {
@@ -65,14 +67,14 @@ result<std::string> take_page(const schema::query_options& q, std::vector<schema
 }
 
 // The oldest first, as lists of allocations, evaluations and deployments are; with a prefix by id, as they were visited.
-template <class Record>
-result<std::string> take_page_by_age(const schema::query_options& q, std::vector<schema::ref<Record>>& records) {
+template <class Record, class Shown = std::identity>
+result<std::string> take_page_by_age(const schema::query_options& q, std::vector<schema::ref<Record>>& records, Shown shown = {}) {
   const bool by_age = q.prefix.empty();
   if (by_age)
     std::ranges::sort(records, [](const auto& a, const auto& b) {
       return a->create_index != b->create_index ? a->create_index < b->create_index : a->id < b->id;
     });
-  return take_page(q, records, by_age, [by_age](const Record& r) { return page_place{by_age ? r.create_index : 0, r.id}; });
+  return take_page(q, records, by_age, [by_age](const Record& r) { return page_place{by_age ? r.create_index : 0, r.id}; }, std::move(shown));
 }
 
 }  // namespace drover::server

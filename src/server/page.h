@@ -18,6 +18,11 @@ class page {
   bool takes(std::string_view key, const Record& record) {
     return (!filter_ || passes(schema::view(record))) && is_next(key);
   }
+  // The same, where the filter may not read all of the record: `shown` gives what it may, and is asked only if there is a filter.
+  template <class Record, class Shown>
+  bool takes(std::string_view key, const schema::ref<Record>& record, Shown& shown) {
+    return (!filter_ || passes(schema::view(*shown(record)))) && is_next(key);
+  }
   // Neither a page nor a filter was asked for: keys need not be made.
   bool takes_all() const { return per_page_ <= 0 && from_.empty() && !filter_ && !failure_; }
   bool full() const { return !next_.empty() || failure_; }

@@ -67,6 +67,10 @@ result<int> run_create(context& c) {
     if (!parsed) return fail(errc::invalid, "Failed to parse TTL as time duration: \"{}\"; write it as 30m or 8h", ttl);
     token.expiration_ttl = *parsed;
   }
+  // A token may be made before its policies are; a misspelt one would never mean anything.
+  for (const auto& name : token.policies)
+    if (auto known = c.api.send({.path = "/v1/acl/policy/" + path_word(name)}); !known && known.error().code() == errc::not_found)
+      c.out.complain(fmt::format("There is no policy \"{}\" yet: it gives this token nothing until it is written", name));
   auto answer = c.api.send({.method = "PUT", .path = "/v1/acl/token", .body = codec::to_json(token)});
   if (!answer) return context::failed("creating token", answer.error());
   return show(c, *answer);

@@ -28,7 +28,7 @@ std::string version_block(const schema::job& job, const schema::job_diff* diff) 
     if (!job.version_tag->description.empty()) p.add("Tag Description", job.version_tag->description);
   }
   auto out = p.text();
-  if (diff != nullptr) out += "\nDiff        =\n" + std::string(trim(format::job_diff(*diff, false)));
+  if (diff != nullptr && diff->type != "None") out += "\nDiff        =\n" + std::string(trim(format::job_diff(*diff, false)));
   return out;
 }
 
@@ -46,9 +46,11 @@ result<int> raw_versions(context& c, const schema::job_versions_response& histor
 
 result<int> run(context& c) {
   if (c.arguments.size() != 1) return c.misused("This command takes one argument: <job>");
+  const bool diffs = c.flags.on("p");
+  if (!diffs && (c.flags.has("diff-version") || c.flags.has("diff-tag"))) return fail(errc::invalid, "-diff-tag and -diff-version can only be used with -p");
+  if (c.flags.has("diff-version") && c.flags.has("diff-tag")) return fail(errc::invalid, "-diff-tag and -diff-version are mutually exclusive");
   TRY_ASSIGN(auto name, resolve_job(c, c.arguments[0]));
   api_request ask{.path = "/v1/job/" + path_word(name.id) + "/versions", .namespace_ = name.namespace_};
-  bool diffs = c.flags.on("p") || c.flags.has("diff-version") || c.flags.has("diff-tag");
   if (diffs) ask.query.emplace_back("diffs", "true");
   if (c.flags.has("diff-version")) ask.query.emplace_back("diff_version", c.flags.text("diff-version"));
   if (c.flags.has("diff-tag")) ask.query.emplace_back("diff_tag", c.flags.text("diff-tag"));

@@ -132,7 +132,7 @@ result<int> run_login(context& c) {
 
 }  // namespace
 
-const command login = {.name = "login", .synopsis = "Get a token from an identity provider's", .usage = "[options]",
+const command login = {.name = "login", .synopsis = "Get a token with the help of an identity provider", .usage = "[options]",
                        .help = "Prints a token with the roles and policies that binding rules give to whoever proves themselves to an identity provider: with "
                                "a token of it (-login-token), or on its page, which is opened in a browser.",
                        .flags = login_flags, .run = &run_login};

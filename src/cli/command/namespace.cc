@@ -1,11 +1,13 @@
 // namespace list, status, apply, delete; service list, info, delete.
 #include <algorithm>
+#include <filesystem>
 
 #include "base/text.h"
 #include "cli/command/all.h"
 #include "cli/command/named.h"
 #include "cli/format/table.h"
 #include "cli/job_file.h"
+#include "cli/namespace_file.h"
 #include "schema/node.h"
 
 namespace drover::cli::commands {
@@ -60,24 +62,33 @@ result<int> run_inspect(context& c) {
 
 constexpr flag_spec apply_flags[] = {{"description", flag_kind::text, "What the namespace is for."},
                                      {"quota", flag_kind::text, "Quota of the namespace."},
-                                     {"json", flag_kind::boolean, "The argument is a file with the namespace as JSON (\"-\": standard input)."}};
+                                     {"json", flag_kind::boolean, "The file holds the namespace as JSON."}};
+
+// A name, or a file (or "-") that describes all of it.
+result<schema::namespace_definition> described(context& c, const std::string& input) {
+  TRY_ASSIGN(auto text, read_input(input));
+  if (c.flags.has("description") || c.flags.has("quota")) c.out.complain("Flags are ignored when a file is specified!");
+  auto out = c.flags.on("json") ? codec::from_json<schema::namespace_definition>(text) : parse_namespace(input, std::move(text));
+  if (!out) return context::failed("parsing namespace specification", out.error());
+  return out;
+}
 
 result<int> run_apply(context& c) {
-  if (c.arguments.size() != 1) return c.misused("This command takes one argument: <namespace>");
+  if (c.arguments.size() != 1) return c.misused("This command takes one argument: <input>");
+  const auto& input = c.arguments[0];
   schema::namespace_definition n;
-  if (c.flags.on("json")) {
-    TRY_ASSIGN(auto text, read_input(c.arguments[0]));
-    TRY_ASSIGN(n, codec::from_json<schema::namespace_definition>(text));
+  if (std::error_code none; input == "-" || c.flags.on("json") || std::filesystem::is_regular_file(input, none)) {
+    TRY_ASSIGN(n, described(c, input));
   } else {
-    auto known = c.api.get<schema::namespace_definition>("/v1/namespace/" + path_word(c.arguments[0]));
+    auto known = c.api.get<schema::namespace_definition>("/v1/namespace/" + path_word(input));
     if (known) n = *std::move(known);
     else if (known.error().code() != errc::not_found) return context::failed("looking up namespace", known.error());
-    n.name = c.arguments[0];
+    n.name = input;
+    if (c.flags.has("description")) n.description = c.flags.text("description");
+    if (c.flags.has("quota")) n.quota = c.flags.text("quota");
   }
-  if (c.flags.has("description")) n.description = c.flags.text("description");
-  if (c.flags.has("quota")) n.quota = c.flags.text("quota");
   auto done = c.api.send({.method = "PUT", .path = "/v1/namespace", .body = codec::to_json(n)});
-  if (!done) return context::failed("applying namespace specification", done.error());
+  if (!done) return context::failed("applying namespace", done.error());
   c.say(fmt::format("Successfully applied namespace \"{}\"!", n.name));
   return 0;
 }
@@ -156,8 +167,10 @@ const command namespace_inspect = {.name = "namespace inspect", .synopsis = "Pri
                                    .help = "The API's answer for a namespace, as JSON or through a template.", .flags = inspect_flags, .run = &run_inspect};
 const command namespace_status = {.name = "namespace status", .synopsis = "Show a namespace", .usage = "[options] <namespace>",
                                   .help = "A namespace with its limits and its metadata.", .flags = show_flags, .run = &run_status};
-const command namespace_apply = {.name = "namespace apply", .synopsis = "Create or change a namespace", .usage = "[options] <namespace>",
-                                 .help = "Changes what is given and leaves the rest.", .flags = apply_flags, .run = &run_apply};
+const command namespace_apply = {.name = "namespace apply", .synopsis = "Create or change a namespace", .usage = "[options] <input>",
+                                 .help = "The input is the path of a file (\"-\": standard input) that describes the namespace, in HCL or with -json as JSON: name, "
+                                         "description, quota, capabilities, node_pool_config, meta. Or it is a name: then what the flags give is changed and the rest is left.",
+                                 .flags = apply_flags, .run = &run_apply};
 const command namespace_delete = {.name = "namespace delete", .synopsis = "Delete a namespace", .usage = "<namespace>",
                                   .help = "Only a namespace without running jobs can be deleted.", .flags = {}, .run = &run_delete};
 const command service_list = {.name = "service list", .synopsis = "List services", .usage = "[options]",

@@ -1,6 +1,7 @@
 // node pool apply, delete, init, jobs, nodes.
 #include "cli/command/all.h"
 #include "cli/command/named.h"
+#include "cli/format/job.h"
 #include "cli/format/table.h"
 #include "cli/job_file.h"
 #include "cli/output_file.h"
@@ -15,7 +16,7 @@ namespace {
 constexpr flag_spec apply_flags[] = {{"json", flag_kind::boolean, "The file holds the pool as JSON."}};
 
 result<schema::node_pool> read_pool(const std::string& name, std::string text) {
-  auto parsed = hcl::parse_any(name, std::move(text));
+  auto parsed = hcl::parse_any(name, std::move(text), hcl::argument_lines::many_a_line);
   auto problems = std::move(parsed.problems);
   hcl::decoder file(parsed.root, std::make_shared<const hcl::eval_context>(), problems);
   schema::node_pool pool;
@@ -144,9 +145,7 @@ result<int> run_jobs(context& c) {
   TRY_ASSIGN(auto answer, list_of_pool(c, "jobs"));
   if (c.wants_raw()) return c.raw(answer.body);
   TRY_ASSIGN(auto jobs, api_client::decode<std::vector<schema::job_list_stub>>(answer.body));
-  format::table t({"ID", "Type", "Priority", "Status", "Submit Date"});
-  for (const auto& j : jobs) t.add({j.id, j.type, fmt::format("{}", j.priority), j.status, format::clock_time(j.submit_time)});
-  c.say(t.empty() ? "No jobs" : t.text());
+  c.say(jobs.empty() ? "No jobs" : format::job_list(jobs, c.api.options().namespace_ == "*"));
   say_next_page(c, answer);
   return 0;
 }

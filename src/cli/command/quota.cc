@@ -60,7 +60,7 @@ quota_resources read_resources(const hcl::block_instance& block, hcl::diagnostic
 }
 
 result<quota_spec> read_quota(std::string name, std::string text) {
-  auto parsed = hcl::parse_any(std::move(name), std::move(text));
+  auto parsed = hcl::parse_any(std::move(name), std::move(text), hcl::argument_lines::many_a_line);
   auto problems = std::move(parsed.problems);
   quota_spec out;
   if (!problems.has_errors()) {

@@ -1,3 +1,4 @@
+#include <fmt/format.h>
 #include <sched.h>
 #include <unistd.h>
 
@@ -34,6 +35,19 @@ cpu_info read_cpu_info() {
   if (auto khz = parse_double(read_line("/sys/devices/system/cpu/cpu0/cpufreq/cpuinfo_max_freq"))) out.mhz = *khz / 1000;
   return out;
 }
+
+// Which processors are near which memory. A machine that does not say has one node with all of them.
+void add_numa_nodes(schema::shared_text_map& attributes, int cores) {
+  const std::string folder = "/sys/devices/system/node/";
+  auto nodes = parse_cpu_list(read_line(folder + "online")).value_or(std::vector<uint16_t>());
+  if (nodes.empty()) nodes.push_back(0);
+  attributes["numa.node.count"] = std::to_string(nodes.size());
+  for (auto id : nodes) {
+    auto list = read_line(fmt::format("{}node{}/cpulist", folder, id));
+    if (list.empty() && nodes.size() == 1) list = cores > 1 ? fmt::format("0-{}", cores - 1) : "0";
+    if (!list.empty()) attributes[fmt::format("numa.node{}.cores", id)] = list;
+  }
+}
 }  // namespace
 
 // The processors that a task may have for itself. Lists that are none were refused at start.
@@ -63,7 +77,7 @@ void cpu(const context& c, schema::node& node) {
   a["cpu.reservablecores"] = std::to_string(reservable.size());
   a["cpu.totalcompute"] = std::to_string(total);
   a["cpu.usablecompute"] = std::to_string(std::max<int64_t>(0, total - c.options.reserved.cpu));
-  a["numa.node.count"] = "1";
+  add_numa_nodes(a, info.cores);
   auto& r = node.node_resources->cpu;
   r.cpu_shares = total;
   r.total_cpu_cores = static_cast<uint16_t>(info.cores);

@@ -4,6 +4,7 @@
 #include "schema/alloc_rpc.h"
 #include "schema/job_rpc.h"
 #include "server/endpoint/endpoints.h"
+#include "server/endpoint/filter_view.h"
 #include "server/endpoint/shown_alloc.h"
 #include "server/endpoint/stubs.h"
 #include "server/evals.h"
@@ -29,7 +30,7 @@ result<> list_allocs(const read& r, const schema::alloc_list_request& request, s
     if ((ns == "*" || alloc->namespace_ == ns) && r.shows(alloc->namespace_)) allocs.push_back(alloc);
     return true;
   });
-  TRY_ASSIGN(out.next_token, take_page_by_age(request, allocs));
+  TRY_ASSIGN(out.next_token, take_page_by_age(request, allocs, filter_view(r)));
   out.allocations.reserve(allocs.size());
   for (const auto& alloc : allocs) out.allocations.push_back(alloc_stub(*alloc, with_resources, with_task_states));
   out.index = r.state.index(table::allocs);

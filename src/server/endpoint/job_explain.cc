@@ -82,6 +82,24 @@ void about_allocations(const std::vector<ref<schema::allocation>>& allocs, sente
   if (running > 0) out.push_back(fmt::format("{} {} a node and {}.", counted(running), have(running), running == 1 ? "runs" : "run"));
 }
 
+// After its deployment has failed the scheduler places nothing more of a version; nobody waits for that, and it is short all the same.
+void about_what_is_given_up(const state::snapshot& state, const schema::job& job, const std::vector<ref<schema::allocation>>& allocs,
+                            schema::job_explanation& out) {
+  auto latest = state.latest_deployment(job.namespace_, job.id);
+  if (job.type != "service" || !latest || latest->status != "failed" || latest->job_create_index != job.create_index || latest->job_version != job.version) return;
+  for (const auto& group : job.task_groups) {
+    if (std::ranges::find(out.groups, group.name, &schema::explained_group::name) != out.groups.end()) continue;
+    auto there = std::ranges::count_if(allocs, [&](const auto& each) {
+      return each->task_group == group.name && each->desired_status == "run" && (each->client_status == "running" || each->client_status == "pending");
+    });
+    if (auto missing = group.count - there; missing > 0)
+      out.groups.push_back({.name = group.name,
+                            .waiting = missing,
+                            .sentences = {fmt::format("{} of group \"{}\" {} not placed any more: deployment {} of this version has failed.",
+                                                      counted(static_cast<size_t>(missing)), group.name, missing == 1 ? "is" : "are", short_id(latest->id))}});
+  }
+}
+
 awaitable<result<schema::job_explain_response>> explain_job(server_context& context, schema::job_specific_request request) {
   const auto& state = context.followed;
   schema::job_explain_response out;
@@ -105,6 +123,7 @@ awaitable<result<schema::job_explain_response>> explain_job(server_context& cont
   about_allocations(facts.allocs, said.sentences);
   auto outcome = sched::schedule(facts, context.plans->current_view(), eval, now, context.random.number(), {.explain = true});
   for (const auto& why : outcome.explanations) said.groups.push_back({.name = why.group, .waiting = why.waiting, .sentences = sched::sentences(why)});
+  about_what_is_given_up(state, *job, facts.allocs, said);
   if (said.groups.empty()) said.sentences.push_back("No allocation waits for a node.");
   co_return out;
 }

@@ -7,6 +7,7 @@
 #include "schema/job_rpc.h"
 #include "server/endpoint/endpoints.h"
 #include "server/endpoint/job_statuses.h"
+#include "server/endpoint/filter_view.h"
 #include "server/endpoint/stubs.h"
 #include "server/ordered_page.h"
 #include "server/reads.h"
@@ -37,16 +38,19 @@ result<> list_jobs(const read& r, const schema::job_list_request& request, schem
     out.jobs.push_back(schema::share(std::move(stub)));
   };
   page on(request);
+  filter_view shown(r);
   std::vector<ref<schema::job>> backwards;
   bool all_shown = ns != "*" || r.is_management();
   r.state.visit_jobs(ns, request.prefix, [&](const ref<schema::job>& job) {
     if (!all_shown && !r.shows(job->namespace_)) return true;
     if (request.reverse) backwards.push_back(job);
-    else if (on.takes_all() || on.takes(job->namespace_ + "." + job->id, *job)) add(job);
+    else if (on.takes_all() || on.takes(job->namespace_ + "." + job->id, job, shown)) add(job);
     return !on.full();
   });
   if (request.reverse) {
-    TRY_ASSIGN(out.next_token, take_page(request, backwards, false, [](const schema::job& job) { return page_place{0, job.namespace_ + "." + job.id}; }));
+    TRY_ASSIGN(out.next_token, take_page(
+                                   request, backwards, false, [](const schema::job& job) { return page_place{0, job.namespace_ + "." + job.id}; },
+                                   std::move(shown)));
     for (const auto& job : backwards) add(job);
   } else {
     TRY_ASSIGN(out.next_token, on.end());
@@ -108,28 +112,27 @@ result<> latest_deployment(const read& r, const schema::job_specific_request& re
   return {};
 }
 
-// Which older version each version is compared with.
-ref<schema::job> diff_base(const std::vector<ref<schema::job>>& versions, size_t i, const schema::job_versions_request& request) {
-  if (request.diff_version) {
-    auto it = std::ranges::find(versions, *request.diff_version, [](const auto& j) { return j->version; });
-    return it == versions.end() ? nullptr : *it;
-  }
-  if (!request.diff_tag_name.empty()) {
-    auto it = std::ranges::find_if(versions, [&](const auto& j) { return j->version_tag && j->version_tag->name == request.diff_tag_name; });
-    return it == versions.end() ? nullptr : *it;
-  }
-  return i + 1 < versions.size() ? versions[i + 1] : nullptr;
+// The one version with which all others are to be compared; none: each with the one before it.
+result<ref<schema::job>> diff_base(const std::vector<ref<schema::job>>& versions, const schema::job_versions_request& request) {
+  const bool by_tag = !request.diff_tag_name.empty();
+  if (!by_tag && !request.diff_version) return ref<schema::job>();
+  auto found = std::ranges::find_if(versions, [&](const auto& each) {
+    return by_tag ? each->version_tag && each->version_tag->name == request.diff_tag_name : each->version == *request.diff_version;
+  });
+  if (found != versions.end()) return *found;
+  if (by_tag) return fail(errc::not_found, "tag \"{}\" not found on job \"{}\"", request.diff_tag_name, request.job_id);
+  return fail(errc::not_found, "version {} not found of job \"{}\"", *request.diff_version, request.job_id);
 }
 
 result<> get_versions(const read& r, const schema::job_versions_request& request, schema::job_versions_response& out) {
   auto ns = namespace_of(request);
   r.watch(state::watch_job_versions(ns, request.job_id));
   out.versions = r.state.job_versions(ns, request.job_id);
-  if (request.diffs) {
-    for (size_t i = 0; i < out.versions.size(); ++i) {
-      auto base = diff_base(out.versions, i, request);
-      if (base && base != out.versions[i]) out.diffs.push_back(jobspec::diff(base.get(), out.versions[i].get(), true));
-    }
+  if (request.diffs && !out.versions.empty()) {
+    TRY_ASSIGN(const auto base, diff_base(out.versions, request));
+    // The difference at a place belongs to the version at that place; the oldest has nothing before it.
+    const size_t count = base ? out.versions.size() : out.versions.size() - 1;
+    for (size_t i = 0; i < count; ++i) out.diffs.push_back(jobspec::diff((base ? base : out.versions[i + 1]).get(), out.versions[i].get(), true));
   }
   if (!r.reveals(ns)) {
     for (auto& each : out.versions) each = jobspec::redacted(each);
@@ -184,6 +187,7 @@ result<> job_services(const read& r, const schema::job_service_registrations_req
                       schema::job_service_registrations_response& out) {
   auto ns = namespace_of(request);
   r.watch(state::watch_table(table::services));
+  if (!r.state.job(ns, request.job_id)) return fail(errc::not_found, "job not found");
   r.state.visit_services(ns, "", [&](const ref<schema::service_registration>& s) {
     if (s->job_id == request.job_id) out.services.push_back(s);
     return true;

@@ -5,6 +5,7 @@
 #include <set>
 
 #include "schema/job_rpc.h"
+#include "server/endpoint/filter_view.h"
 #include "server/limits.h"
 #include "server/ordered_page.h"
 #include "server/reads.h"
@@ -122,7 +123,7 @@ result<> statuses(const read& r, const schema::job_statuses_request& request, sc
   schema::query_options options = request;
   options.reverse = !request.reverse;
   if (!request.jobs.empty()) options.per_page = 0;
-  TRY_ASSIGN(out.next_token, take_page(options, jobs, true, [](const schema::job& job) { return page_place{job.modify_index, {}}; }));
+  TRY_ASSIGN(out.next_token, take_page(options, jobs, true, [](const schema::job& job) { return page_place{job.modify_index, {}}; }, filter_view(r)));
   page_index index;
   for (const auto& job : jobs) out.jobs.push_back(status_of(r, *job, index));
   out.index = jobs.empty() ? r.state.index(table::jobs) : std::max(index.value(), request.jobs.empty() ? r.state.index(table::jobs) : 0);

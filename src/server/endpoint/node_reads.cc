@@ -3,8 +3,10 @@
 
 #include "crypto/digest.h"
 #include "crypto/migrate_token.h"
+#include "jobspec/redact.h"
 #include "schema/node_rpc.h"
 #include "server/endpoint/endpoints.h"
+#include "server/endpoint/filter_view.h"
 #include "server/endpoint/shown_alloc.h"
 #include "server/endpoint/stubs.h"
 #include "server/node_connections.h"
@@ -44,7 +46,8 @@ result<> node_allocs(const read& r, const schema::node_specific_request& request
   r.watch(state::watch_allocs_of_node(request.node_id));
   out.allocs = r.state.allocs_by_node(request.node_id);
   std::erase_if(out.allocs, [&](const auto& each) { return !r.shows(each->namespace_); });
-  for (auto& each : out.allocs) each = shown_alloc(each);
+  filter_view shown(r);
+  for (auto& each : out.allocs) each = shown(shown_alloc(each));
   out.index = r.state.index(table::allocs);
   return {};
 }
@@ -104,11 +107,13 @@ result<> get_pool(const read& r, const schema::node_pool_specific_request& reque
 result<> pool_nodes(const read& r, const schema::node_pool_nodes_request& request, schema::node_pool_nodes_response& out) {
   r.watch(state::watch_table(table::nodes));
   if (!r.state.node_pool(request.name)) return fail(errc::not_found, "node pool not found");
+  page on(request);
   r.state.visit_nodes("", [&](const ref<schema::node>& node) {
-    if (request.name == "all" || node->node_pool == request.name)
+    if ((request.name == "all" || node->node_pool == request.name) && on.takes(node->id, *node))
       out.nodes.push_back(node_stub(*node, request.fields && request.fields->resources, request.fields && request.fields->os));
-    return true;
+    return !on.full();
   });
+  TRY_ASSIGN(out.next_token, on.end());
   out.index = r.state.index(table::nodes);
   return {};
 }
@@ -116,12 +121,16 @@ result<> pool_nodes(const read& r, const schema::node_pool_nodes_request& reques
 result<> pool_jobs(const read& r, const schema::node_pool_jobs_request& request, schema::node_pool_jobs_response& out) {
   r.watch(state::watch_table(table::jobs));
   if (!r.state.node_pool(request.name)) return fail(errc::not_found, "node pool not found");
+  page on(request);
+  filter_view shown(r);
   r.state.visit_jobs(namespace_of(request), "", [&](const ref<schema::job>& job) {
-    if (job->node_pool != request.name || !r.shows(job->namespace_)) return true;
+    if (job->node_pool != request.name || !r.shows(job->namespace_) || !on.takes(job->namespace_ + "." + job->id, job, shown)) return !on.full();
     auto summary = r.state.job_summary(job->namespace_, job->id);
-    out.jobs.push_back(job_stub(*job, summary.get(), request.fields && request.fields->meta));
+    auto& stub = out.jobs.emplace_back(job_stub(*job, summary.get(), request.fields && request.fields->meta));
+    if (!r.reveals(job->namespace_)) jobspec::redact(stub.meta);
     return true;
   });
+  TRY_ASSIGN(out.next_token, on.end());
   out.index = r.state.index({table::jobs, table::job_summaries});
   return {};
 }

@@ -295,11 +295,16 @@ awaitable<result<schema::emit_node_events_response>> emit_events(server_context&
   co_return out;
 }
 
+bool is_pool_name(std::string_view name) {
+  return name.size() <= 128 && std::ranges::all_of(name, [](unsigned char c) { return std::isalnum(c) || c == '-' || c == '_'; });
+}
+
 awaitable<result<schema::generic_response>> upsert_pools(server_context& context, schema::node_pool_upsert_request request) {
   if (request.node_pools.empty()) co_return fail(errc::invalid, "must specify at least one node pool");
   for (const auto& pool : request.node_pools) {
     if (!pool) co_return fail(errc::invalid, "a node pool is null: send at least its Name");
     if (pool->name.empty()) co_return fail(errc::invalid, "a node pool needs a name");
+    if (!is_pool_name(pool->name)) co_return fail(errc::invalid, "invalid node pool name \"{}\": use 1 to 128 letters, digits, \"-\" and \"_\"", pool->name);
     if (pool->name == "all" || pool->name == "default")
       co_return fail(errc::invalid, "modifying node pool \"{}\" is not allowed", pool->name);
     const auto algorithm = pool->scheduler_configuration ? pool->scheduler_configuration->scheduler_algorithm : std::string();

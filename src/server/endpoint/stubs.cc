@@ -12,7 +12,7 @@ schema::job_list_stub job_stub(const schema::job& job, const schema::job_summary
   stub.type = job.type;
   stub.priority = job.priority;
   stub.periodic = job.periodic.has_value();
-  stub.parameterized_job = job.parameterized_job.has_value();
+  stub.parameterized_job = job.parameterized_job.has_value() && !job.dispatched;
   stub.stop = job.stop;
   stub.status = job.status;
   stub.status_description = job.status_description;
