@@ -359,5 +359,8 @@ def test_fuzzy_search_finds_names_and_parts(site):
     found = site.http("POST", "/v1/search/fuzzy", {"Text": evaluation["ID"][:8], "Context": "all"}).json
     assert [m["ID"] for m in found["Matches"]["evals"]] == [evaluation["ID"]]
     assert site.http("POST", "/v1/search/fuzzy", {"Text": "x", "Context": "all"}).status == 400
+    for route, body in (("search/fuzzy", {"Text": "needle"}), ("search", {"Prefix": "needle"})):
+        refused = site.http("POST", f"/v1/{route}", {**body, "Context": "bogus"})
+        assert refused.status == 400 and "context must be one of" in refused.text, refused
     policies = site.http("POST", "/v1/search", {"Prefix": "", "Context": "scaling_policy"}).json
     assert policies["Truncations"] == {"scaling_policy": False}

@@ -99,14 +99,15 @@ const prefix_context prefix_contexts[] = {
 };
 
 // Contexts that exist but have nothing to find yet answer with nothing.
-bool is_known_context(std::string_view name) {
-  constexpr std::string_view others[] = {"quotas", "recommendations", "vars"};
-  return std::ranges::find(others, name) != std::end(others) || std::ranges::find(prefix_contexts, name, &prefix_context::name) != std::end(prefix_contexts);
+result<> check_context(const std::string& name) {
+  constexpr std::string_view others[] = {"", "all", "quotas", "recommendations", "vars", "groups", "services", "tasks", "images", "commands", "classes"};
+  if (std::ranges::find(others, name) != std::end(others)) return {};
+  if (std::ranges::find(prefix_contexts, name, &prefix_context::name) != std::end(prefix_contexts)) return {};
+  return fail(errc::invalid, "context must be one of jobs, evals, allocs, nodes, node_pools, deployment, namespaces or all; got \"{}\"", name);
 }
 
 result<> prefix_search(const read& r, const schema::search_request& request, schema::search_response& out) {
-  if (!request.context.empty() && request.context != "all" && !is_known_context(request.context))
-    return fail(errc::invalid, "context must be one of jobs, evals, allocs, nodes, node_pools, deployment, namespaces or all; got \"{}\"", request.context);
+  TRY(check_context(request.context));
   auto ns = namespace_of(request);
   bool all = request.context.empty() || request.context == "all";
   for (const auto& context : prefix_contexts) {
@@ -231,6 +232,7 @@ result<> fuzzy_search(const read& r, const schema::fuzzy_search_request& request
   if (!limits.fuzzy_enabled) return fail(errc::unknown, "fuzzy search is not enabled");
   if (request.text.size() < limits.min_term_length)
     return fail(errc::invalid, "fuzzy search query must be at least {} characters, got {}", limits.min_term_length, request.text.size());
+  TRY(check_context(request.context));
   constexpr table looked_at[] = {table::jobs, table::nodes, table::allocs, table::namespaces, table::node_pools, table::evals, table::deployments, table::csi_plugins};
   for (auto each : looked_at) r.watch(state::watch_table(each));
   fuzzy_finder(r, request, out).find();
