@@ -56,7 +56,7 @@ TEST_F(net_http_server, answers_requests_of_all_shapes) {
       EXPECT_NE(raw.find("\r\nDate: "), raw.npos);
       if (body) EXPECT_EQ(body_of(raw), body) << request;
     }
-    EXPECT_EQ(s.server.stats().bad_requests, 9u);
+    EXPECT_EQ(s.server.stats().bad_requests, 10u);
     co_await s.stop();
   }(l));
 }
