@@ -27,9 +27,11 @@ struct hub {
   // The lowest level anybody listens to: one relaxed load decides most calls.
   std::atomic<level> lowest{level::info};
   std::atomic<bool> json{false};
-  std::mutex mutex;  // guards the three below
+  std::mutex mutex;  // guards what is below
   std::shared_ptr<spdlog::logger> out;
   std::list<std::shared_ptr<listener>> listeners;
+  options file{};       // of a file that is turned by its age
+  timestamp opened{};
 
   void recount() {
     level l = console;
@@ -49,6 +51,23 @@ std::shared_ptr<spdlog::logger> make_logger(spdlog::sink_ptr sink) {
   out->set_level(spdlog::level::trace);
   out->flush_on(spdlog::level::trace);
   return out;
+}
+
+// `turned`: what the file holds gets a number first.
+std::shared_ptr<spdlog::logger> open_file(const options& o, bool turned) {
+  auto bytes = o.rotate_bytes > 0 ? static_cast<size_t>(o.rotate_bytes) : SIZE_MAX / 2;
+  return make_logger(std::make_shared<spdlog::sinks::rotating_file_sink_mt>(o.file, bytes, o.rotate_max_files > 0 ? static_cast<size_t>(o.rotate_max_files) : 1000, turned));
+}
+
+// A line that comes when the file is old enough begins another one. Who is writing to the old one meanwhile still does. Requires: the hub's mutex.
+void turn_old_file(hub& h, timestamp now) {
+  if (h.file.rotate_duration.ns <= 0 || now - h.opened < h.file.rotate_duration) return;
+  h.opened = now;
+  try {
+    h.out = open_file(h.file, true);
+  } catch (const spdlog::spdlog_ex&) {
+    // The old file goes on, and is turned another time.
+  }
 }
 
 std::string rfc3339_millis(timestamp t) {
@@ -128,6 +147,7 @@ void logger::write(level l, std::string_view message, std::initializer_list<fiel
   {
     std::lock_guard lock(h.mutex);
     if (!h.out) h.out = make_logger(std::make_shared<spdlog::sinks::stdout_sink_mt>());
+    turn_old_file(h, e.time);
     out = h.out;
     listeners = h.listeners;
   }
@@ -140,17 +160,14 @@ result<> configure(options o) {
   auto& h = the_hub();
   std::shared_ptr<spdlog::logger> out;
   try {
-    if (o.file.empty())
-      out = make_logger(std::make_shared<spdlog::sinks::stdout_sink_mt>());
-    else
-      out = make_logger(std::make_shared<spdlog::sinks::rotating_file_sink_mt>(
-          o.file, o.rotate_bytes > 0 ? static_cast<size_t>(o.rotate_bytes) : SIZE_MAX / 2,
-          o.rotate_max_files > 0 ? static_cast<size_t>(o.rotate_max_files) : 1000));
+    out = o.file.empty() ? make_logger(std::make_shared<spdlog::sinks::stdout_sink_mt>()) : open_file(o, false);
   } catch (const spdlog::spdlog_ex& e) {
     return fail(errc::io, "opening the log file {}: {}", o.file, e.what());
   }
   std::lock_guard lock(h.mutex);
   h.out = std::move(out);
+  h.file = o.file.empty() ? options() : o;
+  h.opened = timestamp(std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::system_clock::now().time_since_epoch()).count());
   h.console = o.level;
   h.json = o.json;
   h.recount();
