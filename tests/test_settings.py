@@ -149,13 +149,35 @@ def test_quotas_are_written_by_name_and_their_use_is_listed(site, tmp_path):
     assert len(site.get("/v1/quota-usages")) == 2
 
 
+def volumes_go_through_the_server_that_has_the_node(site, leader, follower):
+    """The node's session is a follower's: the leader asks that one (ClientHostVolume.Create, Register and Delete)."""
+    (node,) = site.clients
+    node.blocks = (node.blocks[0], f'  servers = ["{follower.address}"]\n', *node.blocks[2:])
+    node.write_config()
+    site.start_clients()
+    made = {}
+    for word in ("create", "register"):
+        spec = os.path.join(site.folder, f"{word}.hcl")
+        with open(spec, "w") as file:
+            path = f'host_path = "{node.folder}"\nnode_id = "{leader.get("/v1/nodes")[0]["ID"]}"\n' if word == "register" else 'plugin_id = "mkdir"\n'
+            file.write(f'name = "{word}"\ntype = "host"\n{path}capability {{\n  access_mode = "single-node-writer"\n  attachment_mode = "file-system"\n}}\n')
+        with open(spec) as file:
+            done = leader.run("volume", word, "-", stdin=file.read())
+        assert done.code == 0, done
+        (made[word],) = [volume for volume in leader.get("/v1/volumes?type=host") if volume["Name"] == word]
+    for volume in made.values():
+        leader.wait(f"/v1/volume/host/{volume['ID']}", lambda shown: shown["State"] == "ready", "the node has it")
+        leader.ok("volume", "delete", "-type", "host", volume["ID"])
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="network namespaces need root")
 def test_a_dead_server_is_removed_by_hand(tmp_path):
-    site = cluster.Cluster(tmp_path, clients=0, config="autopilot {\n  cleanup_dead_servers = false\n}\n")
+    site = cluster.Cluster(tmp_path, clients=1, config="autopilot {\n  cleanup_dead_servers = false\n}\n")
     try:
         site.start_servers()
         leader = site.wait_leader()
-        dead = next(server for server in site.servers if server is not leader)
+        dead, follower = [server for server in site.servers if server is not leader]
+        volumes_go_through_the_server_that_has_the_node(site, leader, follower)
         (peer,) = [s for s in leader.get("/v1/operator/raft/configuration")["Servers"] if s["Node"].startswith(dead.name)]
         dead.kill()
         removed = leader.ok("operator", "raft", "remove-peer", f"-peer-id={peer['ID']}")

@@ -20,10 +20,8 @@ net::awaitable<result<Response>> ask_node(server_context& context, std::string n
   Response response;
   CO_TRY_ASSIGN(auto way, co_await find_way(context, std::move(node_id), last_hop));
   if (way.through) {
-    static const std::string here;
-    static constexpr bool forwarded = true;
-    routed_request route{.method = method, .region = &here, .forwarded = &forwarded, .request = schema::view(request), .response = schema::slot(response)};
-    CO_TRY(co_await context.forward->to_server(*way.through, route));
+    // These records do not say where they go: nothing in them is changed for the way.
+    CO_TRY(co_await context.forward->links().call(*way.through, method, schema::view(request), schema::slot(response)));
   } else {
     CO_TRY(co_await way.node->call(method.substr(between_servers.size()), schema::view(request), schema::slot(response)));
   }
