@@ -3,6 +3,7 @@
 
 #include "schema/acl.h"
 #include "schema/node_rpc.h"
+#include "schema/operator_rpc.h"
 #include "server/test_cluster.h"
 #include "state/tables.h"
 
@@ -135,6 +136,52 @@ TEST_F(three, a_node_gets_an_identity_and_keeps_it_until_it_is_old) {
   auto refused = c.call<schema::alloc_identities_response>(leader, "Alloc.SignIdentities", sign);
   ASSERT_FALSE(refused.has_value());
   EXPECT_EQ(refused.error().code(), errc::permission_denied);
+}
+
+TEST_F(three, keys_come_in_from_outside_and_go_out_to_proven_servers_only) {
+  schema::keyring_get_root_key_request get;
+  state::visit<table::root_keys>(c.at(follower).state(), state::starting({}), [&](const auto& key) { return get.key_id = key->key_id, false; });
+  auto got = c.call<schema::keyring_get_root_key_response>(follower, "Keyring.Get", get);
+  ASSERT_FALSE(got) << "who is not proven by TLS to be a server";
+  EXPECT_EQ(got.error().code(), errc::permission_denied);
+  schema::keyring_update_root_key_request update;
+  auto& key = update.root_key.emplace();
+  key.key = bytes(std::string(32, 'k'));
+  auto& meta = key.meta.emplace();
+  meta.key_id = "11111111-2222-3333-4444-555555555555";
+  meta.algorithm = "aes256-gcm";
+  meta.state = "inactive";
+  auto updated = c.call<schema::keyring_update_root_key_response>(follower, "Keyring.Update", update);
+  ASSERT_TRUE(updated) << updated.error().text();
+  c.wait_until([&] { return key_states(c, leader) == std::vector<std::string>{"active", "inactive"}; });
+  update.root_key->key = bytes("short");
+  EXPECT_FALSE(c.call<schema::keyring_update_root_key_response>(follower, "Keyring.Update", update));
+}
+
+TEST_F(three, members_are_known_everywhere_and_nodes_go_together) {
+  auto members = c.call<schema::server_members_response>(follower, "Status.Members", schema::generic_request());
+  ASSERT_TRUE(members) << members.error().text();
+  EXPECT_EQ(members->members.size(), 3U);
+  schema::node_batch_deregister_request gone;
+  for (auto id : {"11111111-2222-3333-4444-555555555551", "11111111-2222-3333-4444-555555555552"}) {
+    schema::node node;
+    node.id = id;
+    node.secret_id = id;
+    node.name = node.datacenter = "x";
+    node.status = "initializing";
+    node.attributes = {{"nomad.version", "1.11.0"}};
+    schema::node_register_request request;
+    request.node = schema::share(std::move(node));
+    auto registered = c.call<schema::node_update_response>(follower, "Node.Register", request);
+    ASSERT_TRUE(registered) << registered.error().text();
+    gone.node_ids.emplace_back(id);
+  }
+  EXPECT_NE(c.at(leader).state().node(gone.node_ids[0]), nullptr);
+  auto done = c.call<schema::node_update_response>(follower, "Node.BatchDeregister", gone);
+  ASSERT_TRUE(done) << done.error().text();
+  for (const auto& id : gone.node_ids) EXPECT_EQ(c.at(leader).state().node(id), nullptr);
+  gone.node_ids = {"unknown"};
+  EXPECT_FALSE(c.call<schema::node_update_response>(follower, "Node.BatchDeregister", gone));
 }
 
 }  // namespace
