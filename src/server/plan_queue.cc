@@ -25,6 +25,13 @@ bool changes_nothing(const schema::plan_result& r) {
 
 plan_queue::plan_queue(server_context& context) : context_(context), scope_(context.loop, log::logger("nomad.planner")) { scope_.spawn(run()); }
 
+// A little at a time while there is nothing to check: the first plan, and the loop with it, does not wait for a view of all nodes that came meanwhile.
+void plan_queue::note(const fsm::commit_event& event) {
+  follower_.note(event);
+  if (!enabled_ || started_ != landed_ || !waiting_.empty()) return;
+  if (follower_.should_catch_up(event.state)) current_view();
+}
+
 void plan_queue::set_enabled(bool enabled) {
   enabled_ = enabled;
   follower_.distrust();

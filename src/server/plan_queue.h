@@ -38,7 +38,7 @@ class plan_queue {
  public:
   explicit plan_queue(server_context& context);
 
-  void note(const fsm::commit_event& event) { follower_.note(event); }
+  void note(const fsm::commit_event& event);
   void set_enabled(bool enabled);
   // Before a plan is made. It ends when the plan was checked, or is dropped.
   net::awaitable<plan_turns::turn> turn() { return turns_.take(); }

@@ -6,6 +6,10 @@
 
 namespace drover::server {
 
+// Nodes that may wait to be read again while nobody asks for the view: some twenty milliseconds for whoever does. Not fewer: a view that is not
+// needed yet, as the second worker's in a small cluster, is memory for nothing.
+constexpr size_t view_nodes_idle_max = 8192;
+
 void view_follower::note(const fsm::commit_event& event) {
   if (event.restored || allocs_.size() > view_changes_max) everything_ = true;
   if (everything_) return start_over();
@@ -87,7 +91,11 @@ void view_follower::refuse(const std::vector<schema::ref<schema::allocation>>& p
   }
 }
 
-bool view_follower::is_far_behind() const { return allocs_.size() > view_changes_idle_max; }
+bool view_follower::is_far_behind() const { return allocs_.size() > view_changes_idle_max || nodes_.size() > view_nodes_idle_max; }
+
+bool view_follower::should_catch_up(const state::snapshot& state) const {
+  return everything_ ? state.node_count() > view_nodes_idle_max : is_far_behind();
+}
 
 view_follower::changes view_follower::take() {
   changes out;

@@ -50,8 +50,10 @@ class view_follower {
   // The next catch_up() reads the whole state, and forgets what was assumed.
   bool starts_over() const { return everything_; }
   changes take();
-  // So much has changed since that the records which the view still has are worth letting go.
+  // So much has changed since that it is worth reading before somebody waits for it, and letting go of the records which the view still has.
   bool is_far_behind() const;
+  // The same for a view that also may not have been read at all, while there is nothing to do: only a large one is worth that.
+  bool should_catch_up(const state::snapshot& state) const;
   // Requires: `snapshot` is the state of the last commit that was noted before take().
   void catch_up(const state::snapshot& snapshot, const changes& changed);
   const sched::node_view& view() const { return view_; }

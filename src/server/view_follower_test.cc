@@ -90,6 +90,21 @@ TEST_F(following, what_is_stored_after_a_refusal_comes_after_it) {
   EXPECT_EQ(changed.back().alloc, later);
 }
 
+TEST_F(following, many_changed_nodes_are_read_before_somebody_waits_for_them) {
+  EXPECT_FALSE(follower_.is_far_behind());
+  for (int i = 0; i < 12'000; ++i) {
+    auto node = std::make_shared<schema::node>();
+    node->id = "node-" + std::to_string(i % 9000);
+    fsm::commit_event event;
+    event.changes.push_back({state::table::nodes, nullptr, std::move(node)});
+    follower_.note(event);
+    if (i < 8000) ASSERT_FALSE(follower_.is_far_behind()) << i;
+  }
+  EXPECT_TRUE(follower_.is_far_behind());
+  EXPECT_EQ(follower_.take().nodes.size(), 9000u);
+  EXPECT_FALSE(follower_.is_far_behind());
+}
+
 TEST_F(following, what_nobody_planned_is_added) {
   follower_.assume(plan_);
   auto other = make_alloc("0000000000000000-x");

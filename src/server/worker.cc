@@ -19,6 +19,20 @@ void worker::start() {
   for (size_t i = 0; i < worker_evals_max; ++i) scope_.spawn(run());
 }
 
+// Thousands of nodes may come, or this server may begin to lead, while there is nothing to schedule: the first evaluation does not wait for a view of
+// them all.
+void worker::note(const fsm::commit_event& event) {
+  follower_.note(event);
+  if (!context_.is_leader || types_->empty() || !leases_.empty() || catching_up_) return;
+  if (follower_.should_catch_up(event.state)) scope_.spawn(catch_up_idle());
+}
+
+net::awaitable<void> worker::catch_up_idle() {
+  catching_up_ = true;
+  co_await catch_up();
+  catching_up_ = false;
+}
+
 net::awaitable<void> worker::run() {
   for (;;) {
     auto lease = co_await context_.broker->dequeue(types_);

@@ -22,7 +22,7 @@ class worker {
   worker(server_context& context, std::string id, std::vector<std::string> types);
 
   void start();
-  void note(const fsm::commit_event& event) { follower_.note(event); }
+  void note(const fsm::commit_event& event);
   // Of the planner: what others have planned, and that something of it failed.
   void assume(const schema::plan_result& accepted) { follower_.assume(accepted); }
   void distrust() { follower_.distrust(); }
@@ -42,6 +42,7 @@ class worker {
  private:
   net::awaitable<void> run();
   net::awaitable<void> catch_up();
+  net::awaitable<void> catch_up_idle();
   net::awaitable<result<>> process(const eval_lease& lease);
   net::awaitable<sched::outcome> schedule(const schema::evaluation& eval, uint64_t seed, uint32_t attempt);
   net::awaitable<result<>> store(const sched::outcome& outcome);
@@ -55,6 +56,7 @@ class worker {
   timestamp started_;
   std::map<std::string, std::string> leases_;  // evaluation -> token
   view_follower follower_{view_follower::purpose::schedules};
+  bool catching_up_ = false;
   net::blocking_pool thread_;
   net::task_scope scope_;
 };
