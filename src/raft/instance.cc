@@ -140,6 +140,16 @@ std::optional<error> instance::failure() {
                fmt::format("raft had to stop: {}", *detail != '\0' ? detail : "its term or vote could not be stored"));
 }
 
+bool instance::only_voter(uint64_t id) const {
+  bool votes = false;
+  for (unsigned i = 0; i < raft_.configuration.n; i++) {
+    if (raft_.configuration.servers[i].role != RAFT_VOTER) continue;
+    if (raft_.configuration.servers[i].id != id) return false;
+    votes = true;
+  }
+  return votes;
+}
+
 bool instance::sole_voter() const {
   unsigned voters = 0;
   for (unsigned i = 0; i < raft_.configuration.n; i++)

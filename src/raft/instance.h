@@ -51,6 +51,8 @@ class instance {
 
   bool leads() const { return !closing_ && raft_.state == RAFT_LEADER; }
   bool sole_voter() const;
+  // The same, and it is this one.
+  bool only_voter(uint64_t id) const;
   uint64_t last_index() const;
   // 0 if the entry is neither in the log nor the last of the snapshot.
   uint64_t term_of(uint64_t index) const;

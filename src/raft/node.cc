@@ -209,6 +209,16 @@ void node::impl::stop() {
 
 // ---- what callers submit
 
+// With mutex_ held.
+void node::impl::tell_of_inbox() {
+  if (!std::exchange(told_of_inbox_, true)) uv_async_send(&wake_);
+}
+
+void node::impl::wake() {
+  std::lock_guard lock(mutex_);
+  if (!stopped_ && !inbox_.empty()) tell_of_inbox();
+}
+
 void node::impl::post(operation f) {
   item i;
   i.run = std::move(f);
@@ -216,7 +226,7 @@ void node::impl::post(operation f) {
     std::lock_guard lock(mutex_);
     if (!stopped_) {
       inbox_.push_back(std::move(i));
-      if (inbox_.size() == 1) uv_async_send(&wake_);
+      tell_of_inbox();
       return;
     }
   }
@@ -241,7 +251,7 @@ bool node::impl::refuse(size_t bytes, apply_callback& done) {
   return true;
 }
 
-void node::impl::apply(std::string entry, apply_callback done, std::shared_ptr<void> proposed) {
+void node::impl::apply(std::string entry, apply_callback done, std::shared_ptr<void> proposed, handing hand) {
   if (refuse(entry.size(), done)) return;
   item i;
   i.entry.len = entry_frame_size(entry.size());
@@ -256,7 +266,7 @@ void node::impl::apply(std::string entry, apply_callback done, std::shared_ptr<v
     std::lock_guard lock(mutex_);
     if (!stopped_) {
       inbox_.push_back(std::move(i));
-      if (inbox_.size() == 1) uv_async_send(&wake_);
+      if (hand == handing::now) tell_of_inbox();
       return;
     }
   }
@@ -269,6 +279,7 @@ void node::impl::take_in() {
   {
     std::lock_guard lock(mutex_);
     arrived.swap(inbox_);
+    told_of_inbox_ = false;
     if (stop_wanted_) stopping_ = true;
   }
   for (item& i : arrived) ready_.push_back(std::move(i));
@@ -532,6 +543,7 @@ void node::impl::publish() {
       stats_.trouble.clear();
     }
   }
+  is_sole_voter_.store(state != raft::state::stopped && instance_->only_voter(settings_.id), std::memory_order_release);
   is_leader_.store(now.is_self, std::memory_order_release);
   if (now == told_) return;
   told_ = now;

@@ -25,7 +25,8 @@ class node::impl final : public instance::owner {
   result<> start();
   void stop();
 
-  void apply(std::string entry, apply_callback done, std::shared_ptr<void> proposed);
+  void apply(std::string entry, apply_callback done, std::shared_ptr<void> proposed, handing hand);
+  void wake();
   // Runs `f` on the loop, after everything posted before was handed to libraft and written. It gets an error if there
   // is no running instance to work on.
   using operation = std::function<void(result<>)>;
@@ -40,6 +41,7 @@ class node::impl final : public instance::owner {
   void bootstrap(std::vector<server> members, bool elect_now, callback done);
 
   bool is_leader() const { return is_leader_.load(std::memory_order_acquire); }
+  bool is_sole_voter() const { return is_sole_voter_.load(std::memory_order_acquire); }
   uint64_t term() const { return term_.load(std::memory_order_acquire); }
   uint64_t last_applied() const { return applied_.load(std::memory_order_acquire); }
   raft::leadership leader() const;
@@ -71,6 +73,8 @@ class node::impl final : public instance::owner {
   state_machine::serialiser freeze_state() override;
   void snapshot_finished(result<> r) override;
   void term_begins(uint64_t term) override { term_.store(term, std::memory_order_release); }
+
+  void tell_of_inbox();
 
   // loop
   void run(std::promise<result<>>& started);
@@ -140,11 +144,13 @@ class node::impl final : public instance::owner {
 
   mutable std::mutex mutex_;
   std::vector<item> inbox_;   // guarded by mutex_
+  bool told_of_inbox_ = false;  // guarded by mutex_
   bool stop_wanted_ = false;  // guarded by mutex_
   bool stopped_ = false;      // guarded by mutex_
   raft::stats stats_;         // guarded by mutex_
   uint64_t contact_at_ = 0;   // guarded by mutex_: when the leader was heard, in milliseconds of uv_hrtime(); 0: none is known
   std::atomic<bool> is_leader_ = false;
+  std::atomic<bool> is_sole_voter_ = false;
   std::atomic<uint64_t> applied_ = 0;
   std::atomic<uint64_t> term_ = 0;
   std::atomic<uint64_t> in_flight_entries_ = 0;

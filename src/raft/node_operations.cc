@@ -156,14 +156,20 @@ result<std::unique_ptr<node>> node::start(options o, state_machine& machine) {
   return std::unique_ptr<node>(new node(std::move(i)));
 }
 
-void node::apply(std::string entry, apply_callback done, std::shared_ptr<void> proposed) {
-  impl_->apply(std::move(entry), std::move(done), std::move(proposed));
+void node::apply(std::string entry, apply_callback done, std::shared_ptr<void> proposed, handing hand) {
+  impl_->apply(std::move(entry), std::move(done), std::move(proposed), hand);
+}
+void node::wake() {
+  impl_->wake();
 }
 void node::barrier(callback done) {
   impl_->barrier(std::move(done));
 }
 bool node::is_leader() const {
   return impl_->is_leader();
+}
+bool node::is_sole_voter() const {
+  return impl_->is_sole_voter();
 }
 uint64_t node::term() const {
   return impl_->term();

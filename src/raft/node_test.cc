@@ -71,6 +71,55 @@ TEST(node, concurrent_applies_share_writes) {
   EXPECT_EQ(s.in_flight_bytes, 0u);
 }
 
+TEST(node, entries_that_wait_for_the_next_wake_are_written_together) {
+  temp_dir dir;
+  recorder machine;
+  auto n = node::start(single(dir.path()), machine);
+  ASSERT_TRUE(n) << text(n);
+  ASSERT_TRUE(apply(**n, "before"));
+  EXPECT_TRUE((*n)->is_sole_voter());
+  const auto before = (*n)->stats().appends;
+  std::vector<std::promise<result<apply_outcome>>> answers(100);
+  for (auto& each : answers)
+    (*n)->apply("x", [&each](auto r) { each.set_value(std::move(r)); }, nullptr, node::handing::with_the_next);
+  (*n)->wake();
+  for (auto& each : answers) ASSERT_TRUE(each.get_future().get());
+  EXPECT_EQ((*n)->stats().appends, before + 1);
+  // Any other call tells of them, too; so does the end.
+  std::promise<result<apply_outcome>> waiting, asked;
+  (*n)->apply("x", [&](auto r) { waiting.set_value(std::move(r)); }, nullptr, node::handing::with_the_next);
+  ASSERT_TRUE(apply(**n, "now"));
+  ASSERT_TRUE(waiting.get_future().get());
+  (*n)->apply("x", [&](auto r) { asked.set_value(std::move(r)); }, nullptr, node::handing::with_the_next);
+  (*n)->stop();
+  (void)asked.get_future().get();
+}
+
+// Takes what was proposed instead of the entry.
+class proposal_reader final : public state_machine {
+ public:
+  result<std::any> apply(uint64_t, std::string_view entry) override { return std::any("read " + std::string(entry)); }
+  result<std::any> apply_proposed(uint64_t, std::string_view, void* proposed) override {
+    return std::any("proposed " + std::move(*static_cast<std::string*>(proposed)));
+  }
+  serialiser snapshot() override {
+    return [] { return result<std::string>("s"); };
+  }
+  result<> restore(uint64_t, std::string_view) override { return {}; }
+};
+
+TEST(node, what_was_proposed_reaches_the_state_machine_beside_its_entry) {
+  temp_dir dir;
+  proposal_reader machine;
+  auto n = node::start(single(dir.path()), machine);
+  ASSERT_TRUE(n) << text(n);
+  std::promise<result<apply_outcome>> with, without;
+  (*n)->apply("entry", [&](auto r) { with.set_value(std::move(r)); }, std::make_shared<std::string>("request"));
+  (*n)->apply("entry", [&](auto r) { without.set_value(std::move(r)); });
+  EXPECT_EQ(std::any_cast<std::string>(with.get_future().get()->response), "proposed request");
+  EXPECT_EQ(std::any_cast<std::string>(without.get_future().get()->response), "read entry");
+}
+
 TEST(node, a_refusal_is_for_its_caller_and_the_log_goes_on) {
   temp_dir dir;
   recorder machine;

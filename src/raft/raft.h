@@ -169,12 +169,19 @@ class node {
   //   answered
   // Entries of one thread are applied in the order of its calls. `proposed` (may be null) reaches
   // state_machine::apply_proposed() where this server applies the entry as its leader; nobody else may use it from now on.
-  void apply(std::string entry, apply_callback done, std::shared_ptr<void> proposed = nullptr);
+  // `hand`: whether the raft thread is told at once, or by the next wake() (or any call that tells it): what one thread
+  // has together is then written together.
+  enum class handing { now, with_the_next };
+  void apply(std::string entry, apply_callback done, std::shared_ptr<void> proposed = nullptr,
+             handing hand = handing::now);
+  void wake();
   // Calls back when everything committed before has been applied here and this server is still the leader: a
   // linearizable read follows.
   void barrier(callback done);
 
   bool is_leader() const;
+  // Nobody else votes in the newest configuration that this server knows of.
+  bool is_sole_voter() const;
   raft::leadership leader() const;
   // The newest term that this server knows of, never behind what it has told others: it has voted in no later one.
   uint64_t term() const;

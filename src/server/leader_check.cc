@@ -34,9 +34,7 @@ leader_check::leader_check(server_context& context, server_links& links)
 
 bool leader_check::is_sole() const {
   if (!context_.is_leader || context_.raft->term() != context_.leadership.term) return false;
-  for (const auto& each : context_.raft->stats().servers)
-    if (each.role == raft::role::voter && each.id != context_.leadership.leader_id) return false;
-  return true;
+  return context_.raft->is_sole_voter();
 }
 
 net::awaitable<result<>> leader_check::confirm() {

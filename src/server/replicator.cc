@@ -1,5 +1,7 @@
 #include "server/replicator.h"
 
+#include <utility>
+
 #include "server/raft_await.h"
 
 namespace drover::server {
@@ -13,9 +15,22 @@ error for_clients(error e) {
 
 }  // namespace
 
+void replicator::hand_over_at_end() {
+  if (std::exchange(*is_handing_over_, true)) return;
+  answers_.put([waiting = std::weak_ptr(is_handing_over_), this] {
+    const auto still_there = waiting.lock();
+    if (!still_there) return;
+    *still_there = false;
+    node_.wake();
+  });
+}
+
 net::awaitable<result<raft::apply_outcome>> replicator::submit(std::string entry, std::shared_ptr<void> proposed) {
+  hand_over_at_end();
   auto outcome = co_await await_raft<raft::apply_outcome>(
-      answers_, [&](raft::apply_callback done) { node_.apply(std::move(entry), std::move(done), std::move(proposed)); });
+      answers_, [&](raft::apply_callback done) {
+        node_.apply(std::move(entry), std::move(done), std::move(proposed), raft::node::handing::with_the_next);
+      });
   if (!outcome) co_return std::unexpected(for_clients(std::move(outcome).error()));
   outcome->index += machine_.index_offset();
   co_return outcome;

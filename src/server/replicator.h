@@ -57,9 +57,14 @@ class replicator {
     co_return std::pair(done.index, *answer);
   }
 
+  // What is asked for in one turn of the loop goes to Raft together at its end, and shares a write.
+  void hand_over_at_end();
+
   net::mailbox& answers_;
   raft::node& node_;
   const fsm::machine& machine_;
+  // Shared with what waits on the loop: it ends with this.
+  std::shared_ptr<bool> is_handing_over_ = std::make_shared<bool>(false);
 };
 
 }  // namespace drover::server
