@@ -63,6 +63,7 @@ awaitable<result<reply>> own_policies(call& c) {
     list.push_back({.name = name,
                     .description = policy->description,
                     .job_acl = policy->job_acl,
+                    .hash = policy->hash,
                     .create_index = policy->create_index,
                     .modify_index = policy->modify_index});
   auto out = json_reply(c, schema::view(list));

@@ -64,6 +64,7 @@ void read_disks(schema::host_stats& out, const std::string& alloc_dir) {
 void host_stats_reader::read_cpu(schema::host_stats& out, double total_mhz) {
   std::istringstream lines(read_file("/proc/stat", 4 << 20).value_or(""));
   std::string line;
+  auto ticks_of = [](const schema::host_cpu_stats& c, double mhz) { return (c.user + c.system) / 100 * mhz; };
   while (std::getline(lines, line) && line.starts_with("cpu")) {
     std::istringstream words(line);
     std::string name;
@@ -82,9 +83,11 @@ void host_stats_reader::read_cpu(schema::host_stats& out, double total_mhz) {
     c.user = percent(now.user, before.user);
     c.system = percent(now.system, before.system);
     c.idle = percent(now.idle, before.idle);
-    if (name == "cpu") out.cpu_ticks_consumed = (c.user + c.system) / 100 * total_mhz;
+    c.total_percent = passed > 1 ? 100 - c.idle : 0;
+    if (name == "cpu") out.cpu_ticks_consumed = ticks_of(c, total_mhz);
     else out.cpu.push_back(std::move(c));
   }
+  for (auto& core : out.cpu) core.total_ticks = ticks_of(core, total_mhz / static_cast<double>(out.cpu.size()));
 }
 
 schema::host_stats host_stats_reader::read(const std::string& alloc_dir, double total_mhz) {
@@ -93,6 +96,7 @@ schema::host_stats host_stats_reader::read(const std::string& alloc_dir, double 
   read_memory(out);
   read_disks(out, alloc_dir);
   auto uptime = read_line("/proc/uptime");
+  out.timestamp = wall_now().ns;
   out.uptime = static_cast<uint64_t>(parse_double(uptime.substr(0, uptime.find(' '))).value_or(0));
   return out;
 }

@@ -137,7 +137,7 @@ DESCRIBE_EMPTY(acl_policy_list_request, "ACLPolicyListRequest", BASES(query_opti
 #undef SELF
 
 #define SELF acl_policy_list_stub
-DESCRIBE(acl_policy_list_stub, "ACLPolicyListStub", BASES(), FIELD(name), FIELD(description), FIELD(job_acl), FIELD(create_index), FIELD(modify_index))
+DESCRIBE(acl_policy_list_stub, "ACLPolicyListStub", BASES(), FIELD(name), FIELD(description), FIELD(job_acl), FIELD(hash), FIELD(create_index), FIELD(modify_index))
 #undef SELF
 
 #define SELF acl_policy_list_response
@@ -205,7 +205,7 @@ DESCRIBE_EMPTY(acl_roles_list_request, "ACLRolesListRequest", BASES(query_option
 #undef SELF
 
 #define SELF acl_role_list_stub
-DESCRIBE(acl_role_list_stub, "ACLRoleListStub", BASES(), FIELD(id), FIELD(name), FIELD(description), FIELD(policies), FIELD(create_index), FIELD(modify_index))
+DESCRIBE(acl_role_list_stub, "ACLRoleListStub", BASES(), FIELD(id), FIELD(name), FIELD(description), FIELD(policies), FIELD(hash), FIELD(create_index), FIELD(modify_index))
 #undef SELF
 
 #define SELF acl_roles_list_response
@@ -241,7 +241,7 @@ DESCRIBE(acl_token_list_request, "ACLTokenListRequest", BASES(query_options), FI
 #undef SELF
 
 #define SELF acl_token_list_stub
-DESCRIBE(acl_token_list_stub, "ACLTokenListStub", BASES(), FIELD(accessor_id), FIELD(name), FIELD(type), FIELD(policies), FIELD(roles), FIELD(global), FIELD(create_time), FIELD_FLAGS(expiration_time, json_omit_empty), FIELD(create_index), FIELD(modify_index))
+DESCRIBE(acl_token_list_stub, "ACLTokenListStub", BASES(), FIELD(accessor_id), FIELD(name), FIELD(type), FIELD(policies), FIELD(roles), FIELD(global), FIELD(hash), FIELD(create_time), FIELD_FLAGS(expiration_time, json_omit_empty), FIELD(create_index), FIELD(modify_index))
 #undef SELF
 
 #define SELF acl_token_list_response

@@ -201,6 +201,7 @@ struct acl_policy_list_stub {
   std::string name;
   std::string description;
   std::optional<schema::job_acl> job_acl;
+  bytes hash;
   uint64_t create_index = 0;
   uint64_t modify_index = 0;
   DROVER_RECORD(acl_policy_list_stub);
@@ -295,6 +296,7 @@ struct acl_role_list_stub {
   std::string name;
   std::string description;
   std::vector<schema::acl_role_policy_link> policies;
+  bytes hash;
   uint64_t create_index = 0;
   uint64_t modify_index = 0;
   DROVER_RECORD(acl_role_list_stub);
@@ -363,6 +365,7 @@ struct acl_token_list_stub {
   std::vector<std::string> policies;
   std::vector<schema::acl_token_role_link> roles;
   bool global = false;
+  bytes hash;
   timestamp create_time;
   std::optional<timestamp> expiration_time;
   uint64_t create_index = 0;

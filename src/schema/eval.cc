@@ -86,7 +86,7 @@ DESCRIBE(job_summary, "JobSummary", BASES(), FIELD(job_id), FIELD(namespace_), F
 #undef SELF
 
 #define SELF job_list_stub
-DESCRIBE(job_list_stub, "JobListStub", BASES(), FIELD(id), FIELD(parent_id), FIELD(name), FIELD_FLAGS(namespace_, json_omit_empty), FIELD(datacenters), FIELD(type), FIELD(priority), FIELD(periodic), FIELD(parameterized_job), FIELD(stop), FIELD(status), FIELD(status_description), FIELD(job_summary), FIELD(create_index), FIELD(modify_index), FIELD(job_modify_index), FIELD(submit_time), FIELD_FLAGS(meta, json_omit_empty))
+DESCRIBE(job_list_stub, "JobListStub", BASES(), FIELD(id), FIELD(parent_id), FIELD(name), FIELD_FLAGS(namespace_, json_omit_empty), FIELD(datacenters), FIELD(node_pool), FIELD(type), FIELD(priority), FIELD(periodic), FIELD(parameterized_job), FIELD(stop), FIELD(status), FIELD(status_description), FIELD(job_summary), FIELD(create_index), FIELD(modify_index), FIELD(job_modify_index), FIELD(submit_time), FIELD_FLAGS(meta, json_omit_empty))
 #undef SELF
 
 #define SELF scaling_policy_list_stub

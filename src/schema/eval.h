@@ -282,6 +282,7 @@ struct job_list_stub {
   std::string name;
   std::string namespace_;
   std::vector<std::string> datacenters;
+  std::string node_pool;
   std::string type;
   int64_t priority = 0;
   bool periodic = false;

@@ -149,7 +149,7 @@ DESCRIBE(node_server_info, "NodeServerInfo", BASES(), FIELD(rpc_advertise_addr),
 #undef SELF
 
 #define SELF node_list_stub
-DESCRIBE(node_list_stub, "NodeListStub", BASES(), FIELD(address), FIELD(id), FIELD_FLAGS(attributes, json_omit_empty), FIELD(datacenter), FIELD(name), FIELD(node_class), FIELD(node_pool), FIELD(version), FIELD(drain), FIELD(scheduling_eligibility), FIELD(status), FIELD(status_description), FIELD(drivers), FIELD_FLAGS(node_resources, json_omit_empty), FIELD_FLAGS(reserved_resources, json_omit_empty), FIELD(last_drain), FIELD(create_index), FIELD(modify_index))
+DESCRIBE(node_list_stub, "NodeListStub", BASES(), FIELD(address), FIELD(id), FIELD_FLAGS(attributes, json_omit_empty), FIELD(datacenter), FIELD(name), FIELD(node_class), FIELD(node_pool), FIELD(version), FIELD(drain), FIELD(scheduling_eligibility), FIELD(status), FIELD(status_description), FIELD(drivers), FIELD(host_volumes), FIELD_FLAGS(node_resources, json_omit_empty), FIELD_FLAGS(reserved_resources, json_omit_empty), FIELD(last_drain), FIELD(create_index), FIELD(modify_index))
 #undef SELF
 
 }  // namespace drover::schema

@@ -349,6 +349,7 @@ struct node_list_stub {
   std::string status;
   std::string status_description;
   std::map<std::string, schema::driver_info> drivers;
+  std::map<std::string, schema::client_host_volume_config> host_volumes;
   std::optional<schema::node_resources> node_resources;
   std::optional<schema::node_reserved_resources> reserved_resources;
   std::optional<schema::drain_metadata> last_drain;

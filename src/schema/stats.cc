@@ -81,7 +81,7 @@ DESCRIBE(gauge_value, "GaugeValue", BASES(), FIELD(name), FIELD(value), FIELD(la
 #undef SELF
 
 #define SELF host_cpu_stats
-DESCRIBE(host_cpu_stats, "HostCPUStats", BASES(), FIELD(cpu), FIELD(user), FIELD(system), FIELD(idle))
+DESCRIBE(host_cpu_stats, "HostCPUStats", BASES(), FIELD(cpu), FIELD(user), FIELD(system), FIELD(idle), FIELD(total_percent), FIELD(total_ticks))
 #undef SELF
 
 #define SELF host_data
@@ -97,7 +97,7 @@ DESCRIBE(host_memory_stats, "HostMemoryStats", BASES(), FIELD(total), FIELD(avai
 #undef SELF
 
 #define SELF host_stats
-DESCRIBE(host_stats, "HostStats", BASES(), FIELD(memory), FIELD(cpu), FIELD(disk_stats), FIELD(alloc_dir_stats), FIELD(device_stats), FIELD(uptime), FIELD(cpu_ticks_consumed))
+DESCRIBE(host_stats, "HostStats", BASES(), FIELD(memory), FIELD(cpu), FIELD(disk_stats), FIELD(alloc_dir_stats), FIELD(device_stats), FIELD(uptime), FIELD(timestamp), FIELD(cpu_ticks_consumed))
 #undef SELF
 
 #define SELF point_value

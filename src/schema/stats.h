@@ -166,6 +166,8 @@ struct host_cpu_stats {
   double user = 0;
   double system = 0;
   double idle = 0;
+  double total_percent = 0;
+  double total_ticks = 0;
   DROVER_RECORD(host_cpu_stats);
 };
 
@@ -205,6 +207,7 @@ struct host_stats {
   std::optional<schema::host_disk_stats> alloc_dir_stats;
   std::vector<schema::device_group_stats> device_stats;
   uint64_t uptime = 0;
+  int64_t timestamp = 0;  // nanoseconds
   double cpu_ticks_consumed = 0;
   DROVER_RECORD(host_stats);
 };

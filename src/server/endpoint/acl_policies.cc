@@ -30,6 +30,7 @@ schema::acl_policy_list_stub stub_of(const schema::acl_policy& policy) {
   return {.name = policy.name,
           .description = policy.description,
           .job_acl = policy.job_acl,
+          .hash = policy.hash,
           .create_index = policy.create_index,
           .modify_index = policy.modify_index};
 }
@@ -134,6 +135,7 @@ result<> list_roles(const read& r, const schema::acl_roles_list_request& request
                                .name = role->name,
                                .description = role->description,
                                .policies = role->policies,
+                               .hash = role->hash,
                                .create_index = role->create_index,
                                .modify_index = role->modify_index});
     return !on.full();

@@ -40,6 +40,7 @@ result<> list_tokens(const read& r, const schema::acl_token_list_request& reques
                           .policies = token->policies,
                           .roles = token->roles,
                           .global = token->global,
+                          .hash = token->hash,
                           .create_time = token->create_time,
                           .expiration_time = token->expiration_time,
                           .create_index = token->create_index,

@@ -9,6 +9,7 @@ schema::job_list_stub job_stub(const schema::job& job, const schema::job_summary
   stub.name = job.name;
   stub.namespace_ = job.namespace_;
   stub.datacenters = job.datacenters;
+  stub.node_pool = job.node_pool;
   stub.type = job.type;
   stub.priority = job.priority;
   stub.periodic = job.periodic.has_value();
@@ -85,6 +86,7 @@ schema::node_list_stub node_stub(const schema::node& node, bool with_resources, 
   stub.status = node.status;
   stub.status_description = node.status_description;
   stub.drivers = node.drivers;
+  stub.host_volumes = node.host_volumes;
   if (with_resources) {
     stub.node_resources = node.node_resources;
     stub.reserved_resources = node.reserved_resources;
