@@ -11,7 +11,7 @@ packages=(
   libsqlite3-dev libcurl4-openssl-dev libarchive-dev libnghttp2-dev
   libgtest-dev libgmock-dev libbenchmark-dev
 )
-test_packages=(git libnftables1 nftables containernetworking-plugins busybox-static python3 python3-pytest python3-jwt python3-cryptography redis-server redis-tools iproute2 faketime libclang-rt-19-dev python3-venv golang-go prometheus docker.io openjdk-17-jre-headless qemu-system-x86 python3-grpcio ansible)
+test_packages=(git clang-format-19 libnftables1 nftables containernetworking-plugins busybox-static python3 python3-pytest python3-jwt python3-cryptography redis-server redis-tools iproute2 faketime libclang-rt-19-dev python3-venv golang-go prometheus docker.io openjdk-17-jre-headless qemu-system-x86 python3-grpcio ansible)
 
 say() { printf '==> %s\n' "$*"; }
 
