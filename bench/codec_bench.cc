@@ -63,7 +63,8 @@ int run() {
 
   double hcl_syntax = megabytes_per_second(file.size(), [&] { return !hcl::parse("bench.nomad.hcl", file).problems.has_errors(); });
   double hcl_job = megabytes_per_second(file.size(), [&] { return jobspec::parse({"bench.nomad.hcl", file}).job.has_value(); });
-  double example_us = static_cast<double>(example.size()) / megabytes_per_second(example.size(), [&] { return jobspec::parse({"example.nomad.hcl", example}).job.has_value(); });
+  double example_us = static_cast<double>(example.size()) /
+                      megabytes_per_second(example.size(), [&] { return jobspec::parse({"example.nomad.hcl", example}).job.has_value(); });
   double json_read = megabytes_per_second(json.size(), [&] { return codec::from_json<schema::job>(json).has_value(); });
   double json_write = megabytes_per_second(json.size(), [&] { return !codec::to_json(job).empty(); });
   double msgpack_read = megabytes_per_second(packed.size(), [&] { return codec::from_msgpack<schema::job>(packed).has_value(); });

@@ -20,8 +20,8 @@ net::awaitable<void> run(net::loop& loop, std::string address, size_t count, int
     beats += count;
   }
   all.hold_queries();
-  std::printf("{\"nodes\": %zu, \"registrations_per_s\": %.0f, \"heartbeats_per_s\": %.0f, \"failures\": %zu}\n", count,
-              static_cast<double>(count) / enrolled, static_cast<double>(beats) / spent, all.failures());
+  std::printf("{\"nodes\": %zu, \"registrations_per_s\": %.0f, \"heartbeats_per_s\": %.0f, \"failures\": %zu}\n", count, static_cast<double>(count) / enrolled,
+              static_cast<double>(beats) / spent, all.failures());
   std::fflush(stdout);
   // The queries are on their way when the input ends: whoever measures waits for the line and ends the input.
   net::blocking_pool threads(loop, 1);

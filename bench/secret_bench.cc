@@ -73,9 +73,10 @@ int run() {
     return 1;
   }
   const double none = median(took[0]), half = median(took[1]), most = median(took[2]);
-  std::printf("{\"bench\": \"secret\", \"tokens\": %zu, \"ns_0_characters\": %.0f, \"ns_18_characters\": %.0f, \"ns_35_characters\": %.0f, "
-              "\"ratio_18\": %.3f, \"ratio_35\": %.3f}\n",
-              tokens, none, half, most, half / none, most / none);
+  std::printf(
+      "{\"bench\": \"secret\", \"tokens\": %zu, \"ns_0_characters\": %.0f, \"ns_18_characters\": %.0f, \"ns_35_characters\": %.0f, "
+      "\"ratio_18\": %.3f, \"ratio_35\": %.3f}\n",
+      tokens, none, half, most, half / none, most / none);
   return 0;
 }
 

@@ -62,15 +62,14 @@ capabilities set_of(std::initializer_list<capability> each) {
 using enum capability;
 
 const capabilities& read_set() {
-  static const capabilities set = set_of({list_jobs, parse_job, read_job, csi_list_volume, csi_read_volume, read_job_scaling,
-                                          list_scaling_policies, read_scaling_policy, host_volume_read});
+  static const capabilities set = set_of(
+      {list_jobs, parse_job, read_job, csi_list_volume, csi_read_volume, read_job_scaling, list_scaling_policies, read_scaling_policy, host_volume_read});
   return set;
 }
 
 const capabilities& write_set() {
-  static const capabilities set =
-      read_set() | set_of({scale_job, submit_job, dispatch_job, read_logs, read_fs, alloc_exec, alloc_lifecycle, csi_mount_volume, csi_write_volume,
-                           submit_recommendation, host_volume_create});
+  static const capabilities set = read_set() | set_of({scale_job, submit_job, dispatch_job, read_logs, read_fs, alloc_exec, alloc_lifecycle, csi_mount_volume,
+                                                       csi_write_volume, submit_recommendation, host_volume_create});
   return set;
 }
 

@@ -20,8 +20,7 @@ struct word {
 constexpr uint8_t bits(auto... each) { return static_cast<uint8_t>((static_cast<unsigned>(each) | ...)); }
 
 using vc = variable_capability;
-constexpr word variable_words[] = {
-    {"list", bits(vc::list)}, {"read", bits(vc::read, vc::list)}, {"write", bits(vc::write)}, {"destroy", bits(vc::destroy)}};
+constexpr word variable_words[] = {{"list", bits(vc::list)}, {"read", bits(vc::read, vc::list)}, {"write", bits(vc::write)}, {"destroy", bits(vc::destroy)}};
 using pc = pool_capability;
 constexpr word pool_words[] = {{"read", bits(pc::read)}, {"write", bits(pc::write)}, {"delete", bits(pc::delete_)}};
 constexpr word pool_policies[] = {{"read", bits(pc::read)}, {"write", bits(pc::read, pc::write, pc::delete_)}};
@@ -34,9 +33,8 @@ constexpr word operator_words[] = {{"snapshot-save", bits(oc::snapshot_save)},
                                    {"keyring-read", bits(oc::keyring_read)},
                                    {"keyring-rotate", bits(oc::keyring_rotate)},
                                    {"keyring-delete", bits(oc::keyring_delete)}};
-constexpr word operator_policies[] = {
-    {"read", bits(oc::license_read, oc::keyring_read)},
-    {"write", bits(oc::license_read, oc::keyring_read, oc::snapshot_save, oc::keyring_rotate, oc::keyring_delete)}};
+constexpr word operator_policies[] = {{"read", bits(oc::license_read, oc::keyring_read)},
+                                      {"write", bits(oc::license_read, oc::keyring_read, oc::snapshot_save, oc::keyring_rotate, oc::keyring_delete)}};
 
 struct words {
   std::span<const word> all;
@@ -74,7 +72,8 @@ class reader {
       ++rules_;
     }
     d.finish();
-    if (rules_ == 0 && !problems_.has_errors()) d.error(d.where(), "Invalid policy", "The policy has no rule: give it a namespace, node, agent or other block.");
+    if (rules_ == 0 && !problems_.has_errors())
+      d.error(d.where(), "Invalid policy", "The policy has no rule: give it a namespace, node, agent or other block.");
     if (rules_ > rules_max) d.error(d.where(), "Invalid policy", fmt::format("The policy has {} rules; at most {} are allowed.", rules_, rules_max));
     return out;
   }
@@ -91,11 +90,12 @@ class reader {
   // What no name can match is a slip of the pen, not a rule.
   std::string name_pattern_of(const hcl::block_instance& block, hcl::decoder& d) {
     auto text = pattern_of(block, d);
-    bool fits = text.size() <= name_pattern_bytes_max &&
-                std::ranges::all_of(text, [](unsigned char c) { return std::isalnum(c) || c == '-' || c == '_' || c == '*'; });
+    bool fits =
+        text.size() <= name_pattern_bytes_max && std::ranges::all_of(text, [](unsigned char c) { return std::isalnum(c) || c == '-' || c == '_' || c == '*'; });
     if (!fits && text.size() <= pattern_bytes_max)
       d.error(d.where(), "Invalid policy",
-              fmt::format("{} matches no name: write up to {} letters, digits, \"-\" and \"_\", with \"*\" for any text.", hcl::quoted(text), name_pattern_bytes_max));
+              fmt::format("{} matches no name: write up to {} letters, digits, \"-\" and \"_\", with \"*\" for any text.", hcl::quoted(text),
+                          name_pattern_bytes_max));
     return text;
   }
 
@@ -145,7 +145,8 @@ class reader {
     for (const auto& path : d.blocks("path", 1)) {
       hcl::decoder p(path, problems_);
       variable_rule made{.path = pattern_of(path, p)};
-      if (made.path.starts_with('/')) p.error(p.where(), "Invalid policy", fmt::format("{} begins with a slash; paths of variables do not.", hcl::quoted(made.path)));
+      if (made.path.starts_with('/'))
+        p.error(p.where(), "Invalid policy", fmt::format("{} begins with a slash; paths of variables do not.", hcl::quoted(made.path)));
       read_words(p, {variable_words}, {}, made.allowed, made.denied);
       p.finish();
       rule.variables.push_back(std::move(made));

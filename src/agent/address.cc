@@ -39,8 +39,7 @@ result<std::string> evaluate(std::string_view key, std::string_view call, const 
     return first_that(key, call, have, [](const auto& a) { return !a.is_loopback && is_private_address(a.address); });
   if (name == "GetPublicIP" && argument.empty())
     return first_that(key, call, have, [](const auto& a) { return !a.is_loopback && !is_private_address(a.address); });
-  if (name == "GetInterfaceIP" && !argument.empty())
-    return first_that(key, call, have, [&](const auto& a) { return a.interface == argument; });
+  if (name == "GetInterfaceIP" && !argument.empty()) return first_that(key, call, have, [&](const auto& a) { return a.interface == argument; });
   return fail(errc::invalid, "{}: the template \"{}\" is not known: use GetPrivateIP, GetPublicIP or GetInterfaceIP \"name\"", key, call);
 }
 

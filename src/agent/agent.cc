@@ -139,8 +139,7 @@ result<> agent::parts::listen_rpc() {
   auto address = listen_address(config, &addresses_config::rpc);
   TRY_ASSIGN(auto where, net::parse_endpoint(address));
   auto bound = rpc_port->listen(where);
-  if (!bound)
-    return fail(errc::io, "the RPC port cannot listen on {}: {}; choose another with ports.rpc or addresses.rpc", address, bound.error().text());
+  if (!bound) return fail(errc::io, "the RPC port cannot listen on {}: {}; choose another with ports.rpc or addresses.rpc", address, bound.error().text());
   if (config.ports.rpc == 0) config.ports.rpc = bound->port;
   return {};
 }
@@ -158,8 +157,7 @@ server::server_options agent::parts::server_options() {
     auto names = net::peer_names(stream);
     return tls->may_speak_raft(names);
   };
-  if (tls->verifies_names())
-    o.tls.is_server = [this](std::span<const std::string> names) { return tls->may_call_as_server(names).has_value(); };
+  if (tls->verifies_names()) o.tls.is_server = [this](std::span<const std::string> names) { return tls->may_call_as_server(names).has_value(); };
   return o;
 }
 
@@ -175,8 +173,8 @@ result<> agent::parts::start_server() {
 result<> agent::parts::start_client() {
   if (!config.client.enabled) return {};
   auto dial = [this](const std::string& address) { return pool->to(address, config.region); };
-  auto made = server ? client::client::create(client_options_of(config), server->channel(), loop)
-                     : client::client::create(client_options_of(config), dial, loop);
+  auto made =
+      server ? client::client::create(client_options_of(config), server->channel(), loop) : client::client::create(client_options_of(config), dial, loop);
   if (!made) return wrap(made.error(), "starting the client");
   client = std::move(*made);
   client->register_methods(own_methods);
@@ -206,8 +204,7 @@ result<> agent::parts::start_sink() {
 // The configuration as agent/self has it: without secrets, with addresses that others can use.
 value agent::parts::shown_config() const {
   auto shown = config;
-  for (auto which : {&addresses_config::http, &addresses_config::rpc, &addresses_config::serf})
-    shown.advertise.*which = advertised_address(config, which);
+  for (auto which : {&addresses_config::http, &addresses_config::rpc, &addresses_config::serf}) shown.advertise.*which = advertised_address(config, which);
   auto out = codec::value_from_json(codec::to_json(shown, {.hide_redacted = true}));
   if (!out) return value(value::object());
   value::object version;
@@ -254,8 +251,7 @@ result<> agent::parts::listen() {
   for (const auto& address : http_listen_addresses(config)) {
     TRY_ASSIGN(auto where, net::parse_endpoint(address));
     auto bound = http->listen(where);
-    if (!bound)
-      return fail(errc::io, "the HTTP API cannot listen on {}: {}; choose another with ports.http or addresses.http", address, bound.error().text());
+    if (!bound) return fail(errc::io, "the HTTP API cannot listen on {}: {}; choose another with ports.http or addresses.http", address, bound.error().text());
     http_addresses.push_back(net::to_string(*bound));
     if (config.ports.http == 0) config.ports.http = bound->port;
   }
@@ -292,8 +288,7 @@ net::awaitable<void> agent::stop() {
 net::awaitable<void> agent::leave() {
   auto& p = *parts_;
   if (p.client)
-    if (auto drained = co_await p.client->drain_for_shutdown(); !drained)
-      p.logger.warn("this node was not drained", {{"error", drained.error().text()}});
+    if (auto drained = co_await p.client->drain_for_shutdown(); !drained) p.logger.warn("this node was not drained", {{"error", drained.error().text()}});
   if (p.server)
     if (auto left = co_await p.server->leave(); !left) p.logger.warn("the server could not say that it leaves", {{"error", left.error().text()}});
 }

@@ -108,7 +108,11 @@ result<client::template_options> template_options_of(const value& block) {
     return done;
   };
   auto retry = [&](const value& v) {
-    return block_reader(v, "client.template.nomad_retry").take("attempts", o.retry_attempts).take("backoff", o.retry_backoff).take("max_backoff", o.retry_backoff_max).end();
+    return block_reader(v, "client.template.nomad_retry")
+        .take("attempts", o.retry_attempts)
+        .take("backoff", o.retry_backoff)
+        .take("max_backoff", o.retry_backoff_max)
+        .end();
   };
   auto retry_elsewhere = [&](const value& v) {
     return block_reader(v, "client.template.consul_retry").take("attempts", attempts_elsewhere).take("backoff", elsewhere).take("max_backoff", elsewhere).end();
@@ -127,7 +131,8 @@ result<client::template_options> template_options_of(const value& block) {
           .take("vault_default_lease_duration", elsewhere)
           .take("use_client_consul_token", unused)
           .end());
-  if (o.wait_max < o.wait_min) return fail(errc::invalid, "client.template.wait: max ({}) must not be below min ({})", to_string(o.wait_max), to_string(o.wait_min));
+  if (o.wait_max < o.wait_min)
+    return fail(errc::invalid, "client.template.wait: max ({}) must not be below min ({})", to_string(o.wait_max), to_string(o.wait_min));
   if (o.retry_backoff.ns <= 0) return fail(errc::invalid, "client.template.nomad_retry.backoff must be above 0");
   return o;
 }

@@ -46,7 +46,8 @@ TEST(client_blocks, mistakes_are_named) {
 }
 
 TEST(client_blocks, artifact_settings_are_taken) {
-  auto o = artifact_options_of(block({{"http_max_size", value("1MB")}, {"decompression_file_count_limit", value(5)}, {"set_environment_variables", value("A, B")}}));
+  auto o =
+      artifact_options_of(block({{"http_max_size", value("1MB")}, {"decompression_file_count_limit", value(5)}, {"set_environment_variables", value("A, B")}}));
   ASSERT_TRUE(o) << o.error().text();
   EXPECT_GT(o->http_size_max, 900'000);
   EXPECT_EQ(o->unpacked_files_max, 5);

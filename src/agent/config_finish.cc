@@ -85,8 +85,7 @@ result<> check_ports(const agent_config& config) {
 }
 
 result<> check_data_dir(const agent_config& config) {
-  if (config.data_dir.empty())
-    return fail(errc::invalid, "Must specify \"data_dir\" config option or \"-data-dir\" CLI flag");
+  if (config.data_dir.empty()) return fail(errc::invalid, "Must specify \"data_dir\" config option or \"-data-dir\" CLI flag");
   if (config.data_dir.front() != '/') return fail(errc::invalid, "data_dir must be given as an absolute path, not \"{}\"", config.data_dir);
   return {};
 }
@@ -112,8 +111,7 @@ result<> check_introduction(const client_introduction_config& introduction) {
   const auto& level = introduction.enforcement;
   if (level != "none" && level != "warn" && level != "strict")
     return fail(errc::invalid, "server.client_introduction.enforcement is \"{}\": use none, warn or strict", level);
-  if (introduction.default_identity_ttl.ns <= 0)
-    return fail(errc::invalid, "server.client_introduction.default_identity_ttl must be above zero");
+  if (introduction.default_identity_ttl.ns <= 0) return fail(errc::invalid, "server.client_introduction.default_identity_ttl must be above zero");
   if (introduction.max_identity_ttl < introduction.default_identity_ttl)
     return fail(errc::invalid, "server.client_introduction.max_identity_ttl must be greater than or equal to default_identity_ttl");
   return {};
@@ -130,7 +128,8 @@ result<> check_search(const search_config& search) {
   const std::pair<std::string_view, int64_t> each[] = {
       {"limit_query", search.limit_query}, {"limit_results", search.limit_results}, {"min_term_length", search.min_term_length}};
   for (auto [name, number] : each)
-    if (number < 1 || number > search_limit_max) return fail(errc::invalid, "server.search.{} is {}; it must be between 1 and {}", name, number, search_limit_max);
+    if (number < 1 || number > search_limit_max)
+      return fail(errc::invalid, "server.search.{} is {}; it must be between 1 and {}", name, number, search_limit_max);
   return {};
 }
 
@@ -188,8 +187,7 @@ std::vector<std::string> http_listen_addresses(const agent_config& config) {
 }
 
 result<> finish(agent_config& config) {
-  if (!config.server.enabled && !config.client.enabled)
-    return fail(errc::invalid, "Must specify either server, client or dev mode for the agent.");
+  if (!config.server.enabled && !config.client.enabled) return fail(errc::invalid, "Must specify either server, client or dev mode for the agent.");
   TRY(fill_name(config));
   TRY(expand_addresses(config));
   TRY(check_ports(config));

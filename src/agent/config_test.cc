@@ -263,10 +263,11 @@ TEST(config, what_does_nothing_is_said) {
                           ui {
                             label { text = "x" }
                           })"});
-  EXPECT_EQ(unused_settings(several),
-            (std::vector<std::string>{"server.redundancy_zone, server.upgrade_version: read and without effect; Nomad has it in its paid edition",
-                                      "server.csi_plugin_gc_threshold: read and without effect; claims are given back and plugins go as soon as nobody uses them",
-                                      "ui.label: read and without effect; there is no such page yet"}));
+  EXPECT_EQ(
+      unused_settings(several),
+      (std::vector<std::string>{"server.redundancy_zone, server.upgrade_version: read and without effect; Nomad has it in its paid edition",
+                                "server.csi_plugin_gc_threshold: read and without effect; claims are given back and plugins go as soon as nobody uses them",
+                                "ui.label: read and without effect; there is no such page yet"}));
 }
 
 TEST(config, flags_override_files) {
@@ -295,7 +296,7 @@ TEST(config, every_flag_names_a_key) {
 
 TEST(config, wrong_flags_are_refused) {
   const std::pair<std::vector<std::string>, const char*> rows[] = {
-      {{"-devv"}, "did you mean -dev?"}, {{"-xyzzy"}, "not defined"},    {{"-node"}, "needs an argument"},
+      {{"-devv"}, "did you mean -dev?"}, {{"-xyzzy"}, "not defined"},         {{"-node"}, "needs an argument"},
       {{"start"}, "no arguments"},       {{"-dev=perhaps"}, "true or false"},
   };
   for (const auto& [words, complaint] : rows) {

@@ -170,7 +170,8 @@ result<agent_config> load_config(const arguments& given) {
 }
 
 std::string usage() {
-  std::string out = "Usage: drover agent [options]\n\n  Starts an agent and runs until an interrupt. The agent may be a client, a server or both.\n\nOptions:\n\n";
+  std::string out =
+      "Usage: drover agent [options]\n\n  Starts an agent and runs until an interrupt. The agent may be a client, a server or both.\n\nOptions:\n\n";
   for (const auto& each : all_flags) out += fmt::format("  -{}\n    {}\n\n", each.name, each.help);
   return out;
 }

@@ -14,8 +14,9 @@ namespace drover::agent {
 namespace {
 
 // By number, RFC 5424 table 1.
-constexpr std::string_view facilities[] = {"KERN", "USER",     "MAIL",   "DAEMON",   "AUTH",   "SYSLOG", "LPR",    "NEWS",   "UUCP",   "CRON",   "AUTHPRIV", "FTP",
-                                           "NTP",  "SECURITY", "CONSOLE", "SOLARIS-CRON", "LOCAL0", "LOCAL1", "LOCAL2", "LOCAL3", "LOCAL4", "LOCAL5", "LOCAL6", "LOCAL7"};
+constexpr std::string_view facilities[] = {"KERN",   "USER",   "MAIL",     "DAEMON", "AUTH",   "SYSLOG",   "LPR",     "NEWS",
+                                           "UUCP",   "CRON",   "AUTHPRIV", "FTP",    "NTP",    "SECURITY", "CONSOLE", "SOLARIS-CRON",
+                                           "LOCAL0", "LOCAL1", "LOCAL2",   "LOCAL3", "LOCAL4", "LOCAL5",   "LOCAL6",  "LOCAL7"};
 constexpr size_t line_bytes_max = 8 * 1024;
 
 // RFC 5424 table 2.

@@ -62,10 +62,8 @@ result<std::unique_ptr<agent_tls>> agent_tls::create(const agent_config& config,
   auto made = std::unique_ptr<agent_tls>(new agent_tls(config.region, clock));
   TRY_ASSIGN(made->now_, made->load(config.tls));
   if (!made->is_used()) return made;
-  if (auto expires = made->valid_until(config.tls))
-    made->say_loaded(*expires);
-  else
-    made->logger_.error("nobody will accept the TLS certificate", {{"error", expires.error().text()}});
+  if (auto expires = made->valid_until(config.tls)) made->say_loaded(*expires);
+  else made->logger_.error("nobody will accept the TLS certificate", {{"error", expires.error().text()}});
   return made;
 }
 
@@ -120,15 +118,15 @@ result<timestamp> agent_tls::valid_until(const tls_config& rules) const {
   if (!info) return wrap(info.error(), "TLS certificate " + rules.cert_file);
   auto now = clock_.now();
   if (info->not_after <= now) return fail(errc::invalid, "TLS certificate {} expired at {}", rules.cert_file, to_rfc3339(info->not_after));
-  if (info->not_before > now) return fail(errc::invalid, "TLS certificate {} is valid from {} on; is the clock right?", rules.cert_file, to_rfc3339(info->not_before));
+  if (info->not_before > now)
+    return fail(errc::invalid, "TLS certificate {} is valid from {} on; is the clock right?", rules.cert_file, to_rfc3339(info->not_before));
   return info->not_after;
 }
 
 void agent_tls::say_loaded(timestamp expires) const {
   if (expires - clock_.now() < certificate_warning)
     logger_.warn("the TLS certificate expires soon", {{"certificate", now_.rules.cert_file}, {"expires", to_rfc3339(expires)}});
-  else
-    logger_.info("TLS certificates loaded", {{"certificate", now_.rules.cert_file}, {"expires", to_rfc3339(expires)}});
+  else logger_.info("TLS certificates loaded", {{"certificate", now_.rules.cert_file}, {"expires", to_rfc3339(expires)}});
 }
 
 std::shared_ptr<const net::tls_context> agent_tls::outgoing(const std::string& region) const {

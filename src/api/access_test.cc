@@ -31,7 +31,8 @@ std::vector<grant> grants() {
   for (std::string word : {"read", "write", "delete"})
     out.push_back({.name = "pool-" + word, .rules = R"(node_pool "*" { capabilities = [")" + word + "\"] }", .token = {}, .may = {}});
   for (std::string word : {"read", "write", "list", "destroy"})
-    out.push_back({.name = "var-" + word, .rules = R"(namespace "default" { variables { path "*" { capabilities = [")" + word + "\"] } } }", .token = {}, .may = {}});
+    out.push_back(
+        {.name = "var-" + word, .rules = R"(namespace "default" { variables { path "*" { capabilities = [")" + word + "\"] } } }", .token = {}, .may = {}});
   for (auto& each : out)
     if (!each.rules.empty()) each.may = std::make_shared<const acl::acl>(std::vector<acl::policy>{net::must(acl::parse_policy(each.name, each.rules))});
   return out;
@@ -168,10 +169,11 @@ TEST_F(guarded_api, every_route_is_open_exactly_where_its_row_says) {
   }
   // Those that say what else is wrong with an empty request before they ask who sent it: what is not here is refused with 403.
   for (const auto& what : refused_by_nobody)
-    EXPECT_TRUE(std::ranges::any_of(std::array<std::string_view, 15>{"/v1/job/:job_id+/action", "/v1/sentinel/", "/v1/recommendation", "/v1/operator/license", "/v1/operator/utilization",
-                                                    "/v1/operator/raft/", "/v1/client/", "/v1/evaluations", "/v1/volumes", "/v1/job/:job_id+/submission",
-                                                    "/v1/jobs/statuses", "/v1/plugin", "/v1/volume", "/v1/node/:node_id/identity", "/v1/operator/upgrade-check"},
-                                    [&](std::string_view path) { return what.contains(path); }))
+    EXPECT_TRUE(std::ranges::any_of(
+        std::array<std::string_view, 15>{"/v1/job/:job_id+/action", "/v1/sentinel/", "/v1/recommendation", "/v1/operator/license", "/v1/operator/utilization",
+                                         "/v1/operator/raft/", "/v1/client/", "/v1/evaluations", "/v1/volumes", "/v1/job/:job_id+/submission",
+                                         "/v1/jobs/statuses", "/v1/plugin", "/v1/volume", "/v1/node/:node_id/identity", "/v1/operator/upgrade-check"},
+        [&](std::string_view path) { return what.contains(path); }))
         << what << " refuses nobody";
   EXPECT_FALSE(refused_by_nobody.contains("GET /v1/jobs"));
 }

@@ -57,7 +57,9 @@ value raft_stats(const call& c) {
                 {"last_snapshot_index", fmt::format("{}", stats.last_snapshot_index)},
                 {"last_snapshot_term", fmt::format("{}", stats.last_snapshot_term)},
                 {"fsm_pending", fmt::format("{}", stats.commit_index - std::min(stats.commit_index, stats.handled_index))},
-                {"last_contact", stats.last_contact < nanoseconds(0) ? "never" : stats.last_contact == duration() ? "0" : to_string(stats.last_contact)},
+                {"last_contact", stats.last_contact < nanoseconds(0) ? "never"
+                                 : stats.last_contact == duration()  ? "0"
+                                                                     : to_string(stats.last_contact)},
                 {"latest_configuration", configuration_text(c, stats.servers)},
                 {"latest_configuration_index", fmt::format("{}", stats.configuration_index)},
                 {"protocol_version", "3"},
@@ -101,7 +103,9 @@ value stats_of(const call& c) {
   utsname system{};
   uname(&system);
   std::string arch = system.machine;
-  out.append("runtime", texts({{"arch", arch == "x86_64" ? "amd64" : arch == "aarch64" ? "arm64" : arch},
+  out.append("runtime", texts({{"arch", arch == "x86_64"    ? "amd64"
+                                        : arch == "aarch64" ? "arm64"
+                                                            : arch},
                                {"kernel.name", to_lower(system.sysname)},
                                {"cpu_count", fmt::format("{}", std::thread::hardware_concurrency())},
                                {"version", DROVER_VERSION}}));
@@ -137,8 +141,7 @@ awaitable<result<reply>> members(call& c) {
 
 awaitable<result<reply>> health(call& c) {
   auto type = c.query("type");
-  if (!type.empty() && type != "client" && type != "server")
-    co_return fail(errc::invalid, "type must be client or server, not \"{}\"", type);
+  if (!type.empty() && type != "client" && type != "server") co_return fail(errc::invalid, "type must be client or server, not \"{}\"", type);
   schema::agent_health_response out;
   bool healthy = true;
   if (c.with.client != nullptr && type != "server") out.client = schema::agent_health{.ok = true, .message = "ok"};
@@ -207,9 +210,10 @@ awaitable<result<reply>> to_ui(call& c) {
 
 awaitable<result<reply>> ui(call& c) {
   if (!c.with.ui_enabled) co_return text_reply(404, "the UI is switched off: ui.enabled");
-  reply out{.body = "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>Drover</title>\n"
-                    "<h1>Drover</h1><p>The agent is running. The pages of this UI come with a later release; until then use the "
-                    "command line or the HTTP API below <a href=\"/v1/agent/self?pretty\">/v1/</a>.</p></html>\n",
+  reply out{.body =
+                "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>Drover</title>\n"
+                "<h1>Drover</h1><p>The agent is running. The pages of this UI come with a later release; until then use the "
+                "command line or the HTTP API below <a href=\"/v1/agent/self?pretty\">/v1/</a>.</p></html>\n",
             .content_type = "text/html; charset=utf-8"};
   out.headers.add("Content-Security-Policy", "default-src 'none'; style-src 'self'; frame-ancestors 'none'");
   co_return out;
@@ -218,23 +222,24 @@ awaitable<result<reply>> ui(call& c) {
 }  // namespace
 
 void add_agent_routes(std::vector<route>& t) {
-  t.insert(t.end(), {
-    {.methods = "GET", .path = "/v1/agent/self", .acl = "agent:read", .flags = of_agent, .handle = &self},
-    {.methods = "GET", .path = "/v1/agent/members", .acl = "node:read", .flags = of_agent, .handle = &members},
-    {.methods = "GET", .path = "/v1/agent/health", .acl = "", .flags = of_agent, .handle = &health},
-    {.methods = "GET", .path = "/v1/agent/servers", .acl = "agent:read", .flags = of_agent, .handle = &known_servers},
-    {.methods = "POST PUT", .path = "/v1/agent/servers", .acl = "agent:write", .flags = of_agent, .handle = &set_servers},
-    {.methods = "GET", .path = "/v1/agent/schedulers", .acl = "agent:read", .flags = of_agent, .handle = &schedulers},
-    {.methods = "GET", .path = "/v1/agent/schedulers/config", .acl = "agent:read", .flags = of_agent, .handle = &schedulers_config},
-    {.methods = "POST PUT", .path = "/v1/agent/schedulers/config", .acl = "agent:write", .flags = of_agent, .handle = &set_schedulers_config},
-    {.methods = "GET", .path = "/v1/agent/monitor", .acl = "agent:read", .flags = of_agent | streaming, .handle = &monitor},
-    {.methods = "POST PUT", .path = "/v1/agent/reload", .acl = "agent:write", .flags = of_agent, .handle = &reload},
-    {.methods = "GET", .path = "/v1/metrics", .acl = "", .flags = of_agent, .handle = &metrics},
-    {.methods = "GET", .path = "/ui/", .acl = "", .flags = of_agent, .handle = &ui},
-    {.methods = "GET", .path = "/ui/:page+", .acl = "", .flags = of_agent, .handle = &ui},
-    {.methods = "GET", .path = "/ui", .acl = "", .flags = of_agent, .handle = &to_ui},
-    {.methods = "GET", .path = "/", .acl = "", .flags = of_agent, .handle = &to_ui},
-  });
+  t.insert(t.end(),
+           {
+               {.methods = "GET", .path = "/v1/agent/self", .acl = "agent:read", .flags = of_agent, .handle = &self},
+               {.methods = "GET", .path = "/v1/agent/members", .acl = "node:read", .flags = of_agent, .handle = &members},
+               {.methods = "GET", .path = "/v1/agent/health", .acl = "", .flags = of_agent, .handle = &health},
+               {.methods = "GET", .path = "/v1/agent/servers", .acl = "agent:read", .flags = of_agent, .handle = &known_servers},
+               {.methods = "POST PUT", .path = "/v1/agent/servers", .acl = "agent:write", .flags = of_agent, .handle = &set_servers},
+               {.methods = "GET", .path = "/v1/agent/schedulers", .acl = "agent:read", .flags = of_agent, .handle = &schedulers},
+               {.methods = "GET", .path = "/v1/agent/schedulers/config", .acl = "agent:read", .flags = of_agent, .handle = &schedulers_config},
+               {.methods = "POST PUT", .path = "/v1/agent/schedulers/config", .acl = "agent:write", .flags = of_agent, .handle = &set_schedulers_config},
+               {.methods = "GET", .path = "/v1/agent/monitor", .acl = "agent:read", .flags = of_agent | streaming, .handle = &monitor},
+               {.methods = "POST PUT", .path = "/v1/agent/reload", .acl = "agent:write", .flags = of_agent, .handle = &reload},
+               {.methods = "GET", .path = "/v1/metrics", .acl = "", .flags = of_agent, .handle = &metrics},
+               {.methods = "GET", .path = "/ui/", .acl = "", .flags = of_agent, .handle = &ui},
+               {.methods = "GET", .path = "/ui/:page+", .acl = "", .flags = of_agent, .handle = &ui},
+               {.methods = "GET", .path = "/ui", .acl = "", .flags = of_agent, .handle = &to_ui},
+               {.methods = "GET", .path = "/", .acl = "", .flags = of_agent, .handle = &to_ui},
+           });
 }
 
 }  // namespace drover::api

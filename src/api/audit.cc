@@ -22,7 +22,7 @@ struct audit_log::event {
 
 namespace {
 
-constexpr std::string_view known_words[] = {"enabled", "path", "delivery_guarantee", "mode", "sink", "type", "format", "filter",
+constexpr std::string_view known_words[] = {"enabled",         "path",         "delivery_guarantee", "mode", "sink", "type", "format", "filter",
                                             "rotate_duration", "rotate_bytes", "rotate_max_files"};
 
 // What the block says under this name: in it, or in the first object below it that does.
@@ -55,7 +55,8 @@ result<audit_options> read_audit_options(const value& block, const std::string& 
   const auto* object = block.as_object();
   if (object == nullptr) return fail(errc::invalid, "audit must be a block: audit {{ enabled = true }}");
   for (const auto& [name, _] : *object)
-    if (std::ranges::find(known_words, name) == std::end(known_words)) return fail(errc::invalid, "audit has no \"{}\": it has enabled, path, delivery_guarantee, mode and sink", name);
+    if (std::ranges::find(known_words, name) == std::end(known_words))
+      return fail(errc::invalid, "audit has no \"{}\": it has enabled, path, delivery_guarantee, mode and sink", name);
   if (const auto* enabled = object->find("enabled")) {
     if (enabled->as_bool() == nullptr) return fail(errc::invalid, "audit.enabled must be true or false");
     out.enabled = *enabled->as_bool();

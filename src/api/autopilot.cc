@@ -126,21 +126,21 @@ awaitable<result<reply>> transfer_leadership(call& c) {
   if (!request.address.empty()) CO_TRY(check_address(request.address));
   CO_TRY(fill_options(c, static_cast<schema::write_request&>(request)));
   CO_TRY_ASSIGN(auto* servers, servers_of(c));
-  CO_TRY_ASSIGN(auto response,
-                co_await rpc::call<schema::leadership_transfer_response>(*servers, "Operator.TransferLeadershipToPeer", std::move(request)));
+  CO_TRY_ASSIGN(auto response, co_await rpc::call<schema::leadership_transfer_response>(*servers, "Operator.TransferLeadershipToPeer", std::move(request)));
   co_return json_reply(c, schema::view(response));
 }
 
 }  // namespace
 
 void add_autopilot_routes(std::vector<route>& t) {
-  t.insert(t.end(), {
-    {.methods = "GET", .path = "/v1/operator/autopilot/configuration", .acl = "operator:read", .handle = &get_config},
-    {.methods = "PUT POST", .path = "/v1/operator/autopilot/configuration", .acl = "operator:write", .flags = body_required, .handle = &set_config},
-    {.methods = "GET", .path = "/v1/operator/autopilot/health", .acl = "operator:read", .handle = &health},
-    {.methods = "DELETE", .path = "/v1/operator/raft/peer", .acl = "management", .handle = &remove_peer},
-    {.methods = "PUT POST", .path = "/v1/operator/raft/transfer-leadership", .acl = "management", .handle = &transfer_leadership},
-  });
+  t.insert(t.end(),
+           {
+               {.methods = "GET", .path = "/v1/operator/autopilot/configuration", .acl = "operator:read", .handle = &get_config},
+               {.methods = "PUT POST", .path = "/v1/operator/autopilot/configuration", .acl = "operator:write", .flags = body_required, .handle = &set_config},
+               {.methods = "GET", .path = "/v1/operator/autopilot/health", .acl = "operator:read", .handle = &health},
+               {.methods = "DELETE", .path = "/v1/operator/raft/peer", .acl = "management", .handle = &remove_peer},
+               {.methods = "PUT POST", .path = "/v1/operator/raft/transfer-leadership", .acl = "management", .handle = &transfer_leadership},
+           });
 }
 
 }  // namespace drover::api

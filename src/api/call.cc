@@ -82,9 +82,7 @@ reply json_reply(const call& c, schema::record_view record) {
   return out;
 }
 
-reply text_reply(int status, std::string text) {
-  return {.status = status, .body = std::move(text), .content_type = "text/plain; charset=utf-8"};
-}
+reply text_reply(int status, std::string text) { return {.status = status, .body = std::move(text), .content_type = "text/plain; charset=utf-8"}; }
 
 reply empty_reply() { return {.content_type = {}}; }
 

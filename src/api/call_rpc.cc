@@ -117,8 +117,7 @@ reply show(const call& c, const record_box& response) {
   const auto& row = *c.route.row;
   if (row.answer == "-") return empty_reply();
   const void* record = response.view().data;
-  if (const auto* absent = c.route.absent; absent != nullptr && is_absent(absent->type(), absent->in(record)))
-    return text_reply(404, std::string(row.absent));
+  if (const auto* absent = c.route.absent; absent != nullptr && is_absent(absent->type(), absent->in(record))) return text_reply(404, std::string(row.absent));
   if (c.route.answer == nullptr) return json_reply(c, response.view());
   return json_reply(c, {&c.route.answer->type(), c.route.answer->in(record)});
 }

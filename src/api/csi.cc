@@ -79,8 +79,12 @@ awaitable<result<reply>> put_volumes(call& c, std::string method) {
   co_return shown(c, response);
 }
 
-awaitable<result<reply>> register_volumes(call& c) { return put_volumes<schema::csi_volume_register_request, schema::csi_volume_register_response>(c, "CSIVolume.Register"); }
-awaitable<result<reply>> create_volumes(call& c) { return put_volumes<schema::csi_volume_create_request, schema::csi_volume_create_response>(c, "CSIVolume.Create"); }
+awaitable<result<reply>> register_volumes(call& c) {
+  return put_volumes<schema::csi_volume_register_request, schema::csi_volume_register_response>(c, "CSIVolume.Register");
+}
+awaitable<result<reply>> create_volumes(call& c) {
+  return put_volumes<schema::csi_volume_create_request, schema::csi_volume_create_response>(c, "CSIVolume.Create");
+}
 
 awaitable<result<reply>> deregister_volume(call& c) {
   schema::csi_volume_deregister_request request;
@@ -175,22 +179,29 @@ net::awaitable<result<reply>> list_csi_volumes(call& c) {
 
 void add_csi_routes(std::vector<route>& t) {
   using namespace schema;
-  t.insert(t.end(), {
-    {.methods = "POST PUT", .path = "/v1/volumes", .acl = "ns:csi-write-volume", .flags = body_required, .handle = &register_volumes},
-    {.methods = "GET", .path = "/v1/volumes/external", .acl = "ns:csi-list-volume", .flags = list, .handle = &list_external},
-    {.methods = "GET", .path = "/v1/volumes/snapshot", .acl = "ns:csi-list-volume", .flags = list, .handle = &list_snapshots},
-    {.methods = "POST PUT", .path = "/v1/volumes/snapshot", .acl = "ns:csi-write-volume", .flags = body_required, .handle = &create_snapshots},
-    {.methods = "DELETE", .path = "/v1/volumes/snapshot", .acl = "ns:csi-write-volume", .handle = &delete_snapshot},
-    {.methods = "GET", .path = "/v1/volume/csi/:id", .acl = "ns:csi-read-volume", .flags = blocking, .handle = &get_volume},
-    {.methods = "PUT", .path = "/v1/volume/csi/:id", .acl = "ns:csi-write-volume", .flags = body_required, .handle = &register_volumes},
-    {.methods = "DELETE", .path = "/v1/volume/csi/:id", .acl = "ns:csi-write-volume", .handle = &deregister_volume},
-    {.methods = "PUT", .path = "/v1/volume/csi/:id/create", .acl = "ns:csi-write-volume", .flags = body_required, .handle = &create_volumes},
-    {.methods = "DELETE", .path = "/v1/volume/csi/:id/delete", .acl = "ns:csi-write-volume", .handle = &delete_volume},
-    {.methods = "DELETE", .path = "/v1/volume/csi/:id/detach", .acl = "ns:csi-mount-volume", .handle = &detach_volume},
-    {.methods = "GET", .path = "/v1/plugins", .acl = "plugin:list", .flags = blocking | list, .handle = &list_plugins},
-    {.methods = "GET", .path = "/v1/plugin/csi/:id", .acl = "plugin:read", .flags = blocking, .handle = &call_rpc,
-     .rpc = rpc_of<csi_plugin_get_request, csi_plugin_get_response>("CSIPlugin.Get"), .answer = "plugin", .absent = "plugin not found"},
-  });
+  t.insert(t.end(),
+           {
+               {.methods = "POST PUT", .path = "/v1/volumes", .acl = "ns:csi-write-volume", .flags = body_required, .handle = &register_volumes},
+               {.methods = "GET", .path = "/v1/volumes/external", .acl = "ns:csi-list-volume", .flags = list, .handle = &list_external},
+               {.methods = "GET", .path = "/v1/volumes/snapshot", .acl = "ns:csi-list-volume", .flags = list, .handle = &list_snapshots},
+               {.methods = "POST PUT", .path = "/v1/volumes/snapshot", .acl = "ns:csi-write-volume", .flags = body_required, .handle = &create_snapshots},
+               {.methods = "DELETE", .path = "/v1/volumes/snapshot", .acl = "ns:csi-write-volume", .handle = &delete_snapshot},
+               {.methods = "GET", .path = "/v1/volume/csi/:id", .acl = "ns:csi-read-volume", .flags = blocking, .handle = &get_volume},
+               {.methods = "PUT", .path = "/v1/volume/csi/:id", .acl = "ns:csi-write-volume", .flags = body_required, .handle = &register_volumes},
+               {.methods = "DELETE", .path = "/v1/volume/csi/:id", .acl = "ns:csi-write-volume", .handle = &deregister_volume},
+               {.methods = "PUT", .path = "/v1/volume/csi/:id/create", .acl = "ns:csi-write-volume", .flags = body_required, .handle = &create_volumes},
+               {.methods = "DELETE", .path = "/v1/volume/csi/:id/delete", .acl = "ns:csi-write-volume", .handle = &delete_volume},
+               {.methods = "DELETE", .path = "/v1/volume/csi/:id/detach", .acl = "ns:csi-mount-volume", .handle = &detach_volume},
+               {.methods = "GET", .path = "/v1/plugins", .acl = "plugin:list", .flags = blocking | list, .handle = &list_plugins},
+               {.methods = "GET",
+                .path = "/v1/plugin/csi/:id",
+                .acl = "plugin:read",
+                .flags = blocking,
+                .handle = &call_rpc,
+                .rpc = rpc_of<csi_plugin_get_request, csi_plugin_get_response>("CSIPlugin.Get"),
+                .answer = "plugin",
+                .absent = "plugin not found"},
+           });
 }
 
 }  // namespace drover::api

@@ -96,19 +96,19 @@ awaitable<result<reply>> monitor_export(call& c) {
 
 void add_diagnosis_routes(std::vector<route>& t) {
   t.insert(t.end(), {
-    {.methods = "GET", .path = "/v1/agent/host", .acl = "agent:read", .flags = of_agent, .handle = &host},
-    {.methods = "GET", .path = "/v1/agent/monitor/export", .acl = "agent:read", .flags = of_agent | streaming, .handle = &monitor_export},
-    {.methods = "GET", .path = "/v1/agent/pprof/cmdline", .acl = "agent:write", .flags = of_agent, .handle = &command_line},
-    {.methods = "GET", .path = "/v1/agent/pprof/profile", .acl = "agent:write", .flags = of_agent, .handle = &cpu_profile},
-    {.methods = "GET", .path = "/v1/agent/pprof/trace", .acl = "agent:write", .flags = of_agent, .handle = &trace},
-    {.methods = "GET", .path = "/v1/agent/pprof/:profile", .acl = "agent:write", .flags = of_agent, .handle = &any_profile},
-    {.methods = "GET", .path = "/debug/pprof/", .acl = "agent:write", .flags = of_agent, .handle = &profiles},
-    {.methods = "GET", .path = "/debug/pprof/cmdline", .acl = "agent:write", .flags = of_agent, .handle = &command_line},
-    {.methods = "GET", .path = "/debug/pprof/profile", .acl = "agent:write", .flags = of_agent, .handle = &cpu_profile},
-    {.methods = "GET", .path = "/debug/pprof/symbol", .acl = "agent:write", .flags = of_agent, .handle = &symbol},
-    {.methods = "GET", .path = "/debug/pprof/trace", .acl = "agent:write", .flags = of_agent, .handle = &trace},
-    {.methods = "GET", .path = "/debug/pprof/:profile", .acl = "agent:write", .flags = of_agent, .handle = &any_profile},
-  });
+                        {.methods = "GET", .path = "/v1/agent/host", .acl = "agent:read", .flags = of_agent, .handle = &host},
+                        {.methods = "GET", .path = "/v1/agent/monitor/export", .acl = "agent:read", .flags = of_agent | streaming, .handle = &monitor_export},
+                        {.methods = "GET", .path = "/v1/agent/pprof/cmdline", .acl = "agent:write", .flags = of_agent, .handle = &command_line},
+                        {.methods = "GET", .path = "/v1/agent/pprof/profile", .acl = "agent:write", .flags = of_agent, .handle = &cpu_profile},
+                        {.methods = "GET", .path = "/v1/agent/pprof/trace", .acl = "agent:write", .flags = of_agent, .handle = &trace},
+                        {.methods = "GET", .path = "/v1/agent/pprof/:profile", .acl = "agent:write", .flags = of_agent, .handle = &any_profile},
+                        {.methods = "GET", .path = "/debug/pprof/", .acl = "agent:write", .flags = of_agent, .handle = &profiles},
+                        {.methods = "GET", .path = "/debug/pprof/cmdline", .acl = "agent:write", .flags = of_agent, .handle = &command_line},
+                        {.methods = "GET", .path = "/debug/pprof/profile", .acl = "agent:write", .flags = of_agent, .handle = &cpu_profile},
+                        {.methods = "GET", .path = "/debug/pprof/symbol", .acl = "agent:write", .flags = of_agent, .handle = &symbol},
+                        {.methods = "GET", .path = "/debug/pprof/trace", .acl = "agent:write", .flags = of_agent, .handle = &trace},
+                        {.methods = "GET", .path = "/debug/pprof/:profile", .acl = "agent:write", .flags = of_agent, .handle = &any_profile},
+                    });
 }
 
 }  // namespace drover::api

@@ -63,7 +63,9 @@ std::vector<std::map<std::string, std::string>> network() {
     char host[NI_MAXHOST] = {};
     auto size = static_cast<socklen_t>(each->ifa_addr->sa_family == AF_INET ? sizeof(sockaddr_in) : sizeof(sockaddr_in6));
     if (getnameinfo(each->ifa_addr, size, host, sizeof host, nullptr, 0, NI_NUMERICHOST) != 0) continue;
-    out.push_back({{"name", each->ifa_name}, {"address", host}, {"type", each->ifa_addr->sa_family == AF_INET ? "IPv4" : "IPv6"},
+    out.push_back({{"name", each->ifa_name},
+                   {"address", host},
+                   {"type", each->ifa_addr->sa_family == AF_INET ? "IPv4" : "IPv6"},
                    {"flags", (each->ifa_flags & IFF_UP) != 0 ? "up" : "down"}});
   }
   freeifaddrs(all);
@@ -77,7 +79,7 @@ std::map<std::string, schema::disk_usage> disks() {
   while (auto* entry = getmntent(mounts)) {
     // File systems of the kernel's own have no disk.
     if (entry->mnt_fsname[0] != '/') continue;
-    struct statvfs s {};
+    struct statvfs s{};
     if (statvfs(entry->mnt_dir, &s) != 0 || out.size() >= diagnosis_mounts_max) continue;
     const auto mb = [&](uint64_t blocks) { return static_cast<int64_t>(blocks * s.f_frsize >> 20); };
     out[entry->mnt_dir] = {.disk_mb = mb(s.f_blocks), .used_mb = mb(s.f_blocks - s.f_bfree)};
@@ -152,7 +154,9 @@ awaitable<result<std::string>> cpu_profile(int64_t seconds, const long_work& apa
   struct ender {
     bool ended = false;
     profile::cpu_recording end() { return ended = true, profile::stop_cpu_recording(); }
-    ~ender() { if (!ended) (void)profile::stop_cpu_recording(); }
+    ~ender() {
+      if (!ended) (void)profile::stop_cpu_recording();
+    }
   } under_way;
   co_await net::sleep_for(wanted);
   const auto recorded = under_way.end();
@@ -165,7 +169,8 @@ awaitable<result<std::string>> profile_of(schema::agent_pprof_request request, c
   if (request.req_type == "cmdline") co_return command_line();
   if (request.req_type == "cpu") co_return co_await cpu_profile(request.seconds, apart);
   if (request.req_type == "trace")
-    co_return fail(errc::unsupported, "there are no goroutines to trace in this agent: take a CPU profile (/v1/agent/pprof/profile), or use perf on the machine");
+    co_return fail(errc::unsupported,
+                   "there are no goroutines to trace in this agent: take a CPU profile (/v1/agent/pprof/profile), or use perf on the machine");
   if (request.profile == "heap" || request.profile == "allocs") {
     if (text) co_return heap_list();
     co_return co_await apart([all = request.profile == "allocs"] { return profile::heap_profile(profile::heap_stacks(), env::real_clock().now(), all); });
@@ -267,8 +272,7 @@ void add_diagnosis(rpc::method_table& table, diagnosis_options options) {
         co_return out;
       });
   table.add_stream<schema::monitor_export_request>(
-      "Agent.MonitorExport",
-      [file = options.log_file](rpc::call_context, schema::monitor_export_request request, std::unique_ptr<rpc::message_stream> caller) {
+      "Agent.MonitorExport", [file = options.log_file](rpc::call_context, schema::monitor_export_request request, std::unique_ptr<rpc::message_stream> caller) {
         return export_log(file, std::move(request), std::move(caller));
       });
 }

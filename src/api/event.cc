@@ -1,10 +1,10 @@
 // GET /v1/event/stream: changes of the state as lines of JSON.
+#include "schema/event.h"
 #include "api/call.h"
 #include "api/http_api.h"
 #include "base/text.h"
 #include "codec/json.h"
 #include "codec/msgpack.h"
-#include "schema/event.h"
 
 namespace drover::api {
 namespace {

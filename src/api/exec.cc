@@ -89,7 +89,11 @@ awaitable<result<>> pump_output(net::websocket& socket, rpc::message_stream& fro
     CO_TRY_ASSIGN(auto wrapper, codec::from_msgpack<schema::stream_err_wrapper>(*message));
     if (wrapper.error) {
       auto status = wrapper.error->code.value_or(500);
-      co_return fail(status == 404 ? errc::not_found : status == 403 ? errc::permission_denied : status < 500 ? errc::invalid : errc::unknown, "{}", wrapper.error->message);
+      co_return fail(status == 404   ? errc::not_found
+                     : status == 403 ? errc::permission_denied
+                     : status < 500  ? errc::invalid
+                                     : errc::unknown,
+                     "{}", wrapper.error->message);
     }
     CO_TRY(co_await socket.send_text(std::move(wrapper.payload.data)));
   }

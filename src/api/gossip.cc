@@ -93,16 +93,25 @@ awaitable<result<reply>> change_key(call& c) {
 void add_gossip_routes(std::vector<route>& t) {
   using server::cluster_server;
   t.insert(t.end(), {
-    {.methods = "POST PUT", .path = "/v1/agent/join", .acl = "", .flags = of_agent, .handle = &join_pool},
-    {.methods = "POST PUT", .path = "/v1/agent/force-leave", .acl = "agent:write", .flags = of_agent, .handle = &force_leave},
-    {.methods = "GET PUT POST", .path = "/v1/agent/keyring/list", .acl = "agent:write", .flags = of_agent, .handle = &list_keys},
-    {.methods = "PUT POST", .path = "/v1/agent/keyring/install", .acl = "agent:write", .flags = of_agent | body_required,
-     .handle = &change_key<&cluster_server::install_key>},
-    {.methods = "PUT POST", .path = "/v1/agent/keyring/use", .acl = "agent:write", .flags = of_agent | body_required,
-     .handle = &change_key<&cluster_server::use_key>},
-    {.methods = "PUT POST", .path = "/v1/agent/keyring/remove", .acl = "agent:write", .flags = of_agent | body_required,
-     .handle = &change_key<&cluster_server::remove_key>},
-  });
+                        {.methods = "POST PUT", .path = "/v1/agent/join", .acl = "", .flags = of_agent, .handle = &join_pool},
+                        {.methods = "POST PUT", .path = "/v1/agent/force-leave", .acl = "agent:write", .flags = of_agent, .handle = &force_leave},
+                        {.methods = "GET PUT POST", .path = "/v1/agent/keyring/list", .acl = "agent:write", .flags = of_agent, .handle = &list_keys},
+                        {.methods = "PUT POST",
+                         .path = "/v1/agent/keyring/install",
+                         .acl = "agent:write",
+                         .flags = of_agent | body_required,
+                         .handle = &change_key<&cluster_server::install_key>},
+                        {.methods = "PUT POST",
+                         .path = "/v1/agent/keyring/use",
+                         .acl = "agent:write",
+                         .flags = of_agent | body_required,
+                         .handle = &change_key<&cluster_server::use_key>},
+                        {.methods = "PUT POST",
+                         .path = "/v1/agent/keyring/remove",
+                         .acl = "agent:write",
+                         .flags = of_agent | body_required,
+                         .handle = &change_key<&cluster_server::remove_key>},
+                    });
 }
 
 }  // namespace drover::api

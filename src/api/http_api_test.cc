@@ -310,7 +310,8 @@ TEST_F(api_fixture, every_route_answers) {
     for (const auto& method : split(row.methods, ' ')) {
       SCOPED_TRACE(fmt::format("{} {}", method, target));
       auto answer = now(std::string(method), target);
-      bool expected = answer.status == 200 || answer.status == 204 || answer.status == 307 || answer.status == 400 || answer.status == 404 || answer.status == 501;
+      bool expected =
+          answer.status == 200 || answer.status == 204 || answer.status == 307 || answer.status == 400 || answer.status == 404 || answer.status == 501;
       EXPECT_TRUE(expected) << answer.status << ' ' << answer.body;
       if ((row.flags & body_required) != 0) EXPECT_EQ(answer.status, 400);
     }

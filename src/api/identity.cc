@@ -31,12 +31,18 @@ awaitable<result<reply>> renew(call& c) {
 
 void add_identity_routes(std::vector<route>& t) {
   using namespace schema;
-  t.insert(t.end(), {
-    {.methods = "GET", .path = "/v1/client/identity", .acl = "node:read", .flags = on_node, .handle = &show},
-    {.methods = "POST PUT", .path = "/v1/client/identity/renew", .acl = "node:write", .flags = on_node | body_optional, .handle = &renew},
-    {.methods = "POST PUT", .path = "/v1/acl/identity/client-introduction-token", .acl = "node:write", .flags = body_required, .handle = &call_rpc,
-     .rpc = rpc_of<acl_create_client_introduction_token_request, acl_create_client_introduction_token_response>("ACL.CreateClientIntroductionToken")},
-  });
+  t.insert(
+      t.end(),
+      {
+          {.methods = "GET", .path = "/v1/client/identity", .acl = "node:read", .flags = on_node, .handle = &show},
+          {.methods = "POST PUT", .path = "/v1/client/identity/renew", .acl = "node:write", .flags = on_node | body_optional, .handle = &renew},
+          {.methods = "POST PUT",
+           .path = "/v1/acl/identity/client-introduction-token",
+           .acl = "node:write",
+           .flags = body_required,
+           .handle = &call_rpc,
+           .rpc = rpc_of<acl_create_client_introduction_token_request, acl_create_client_introduction_token_response>("ACL.CreateClientIntroductionToken")},
+      });
 }
 
 }  // namespace drover::api

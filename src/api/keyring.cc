@@ -91,14 +91,23 @@ awaitable<result<reply>> rotate(call& c) {
 void add_keyring_routes(std::vector<route>& t) {
   using namespace schema;
   t.insert(t.end(), {
-    {.methods = "GET", .path = "/v1/operator/keyring/keys", .acl = "operator:keyring-read", .flags = blocking, .handle = &call_rpc,
-     .rpc = rpc_of<keyring_list_root_key_meta_request, keyring_list_root_key_meta_response>("Keyring.List"), .answer = "keys"},
-    {.methods = "PUT POST", .path = "/v1/operator/keyring/rotate", .acl = "operator:keyring-rotate", .handle = &rotate},
-    {.methods = "DELETE", .path = "/v1/operator/keyring/key/:key_id", .acl = "operator:keyring-delete", .handle = &call_rpc,
-     .rpc = rpc_of<keyring_delete_root_key_request, keyring_delete_root_key_response>("Keyring.Delete"), .params = "force"},
-    {.methods = "GET", .path = "/.well-known/jwks.json", .acl = "none", .flags = blocking, .handle = &key_set},
-    {.methods = "GET", .path = "/.well-known/openid-configuration", .acl = "none", .handle = &discovery},
-  });
+                        {.methods = "GET",
+                         .path = "/v1/operator/keyring/keys",
+                         .acl = "operator:keyring-read",
+                         .flags = blocking,
+                         .handle = &call_rpc,
+                         .rpc = rpc_of<keyring_list_root_key_meta_request, keyring_list_root_key_meta_response>("Keyring.List"),
+                         .answer = "keys"},
+                        {.methods = "PUT POST", .path = "/v1/operator/keyring/rotate", .acl = "operator:keyring-rotate", .handle = &rotate},
+                        {.methods = "DELETE",
+                         .path = "/v1/operator/keyring/key/:key_id",
+                         .acl = "operator:keyring-delete",
+                         .handle = &call_rpc,
+                         .rpc = rpc_of<keyring_delete_root_key_request, keyring_delete_root_key_response>("Keyring.Delete"),
+                         .params = "force"},
+                        {.methods = "GET", .path = "/.well-known/jwks.json", .acl = "none", .flags = blocking, .handle = &key_set},
+                        {.methods = "GET", .path = "/.well-known/openid-configuration", .acl = "none", .handle = &discovery},
+                    });
 }
 
 }  // namespace drover::api

@@ -16,12 +16,8 @@ using labels = metrics_list::labels;
 double number(auto n) { return static_cast<double>(n); }
 
 labels node_labels(const schema::node& node) {
-  return {{"node_id", node.id},
-          {"datacenter", node.datacenter},
-          {"node_class", node.node_class.empty() ? "none" : node.node_class},
-          {"node_pool", node.node_pool},
-          {"node_status", node.status},
-          {"node_scheduling_eligibility", node.scheduling_eligibility}};
+  return {{"node_id", node.id},          {"datacenter", node.datacenter}, {"node_class", node.node_class.empty() ? "none" : node.node_class},
+          {"node_pool", node.node_pool}, {"node_status", node.status},    {"node_scheduling_eligibility", node.scheduling_eligibility}};
 }
 
 struct given {
@@ -54,7 +50,8 @@ void add_allocated(const schema::node& node, const given& sum, metrics_list& out
   const auto& all = *node.node_resources;
   const auto reserved = node.reserved_resources.value_or(schema::node_reserved_resources());
   out.gauge("nomad.client.unallocated.cpu", number(static_cast<int64_t>(all.cpu.cpu_shares) - static_cast<int64_t>(reserved.cpu.cpu_shares) - sum.cpu), with);
-  out.gauge("nomad.client.unallocated.memory", number(static_cast<int64_t>(all.memory.memory_mb) - static_cast<int64_t>(reserved.memory.memory_mb) - sum.memory), with);
+  out.gauge("nomad.client.unallocated.memory",
+            number(static_cast<int64_t>(all.memory.memory_mb) - static_cast<int64_t>(reserved.memory.memory_mb) - sum.memory), with);
   out.gauge("nomad.client.unallocated.disk", number(static_cast<int64_t>(all.disk.disk_mb) - static_cast<int64_t>(reserved.disk.disk_mb) - sum.disk), with);
 }
 
@@ -130,8 +127,12 @@ labels task_labels(const schema::allocation& alloc, const std::string& task, con
 
 void add_usage(const labels& with, const schema::resource_usage& usage, metrics_list& out) {
   if (const auto& m = usage.memory_stats) {
-    const std::pair<const char*, uint64_t> rows[] = {{"RSS", m->rss},         {"Cache", m->cache},           {"Swap", m->swap},
-                                                     {"Usage", m->usage},     {"Max Usage", m->max_usage},   {"Kernel Usage", m->kernel_usage},
+    const std::pair<const char*, uint64_t> rows[] = {{"RSS", m->rss},
+                                                     {"Cache", m->cache},
+                                                     {"Swap", m->swap},
+                                                     {"Usage", m->usage},
+                                                     {"Max Usage", m->max_usage},
+                                                     {"Kernel Usage", m->kernel_usage},
                                                      {"Kernel Max Usage", m->kernel_max_usage}};
     for (const auto& [measured, bytes] : rows) {
       if (std::ranges::find(m->measured, measured) == m->measured.end()) continue;
@@ -160,8 +161,7 @@ void add_alloc(const schema::allocation& alloc, const schema::alloc_resource_usa
     constexpr double mb = 1024 * 1024;
     out.gauge("nomad.client.allocs.cpu.allocated", number(wanted->second.cpu.cpu_shares), with);
     out.gauge("nomad.client.allocs.memory.allocated", number(wanted->second.memory.memory_mb) * mb, with);
-    if (wanted->second.memory.memory_max_mb > 0)
-      out.gauge("nomad.client.allocs.memory.max_allocated", number(wanted->second.memory.memory_max_mb) * mb, with);
+    if (wanted->second.memory.memory_max_mb > 0) out.gauge("nomad.client.allocs.memory.max_allocated", number(wanted->second.memory.memory_max_mb) * mb, with);
   }
 }
 

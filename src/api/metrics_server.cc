@@ -45,8 +45,9 @@ void add_summary(const schema::job& job, const schema::job_summary& summary, met
   for (const auto& [group, counts] : summary.summary) {
     auto labels = job_labels(job);
     labels["task_group"] = group;
-    const std::pair<const char*, int64_t> rows[] = {{"queued", counts.queued},     {"complete", counts.complete}, {"failed", counts.failed}, {"running", counts.running},
-                                                    {"starting", counts.starting}, {"lost", counts.lost},         {"unknown", counts.unknown}};
+    const std::pair<const char*, int64_t> rows[] = {{"queued", counts.queued},   {"complete", counts.complete}, {"failed", counts.failed},
+                                                    {"running", counts.running}, {"starting", counts.starting}, {"lost", counts.lost},
+                                                    {"unknown", counts.unknown}};
     for (const auto& [name, count] : rows) out.gauge(std::string("nomad.nomad.job_summary.") + name, number(count), labels);
   }
 }

@@ -20,7 +20,8 @@ void append_name(std::string& out, const std::string& name, const std::map<std::
 
 result<net::endpoint> address_of(const char* key, const std::string& text) {
   auto parsed = net::parse_endpoint(text);
-  if (!parsed || parsed->is_unix() || parsed->port == 0) return fail(errc::invalid, "telemetry.{} is \"{}\": give an address and a port, such as 127.0.0.1:8125", key, text);
+  if (!parsed || parsed->is_unix() || parsed->port == 0)
+    return fail(errc::invalid, "telemetry.{} is \"{}\": give an address and a port, such as 127.0.0.1:8125", key, text);
   return *parsed;
 }
 

@@ -69,9 +69,8 @@ std::string message_of(std::string text, bool plain) {
 awaitable<result<>> send_lines(net::loop& loop, log::level level, schema::monitor_request request, rpc::message_stream* to) {
   net::remote_event news(loop);
   auto queue = std::make_shared<line_queue>(news.setter());
-  auto subscription = log::subscribe(level, [queue, json = request.log_json](const log::event& e) {
-    queue->push(json ? log::format_json(e) : log::format_line(e));
-  });
+  auto subscription =
+      log::subscribe(level, [queue, json = request.log_json](const log::event& e) { queue->push(json ? log::format_json(e) : log::format_line(e)); });
   CO_TRY(co_await to->write(client::stream_payload(request.plain_text ? "" : "{}")));
   for (;;) {
     bool woken = co_await news.wait(net::after(stream_heartbeat));
@@ -99,10 +98,10 @@ result<rpc::channel*> monitored(const call& c, const schema::monitor_request& re
 }  // namespace
 
 void add_monitor(rpc::method_table& table, net::loop& loop) {
-  table.add_stream<schema::monitor_request>(
-      "Agent.Monitor", [&loop](rpc::call_context, schema::monitor_request request, std::unique_ptr<rpc::message_stream> caller) {
-        return serve_monitor(loop, std::move(request), std::move(caller));
-      });
+  table.add_stream<schema::monitor_request>("Agent.Monitor",
+                                            [&loop](rpc::call_context, schema::monitor_request request, std::unique_ptr<rpc::message_stream> caller) {
+                                              return serve_monitor(loop, std::move(request), std::move(caller));
+                                            });
 }
 
 awaitable<result<reply>> monitor(call& c) {

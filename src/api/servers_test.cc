@@ -14,7 +14,8 @@ value parsed(const net::http_response& answer) { return net::must(codec::value_f
 
 TEST_F(api_fixture, autopilot_configuration_has_durations_as_text) {
   auto answer = now_get("/v1/operator/autopilot/configuration");
-  EXPECT_THAT(answer.body, StartsWith(R"({"LastContactThreshold":"200ms","ServerStabilizationTime":"10s","CleanupDeadServers":true,"MaxTrailingLogs":250,"MinQuorum":0,)"));
+  EXPECT_THAT(answer.body,
+              StartsWith(R"({"LastContactThreshold":"200ms","ServerStabilizationTime":"10s","CleanupDeadServers":true,"MaxTrailingLogs":250,"MinQuorum":0,)"));
   auto changed = now("PUT", "/v1/operator/autopilot/configuration",
                      R"({"CleanupDeadServers":false,"LastContactThreshold":"300ms","MaxTrailingLogs":251,"ServerStabilizationTime":"10s"})");
   EXPECT_EQ(changed.body, "true");

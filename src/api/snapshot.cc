@@ -78,9 +78,9 @@ awaitable<result<reply>> restore(call& c) {
 
 void add_snapshot_routes(std::vector<route>& t) {
   t.insert(t.end(), {
-    {.methods = "GET", .path = "/v1/operator/snapshot", .acl = "operator:snapshot-save", .flags = streaming, .handle = &save},
-    {.methods = "PUT POST", .path = "/v1/operator/snapshot", .acl = "management", .flags = body_required, .handle = &restore},
-  });
+                        {.methods = "GET", .path = "/v1/operator/snapshot", .acl = "operator:snapshot-save", .flags = streaming, .handle = &save},
+                        {.methods = "PUT POST", .path = "/v1/operator/snapshot", .acl = "management", .flags = body_required, .handle = &restore},
+                    });
 }
 
 }  // namespace drover::api

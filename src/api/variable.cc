@@ -16,7 +16,8 @@ result<std::optional<uint64_t>> check_index(const call& c) {
   auto text = c.query("cas");
   if (text.empty()) return std::nullopt;
   auto index = parse_uint(text);
-  if (!index) return fail(errc::invalid, "can not parse cas: \"{}\" is no number; give the ModifyIndex of the variable that you read, or 0 for a new one", text);
+  if (!index)
+    return fail(errc::invalid, "can not parse cas: \"{}\" is no number; give the ModifyIndex of the variable that you read, or 0 for a new one", text);
   return index;
 }
 
@@ -97,13 +98,24 @@ awaitable<result<reply>> delete_variable(call& c) {
 void add_variable_routes(std::vector<route>& t) {
   using namespace schema;
   t.insert(t.end(), {
-    {.methods = "GET", .path = "/v1/vars", .acl = "variables:list", .flags = blocking | list, .handle = &call_rpc,
-     .rpc = rpc_of<variables_list_request, variables_list_response>("Variables.List"), .answer = "data"},
-    {.methods = "GET", .path = "/v1/var/:path+", .acl = "variables:read", .flags = blocking, .handle = &call_rpc,
-     .rpc = rpc_of<variables_read_request, variables_read_response>("Variables.Read"), .answer = "data", .absent = "variable not found"},
-    {.methods = "PUT POST", .path = "/v1/var/:path+", .acl = "variables:write", .flags = body_required, .handle = &put_variable},
-    {.methods = "DELETE", .path = "/v1/var/:path+", .acl = "variables:destroy", .handle = &delete_variable},
-  });
+                        {.methods = "GET",
+                         .path = "/v1/vars",
+                         .acl = "variables:list",
+                         .flags = blocking | list,
+                         .handle = &call_rpc,
+                         .rpc = rpc_of<variables_list_request, variables_list_response>("Variables.List"),
+                         .answer = "data"},
+                        {.methods = "GET",
+                         .path = "/v1/var/:path+",
+                         .acl = "variables:read",
+                         .flags = blocking,
+                         .handle = &call_rpc,
+                         .rpc = rpc_of<variables_read_request, variables_read_response>("Variables.Read"),
+                         .answer = "data",
+                         .absent = "variable not found"},
+                        {.methods = "PUT POST", .path = "/v1/var/:path+", .acl = "variables:write", .flags = body_required, .handle = &put_variable},
+                        {.methods = "DELETE", .path = "/v1/var/:path+", .acl = "variables:destroy", .handle = &delete_variable},
+                    });
 }
 
 }  // namespace drover::api

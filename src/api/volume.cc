@@ -77,7 +77,8 @@ awaitable<result<reply>> delete_claim(call& c) {
   CO_TRY(fill_options(c, static_cast<schema::write_request&>(request)));
   request.claim_id = c.path_value("claim_id");
   CO_TRY_ASSIGN(auto* servers, servers_of(c));
-  CO_TRY_ASSIGN(auto response, co_await rpc::call<schema::task_group_volume_claim_delete_response>(*servers, "TaskGroupHostVolumeClaim.Delete", std::move(request)));
+  CO_TRY_ASSIGN(auto response,
+                co_await rpc::call<schema::task_group_volume_claim_delete_response>(*servers, "TaskGroupHostVolumeClaim.Delete", std::move(request)));
   auto out = empty_reply();
   out.meta = meta_of(static_cast<const schema::write_meta&>(response));
   co_return out;
@@ -87,19 +88,32 @@ awaitable<result<reply>> delete_claim(call& c) {
 
 void add_volume_routes(std::vector<route>& t) {
   using namespace schema;
-  t.insert(t.end(), {
-    {.methods = "GET", .path = "/v1/volumes", .acl = "ns:host-volume-read", .flags = blocking | list, .handle = &list_volumes},
-    {.methods = "GET", .path = "/v1/volumes/claims", .acl = "ns:host-volume-read", .flags = blocking | list, .handle = &call_rpc,
-     .rpc = rpc_of<task_group_volume_claim_list_request, task_group_volume_claim_list_response>("TaskGroupHostVolumeClaim.List"), .answer = "claims",
-     .params = "job_id task_group volume_name"},
-    {.methods = "DELETE", .path = "/v1/volumes/claim/:claim_id", .acl = "ns:host-volume-delete", .handle = &delete_claim},
-    {.methods = "POST PUT", .path = "/v1/volume/host/create", .acl = "ns:host-volume-create", .flags = body_required, .handle = &create_volume},
-    {.methods = "POST PUT", .path = "/v1/volume/host/register", .acl = "ns:host-volume-register", .flags = body_required, .handle = &register_volume},
-    {.methods = "GET", .path = "/v1/volume/host/:id", .acl = "ns:host-volume-read", .flags = blocking, .handle = &call_rpc,
-     .rpc = rpc_of<host_volume_get_request, host_volume_get_response>("HostVolume.Get"), .answer = "volume", .absent = "volume not found"},
-    {.methods = "DELETE", .path = "/v1/volume/host/:id", .acl = "ns:host-volume-delete", .handle = &delete_volume},
-    {.methods = "DELETE", .path = "/v1/volume/host/:id/delete", .acl = "ns:host-volume-delete", .handle = &delete_volume},
-  });
+  t.insert(
+      t.end(),
+      {
+          {.methods = "GET", .path = "/v1/volumes", .acl = "ns:host-volume-read", .flags = blocking | list, .handle = &list_volumes},
+          {.methods = "GET",
+           .path = "/v1/volumes/claims",
+           .acl = "ns:host-volume-read",
+           .flags = blocking | list,
+           .handle = &call_rpc,
+           .rpc = rpc_of<task_group_volume_claim_list_request, task_group_volume_claim_list_response>("TaskGroupHostVolumeClaim.List"),
+           .answer = "claims",
+           .params = "job_id task_group volume_name"},
+          {.methods = "DELETE", .path = "/v1/volumes/claim/:claim_id", .acl = "ns:host-volume-delete", .handle = &delete_claim},
+          {.methods = "POST PUT", .path = "/v1/volume/host/create", .acl = "ns:host-volume-create", .flags = body_required, .handle = &create_volume},
+          {.methods = "POST PUT", .path = "/v1/volume/host/register", .acl = "ns:host-volume-register", .flags = body_required, .handle = &register_volume},
+          {.methods = "GET",
+           .path = "/v1/volume/host/:id",
+           .acl = "ns:host-volume-read",
+           .flags = blocking,
+           .handle = &call_rpc,
+           .rpc = rpc_of<host_volume_get_request, host_volume_get_response>("HostVolume.Get"),
+           .answer = "volume",
+           .absent = "volume not found"},
+          {.methods = "DELETE", .path = "/v1/volume/host/:id", .acl = "ns:host-volume-delete", .handle = &delete_volume},
+          {.methods = "DELETE", .path = "/v1/volume/host/:id/delete", .acl = "ns:host-volume-delete", .handle = &delete_volume},
+      });
 }
 
 }  // namespace drover::api

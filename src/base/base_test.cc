@@ -40,8 +40,7 @@ TEST(Time, Rfc3339RoundTrip) {
 }
 
 TEST(Bytes, Base64) {
-  for (const char* text : {"", "f", "fo", "foo", "foob", "fooba", "foobar"})
-    EXPECT_EQ(base64_decode(base64_encode(text)).value(), text);
+  for (const char* text : {"", "f", "fo", "foo", "foob", "fooba", "foobar"}) EXPECT_EQ(base64_decode(base64_encode(text)).value(), text);
   EXPECT_EQ(base64_encode("foob"), "Zm9vYg==");
   for (const char* wrong : {"Zg=", "Z", "Zg=g", "Zm9%"}) EXPECT_FALSE(base64_decode(wrong)) << wrong;
 }

@@ -30,8 +30,7 @@ std::string base64_encode(std::string_view data) {
   out.reserve((data.size() + 2) / 3 * 4);
   size_t i = 0;
   for (; i + 3 <= data.size(); i += 3) {
-    uint32_t group = static_cast<uint8_t>(data[i]) << 16 | static_cast<uint8_t>(data[i + 1]) << 8 |
-                     static_cast<uint8_t>(data[i + 2]);
+    uint32_t group = static_cast<uint8_t>(data[i]) << 16 | static_cast<uint8_t>(data[i + 1]) << 8 | static_cast<uint8_t>(data[i + 2]);
     for (int shift = 18; shift >= 0; shift -= 6) out += alphabet[group >> shift & 63];
   }
   if (size_t rest = data.size() - i; rest > 0) {

@@ -7,8 +7,8 @@ namespace drover {
 [[noreturn]] void ensure_failed(const char* condition, const char* message, std::source_location where);
 }
 
-#define ENSURE(condition, message)                                                                       \
-  do {                                                                                                   \
-    if (!(condition)) [[unlikely]]                                                                       \
-      ::drover::ensure_failed(#condition, message, std::source_location::current());                     \
+#define ENSURE(condition, message)                                                   \
+  do {                                                                               \
+    if (!(condition)) [[unlikely]]                                                   \
+      ::drover::ensure_failed(#condition, message, std::source_location::current()); \
   } while (false)

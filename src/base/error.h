@@ -13,28 +13,27 @@ namespace drover {
 
 // A new code only if some caller acts on it. http_status() is the one table code -> HTTP status.
 enum class errc {
-  unknown,            // 500
-  invalid,            // 400: the input is wrong; the message says what, where and what would be right
-  not_found,          // 404
-  permission_denied,  // 403
-  conflict,           // 409
-  too_large,          // 413
-  unsupported,        // 501
-  method_not_allowed, // 405
-  unavailable,        // 500: nothing wrong with the request, try again (no leader, not ready)
-  timeout,            // 500
-  cancelled,          // normal end of an operation whose owner stops; never logged as error
-  io,                 // 500: a disk, socket or process failed
-  corrupt,            // 500: stored bytes are not what was written
-  closed,             // the other side ended
-  exists,             // 500
+  unknown,             // 500
+  invalid,             // 400: the input is wrong; the message says what, where and what would be right
+  not_found,           // 404
+  permission_denied,   // 403
+  conflict,            // 409
+  too_large,           // 413
+  unsupported,         // 501
+  method_not_allowed,  // 405
+  unavailable,         // 500: nothing wrong with the request, try again (no leader, not ready)
+  timeout,             // 500
+  cancelled,           // normal end of an operation whose owner stops; never logged as error
+  io,                  // 500: a disk, socket or process failed
+  corrupt,             // 500: stored bytes are not what was written
+  closed,              // the other side ended
+  exists,              // 500
 };
 
 class error {
  public:
   error(errc code, std::string message) : code_(code), message_(std::move(message)) {}
-  error(errc code, std::string message, error cause)
-      : code_(code), message_(std::move(message)), cause_(std::make_shared<const error>(std::move(cause))) {}
+  error(errc code, std::string message, error cause) : code_(code), message_(std::move(message)), cause_(std::make_shared<const error>(std::move(cause))) {}
 
   errc code() const { return code_; }
   // The message alone.

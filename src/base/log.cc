@@ -30,7 +30,7 @@ struct hub {
   std::mutex mutex;  // guards what is below
   std::shared_ptr<spdlog::logger> out;
   std::list<std::shared_ptr<listener>> listeners;
-  options file{};       // of a file that is turned by its age
+  options file{};  // of a file that is turned by its age
   timestamp opened{};
 
   void recount() {
@@ -56,7 +56,8 @@ std::shared_ptr<spdlog::logger> make_logger(spdlog::sink_ptr sink) {
 // `turned`: what the file holds gets a number first.
 std::shared_ptr<spdlog::logger> open_file(const options& o, bool turned) {
   auto bytes = o.rotate_bytes > 0 ? static_cast<size_t>(o.rotate_bytes) : SIZE_MAX / 2;
-  return make_logger(std::make_shared<spdlog::sinks::rotating_file_sink_mt>(o.file, bytes, o.rotate_max_files > 0 ? static_cast<size_t>(o.rotate_max_files) : 1000, turned));
+  return make_logger(
+      std::make_shared<spdlog::sinks::rotating_file_sink_mt>(o.file, bytes, o.rotate_max_files > 0 ? static_cast<size_t>(o.rotate_max_files) : 1000, turned));
 }
 
 // A line that comes when the file is old enough begins another one. Who is writing to the old one meanwhile still does. Requires: the hub's mutex.
@@ -72,8 +73,7 @@ void turn_old_file(hub& h, timestamp now) {
 
 std::string rfc3339_millis(timestamp t) {
   auto c = to_civil(t);
-  return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z", c.year, c.month, c.day, c.hour, c.minute, c.second,
-                     c.nanosecond / 1'000'000);
+  return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z", c.year, c.month, c.day, c.hour, c.minute, c.second, c.nanosecond / 1'000'000);
 }
 
 std::string quoted(std::string_view text) {
@@ -87,9 +87,7 @@ std::string quoted(std::string_view text) {
   return out + '"';
 }
 
-bool needs_quotes(std::string_view text) {
-  return text.empty() || text.find_first_of(" \t\n\"=") != std::string_view::npos;
-}
+bool needs_quotes(std::string_view text) { return text.empty() || text.find_first_of(" \t\n\"=") != std::string_view::npos; }
 
 class handle : public subscription {
  public:
@@ -117,8 +115,7 @@ result<level> parse_level(std::string_view text) {
 }
 
 std::string format_line(const event& e) {
-  std::string out = fmt::format("{} {:<7} {}: {}", rfc3339_millis(e.time),
-                                fmt::format("[{}]", level_names[static_cast<size_t>(e.level)]), e.logger, e.message);
+  std::string out = fmt::format("{} {:<7} {}: {}", rfc3339_millis(e.time), fmt::format("[{}]", level_names[static_cast<size_t>(e.level)]), e.logger, e.message);
   for (size_t i = 0; i < e.field_count; ++i) {
     const auto& f = e.fields[i];
     out += i == 0 ? ": " : " ";
@@ -130,9 +127,8 @@ std::string format_line(const event& e) {
 }
 
 std::string format_json(const event& e) {
-  std::string out = fmt::format(R"({{"@level":"{}","@message":{},"@module":{},"@timestamp":"{}")",
-                                to_lower(level_names[static_cast<size_t>(e.level)]), quoted(e.message), quoted(e.logger),
-                                rfc3339_millis(e.time));
+  std::string out = fmt::format(R"({{"@level":"{}","@message":{},"@module":{},"@timestamp":"{}")", to_lower(level_names[static_cast<size_t>(e.level)]),
+                                quoted(e.message), quoted(e.logger), rfc3339_millis(e.time));
   for (size_t i = 0; i < e.field_count; ++i) out += fmt::format(",{}:{}", quoted(e.fields[i].key), quoted(e.fields[i].value));
   return out + '}';
 }

@@ -26,31 +26,30 @@ template <class... Args>
 #define DROVER_CONCAT_(a, b) a##b
 #define DROVER_CONCAT(a, b) DROVER_CONCAT_(a, b)
 
-#define TRY(...)                                                                  \
-  do {                                                                            \
-    if (auto try_result_ = (__VA_ARGS__); !try_result_.has_value()) [[unlikely]]  \
-      return std::unexpected(std::move(try_result_).error());                     \
+#define TRY(...)                                                                 \
+  do {                                                                           \
+    if (auto try_result_ = (__VA_ARGS__); !try_result_.has_value()) [[unlikely]] \
+      return std::unexpected(std::move(try_result_).error());                    \
   } while (false)
 
-#define DROVER_TRY_ASSIGN_(temporary, declaration, ...)         \
-  auto temporary = (__VA_ARGS__);                               \
-  if (!temporary.has_value()) [[unlikely]]                      \
-    return std::unexpected(std::move(temporary).error());       \
+#define DROVER_TRY_ASSIGN_(temporary, declaration, ...)   \
+  auto temporary = (__VA_ARGS__);                         \
+  if (!temporary.has_value()) [[unlikely]]                \
+    return std::unexpected(std::move(temporary).error()); \
   declaration = *std::move(temporary)
 // TRY_ASSIGN(auto x, parse(text));
 #define TRY_ASSIGN(declaration, ...) DROVER_TRY_ASSIGN_(DROVER_CONCAT(try_value_, __LINE__), declaration, __VA_ARGS__)
 
-#define CO_TRY(...)                                                               \
-  do {                                                                            \
-    if (auto try_result_ = (__VA_ARGS__); !try_result_.has_value()) [[unlikely]]  \
-      co_return std::unexpected(std::move(try_result_).error());                  \
+#define CO_TRY(...)                                                              \
+  do {                                                                           \
+    if (auto try_result_ = (__VA_ARGS__); !try_result_.has_value()) [[unlikely]] \
+      co_return std::unexpected(std::move(try_result_).error());                 \
   } while (false)
-#define DROVER_CO_TRY_ASSIGN_(temporary, declaration, ...)      \
-  auto temporary = (__VA_ARGS__);                               \
-  if (!temporary.has_value()) [[unlikely]]                      \
-    co_return std::unexpected(std::move(temporary).error());    \
+#define DROVER_CO_TRY_ASSIGN_(temporary, declaration, ...)   \
+  auto temporary = (__VA_ARGS__);                            \
+  if (!temporary.has_value()) [[unlikely]]                   \
+    co_return std::unexpected(std::move(temporary).error()); \
   declaration = *std::move(temporary)
-#define CO_TRY_ASSIGN(declaration, ...) \
-  DROVER_CO_TRY_ASSIGN_(DROVER_CONCAT(try_value_, __LINE__), declaration, __VA_ARGS__)
+#define CO_TRY_ASSIGN(declaration, ...) DROVER_CO_TRY_ASSIGN_(DROVER_CONCAT(try_value_, __LINE__), declaration, __VA_ARGS__)
 
 }  // namespace drover

@@ -11,14 +11,8 @@ struct unit {
   std::string_view name;
   int64_t ns;
 };
-constexpr unit units[] = {{"ns", 1},
-                          {"us", 1'000},
-                          {"µs", 1'000},
-                          {"μs", 1'000},
-                          {"ms", 1'000'000},
-                          {"s", 1'000'000'000},
-                          {"m", 60'000'000'000},
-                          {"h", 3'600'000'000'000}};
+constexpr unit units[] = {{"ns", 1},         {"us", 1'000},        {"µs", 1'000},         {"μs", 1'000},
+                          {"ms", 1'000'000}, {"s", 1'000'000'000}, {"m", 60'000'000'000}, {"h", 3'600'000'000'000}};
 
 std::unexpected<error> bad_duration(std::string_view text) {
   return fail(errc::invalid, "invalid duration \"{}\": write a number with a unit, such as \"10s\", \"1h30m\" or \"300ms\"", text);
@@ -173,17 +167,16 @@ result<timestamp> parse_rfc3339(std::string_view text) {
   auto bad = [&] { return fail(errc::invalid, "invalid time \"{}\": write it as 2026-11-21T01:10:23Z", text); };
   std::string_view rest = text;
   int year, month, day, hour, minute, second;
-  if (!read_digits(rest, 4, year) || !read_char(rest, "-") || !read_digits(rest, 2, month) || !read_char(rest, "-") ||
-      !read_digits(rest, 2, day) || !read_char(rest, "Tt ") || !read_digits(rest, 2, hour) || !read_char(rest, ":") ||
-      !read_digits(rest, 2, minute) || !read_char(rest, ":") || !read_digits(rest, 2, second))
+  if (!read_digits(rest, 4, year) || !read_char(rest, "-") || !read_digits(rest, 2, month) || !read_char(rest, "-") || !read_digits(rest, 2, day) ||
+      !read_char(rest, "Tt ") || !read_digits(rest, 2, hour) || !read_char(rest, ":") || !read_digits(rest, 2, minute) || !read_char(rest, ":") ||
+      !read_digits(rest, 2, second))
     return bad();
   if (month < 1 || month > 12 || day < 1 || day > 31 || hour > 23 || minute > 59 || second > 60) return bad();
   int64_t nanosecond = 0;
   if (read_char(rest, ".")) {
     int64_t scale = 100'000'000;
     if (rest.empty() || !std::isdigit(static_cast<unsigned char>(rest[0]))) return bad();
-    for (; !rest.empty() && std::isdigit(static_cast<unsigned char>(rest[0])); rest.remove_prefix(1), scale /= 10)
-      nanosecond += (rest[0] - '0') * scale;
+    for (; !rest.empty() && std::isdigit(static_cast<unsigned char>(rest[0])); rest.remove_prefix(1), scale /= 10) nanosecond += (rest[0] - '0') * scale;
   }
   int64_t offset = 0;
   if (!read_char(rest, "Zz")) {

@@ -5,21 +5,16 @@
 namespace drover {
 
 value::value(uint64_t n) {
-  if (n <= static_cast<uint64_t>(INT64_MAX))
-    data_ = static_cast<int64_t>(n);
-  else
-    data_ = static_cast<double>(n);
+  if (n <= static_cast<uint64_t>(INT64_MAX)) data_ = static_cast<int64_t>(n);
+  else data_ = static_cast<double>(n);
 }
 value::value(list l) : data_(new list(std::move(l))) {}
 value::value(object o) : data_(new object(std::move(o))) {}
 
 value::value(const value& other) {
-  if (auto* l = other.as_list())
-    data_ = new list(*l);
-  else if (auto* o = other.as_object())
-    data_ = new object(*o);
-  else
-    data_ = other.data_;
+  if (auto* l = other.as_list()) data_ = new list(*l);
+  else if (auto* o = other.as_object()) data_ = new object(*o);
+  else data_ = other.data_;
 }
 
 value::value(value&& other) noexcept : data_(std::exchange(other.data_, std::monostate())) {}
@@ -82,10 +77,8 @@ const value* value::object::find(std::string_view key) const {
 value* value::object::find(std::string_view key) { return const_cast<value*>(std::as_const(*this).find(key)); }
 
 void value::object::set(std::string key, value v) {
-  if (auto* old = find(key))
-    *old = std::move(v);
-  else
-    append(std::move(key), std::move(v));
+  if (auto* old = find(key)) *old = std::move(v);
+  else append(std::move(key), std::move(v));
 }
 
 bool value::object::erase(std::string_view key) {
@@ -94,9 +87,9 @@ bool value::object::erase(std::string_view key) {
 
 bool operator==(const value::object& a, const value::object& b) {
   return a.size() == b.size() && std::ranges::all_of(a, [&](const auto& e) {
-    auto* other = b.find(e.first);
-    return other != nullptr && *other == e.second;
-  });
+           auto* other = b.find(e.first);
+           return other != nullptr && *other == e.second;
+         });
 }
 
 }  // namespace drover

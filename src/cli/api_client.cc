@@ -61,10 +61,11 @@ std::unexpected<error> unreachable(const api_request& request, const api_options
                 "{}\n\nThe agent's certificate is checked with -ca-cert (NOMAD_CACERT) and -tls-server-name (NOMAD_TLS_SERVER_NAME); if the agent asks for "
                 "one, yours is shown with -client-cert and -client-key (NOMAD_CLIENT_CERT, NOMAD_CLIENT_KEY).",
                 text);
-  return fail(code,
-              "{} \"{}{}\": {}\n\nNo agent answers at {}. Is one running there? The address is set with -address or NOMAD_ADDR.",
-              request.method == "GET" ? "Get" : request.method == "DELETE" ? "Delete" : "Put", options.address, request.path, replace_all(cause.text(), ": Connection refused", ": connect: connection refused"),
-              options.address);
+  return fail(code, "{} \"{}{}\": {}\n\nNo agent answers at {}. Is one running there? The address is set with -address or NOMAD_ADDR.",
+              request.method == "GET"      ? "Get"
+              : request.method == "DELETE" ? "Delete"
+                                           : "Put",
+              options.address, request.path, replace_all(cause.text(), ": Connection refused", ": connect: connection refused"), options.address);
 }
 
 result<net::http_client*> http_of(api_client& api) {

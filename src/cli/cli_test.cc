@@ -33,7 +33,8 @@ class cli : public testing::Test {
   }
 };
 
-constexpr flag_spec some_flags[] = {{"tail", flag_kind::boolean, ""}, {"n", flag_kind::number, ""}, {"var", flag_kind::list, ""}, {"wait", flag_kind::duration, ""}};
+constexpr flag_spec some_flags[] = {
+    {"tail", flag_kind::boolean, ""}, {"n", flag_kind::number, ""}, {"var", flag_kind::list, ""}, {"wait", flag_kind::duration, ""}};
 
 result<command_line> parse(std::vector<std::string> words, bool stop = false) {
   return parse_command_line(words, {.own = some_flags, .shared = client_flags(), .stop_at_argument = stop});
@@ -227,9 +228,10 @@ TEST_F(cli, DeploymentBlock) {
   auto& group = d.task_groups["cache"];
   group.require_progress_by = at("2026-11-21T01:20:23Z");
   group.desired_total = group.placed_allocs = group.healthy_allocs = 1;
-  EXPECT_EQ(plain(format::deployment(d, {})),
-            "ID          = 89d0a48e\nJob ID      = cache\nJob Version = 0\nStatus      = successful\nDescription = Deployment completed successfully\n\n"
-            "Deployed\nTask Group  Desired  Placed  Healthy  Unhealthy  Progress Deadline\ncache       1        1       1        0          2026-11-21T01:20:23Z");
+  EXPECT_EQ(
+      plain(format::deployment(d, {})),
+      "ID          = 89d0a48e\nJob ID      = cache\nJob Version = 0\nStatus      = successful\nDescription = Deployment completed successfully\n\n"
+      "Deployed\nTask Group  Desired  Placed  Healthy  Unhealthy  Progress Deadline\ncache       1        1       1        0          2026-11-21T01:20:23Z");
 }
 
 TEST_F(cli, PrefixesResolve) {

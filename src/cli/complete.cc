@@ -54,10 +54,11 @@ std::vector<shell_file> shell_files(const std::string& program, const std::strin
     out.push_back({home + name, fmt::format("complete -C {} {}", path, program)});
     break;
   }
-  if (exists(home + "/.zshrc")) out.push_back({home + "/.zshrc", fmt::format("autoload -U +X bashcompinit && bashcompinit; complete -o nospace -C {} {}", path, program)});
+  if (exists(home + "/.zshrc"))
+    out.push_back({home + "/.zshrc", fmt::format("autoload -U +X bashcompinit && bashcompinit; complete -o nospace -C {} {}", path, program)});
   if (exists(home + "/.config/fish"))
-    out.push_back({home + "/.config/fish/completions/" + program + ".fish",
-                   fmt::format("complete -c {} -f -a \"(env COMP_LINE=(commandline -p) {})\"", program, path)});
+    out.push_back(
+        {home + "/.config/fish/completions/" + program + ".fish", fmt::format("complete -c {} -f -a \"(env COMP_LINE=(commandline -p) {})\"", program, path)});
   return out;
 }
 

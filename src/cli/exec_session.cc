@@ -106,7 +106,7 @@ net::awaitable<void> pump_file(session& s) {
 }
 
 net::awaitable<void> pump_input(session& s) {
-  struct stat status {};
+  struct stat status{};
   if (::fstat(STDIN_FILENO, &status) == 0 && S_ISREG(status.st_mode)) {
     co_await pump_file(s);
     co_return;

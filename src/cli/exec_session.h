@@ -8,7 +8,8 @@ namespace drover::cli {
 // The flags -i, -t and -e.
 inline constexpr flag_spec exec_input_flag = {"i", flag_kind::boolean, "Pass standard input on (default)."};
 inline constexpr flag_spec exec_tty_flag = {"t", flag_kind::boolean, "With a terminal; default if this is one."};
-inline constexpr flag_spec exec_escape_flag = {"e", flag_kind::text, "Escape character at the start of a line, \"~\" by default: ~. ends the session. \"none\": there is none."};
+inline constexpr flag_spec exec_escape_flag = {"e", flag_kind::text,
+                                               "Escape character at the start of a line, \"~\" by default: ~. ends the session. \"none\": there is none."};
 
 struct exec_terminal {
   bool tty = false, with_input = true;

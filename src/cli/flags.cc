@@ -60,8 +60,7 @@ result<std::string> checked(const flag_spec& flag, std::string text) {
         return fail(errc::invalid, "invalid value \"{}\" for flag -{}: it must be a length of time such as \"30s\" or \"1h30m\"", text, flag.name);
       return text;
     case flag_kind::text:
-    case flag_kind::list:
-      return text;
+    case flag_kind::list: return text;
   }
   return text;
 }

@@ -18,7 +18,7 @@ namespace drover::cli {
 enum class flag_kind : uint8_t { boolean, text, number, duration, list };
 
 struct flag_spec {
-  std::string_view name;     // without dash
+  std::string_view name;  // without dash
   flag_kind kind;
   std::string_view meaning;  // one sentence for -h
 };

@@ -96,8 +96,7 @@ result<jobspec::parse_options> options_of(const context& c, schema::job_submissi
   }
   for (const auto& text : c.flags.list("var")) {
     auto equals = text.find('=');
-    if (equals == std::string::npos || equals == 0)
-      return fail(errc::invalid, "Error getting job struct: invalid -var \"{}\": it must be name=value", text);
+    if (equals == std::string::npos || equals == 0) return fail(errc::invalid, "Error getting job struct: invalid -var \"{}\": it must be name=value", text);
     out.variables.emplace_back(text.substr(0, equals), text.substr(equals + 1));
     submission.variable_flags[text.substr(0, equals)] = text.substr(equals + 1);
   }
@@ -111,7 +110,7 @@ result<std::string> read_input(const std::string& path, size_t bytes_max) {
 }
 
 result<job_file> read_job_file(context& c, const std::string& path) {
-  struct stat status {};
+  struct stat status{};
   if (path != "-" && ::stat(path.c_str(), &status) != 0) {
     std::error_code ignored;
     auto whole = std::filesystem::absolute(path, ignored).lexically_normal().string();

@@ -16,7 +16,8 @@ TEST(man, every_command_has_a_page_that_roff_reads_as_text) {
       bool request = line.starts_with(".TH ") || line.starts_with(".SH ") || line == ".TP";
       EXPECT_TRUE(request || (!line.starts_with('.') && !line.starts_with('\''))) << c->name << ": " << line;
     }
-    for (const auto& flag : c->flags) EXPECT_NE(page.find("\\fB\\-" + replace_all(std::string(flag.name), "-", "\\-") + "\\fR"), std::string::npos) << c->name << " -" << flag.name;
+    for (const auto& flag : c->flags)
+      EXPECT_NE(page.find("\\fB\\-" + replace_all(std::string(flag.name), "-", "\\-") + "\\fR"), std::string::npos) << c->name << " -" << flag.name;
   }
 }
 

@@ -8,8 +8,8 @@ namespace drover::cli {
 std::string next_launch_of(context& c, const schema::ref<schema::job>& job) {
   schema::job_plan_request request;
   request.job = job;
-  auto answer = c.api.send(
-      {.method = "PUT", .path = "/v1/job/" + path_word(job->id) + "/plan", .body = codec::to_json(request), .namespace_ = job->namespace_});
+  auto answer =
+      c.api.send({.method = "PUT", .path = "/v1/job/" + path_word(job->id) + "/plan", .body = codec::to_json(request), .namespace_ = job->namespace_});
   if (!answer) return {};
   auto plan = api_client::decode<schema::job_plan_response>(answer->body);
   if (!plan || plan->next_periodic_launch.is_zero()) return {};

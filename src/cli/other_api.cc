@@ -27,10 +27,10 @@ result<std::unique_ptr<other_api>> other_api::create(other_api_options options) 
   with.connect_timeout = answer_time_max;
   bool special = !options.ca_file.empty() || !options.ca_directory.empty() || !options.certificate_file.empty() || !options.key_file.empty();
   if (special && with.address.starts_with("https:")) {
-    TRY_ASSIGN(with.tls, net::tls_context::client({.certificate_file = options.certificate_file,
-                                                   .key_file = options.key_file,
-                                                   .ca_file = options.ca_file,
-                                                   .ca_directory = options.ca_directory}));
+    TRY_ASSIGN(
+        with.tls,
+        net::tls_context::client(
+            {.certificate_file = options.certificate_file, .key_file = options.key_file, .ca_file = options.ca_file, .ca_directory = options.ca_directory}));
   }
   for (auto& [name, text] : options.headers) with.headers.add(std::move(name), std::move(text));
   auto made = std::make_unique<connection>();

@@ -26,7 +26,7 @@ struct output_file : testing::Test {
 
 TEST_F(output_file, IsWrittenOnceAndForItsOwner) {
   ASSERT_TRUE(write_new_file(path, "one", 0600));
-  struct stat status {};
+  struct stat status{};
   ASSERT_EQ(::stat(path.c_str(), &status), 0);
   EXPECT_EQ(status.st_mode & 0777, 0600u);
   EXPECT_EQ(status.st_nlink, 1u);

@@ -25,9 +25,9 @@ namespace {
 
 // How one kind of record is looked up by prefix.
 struct lookup {
-  std::string_view one, many;     // "allocation", "allocations"
-  std::string_view too_short;     // "Alloc ID"
-  std::string_view not_found;     // "allocation(s)"
+  std::string_view one, many;  // "allocation", "allocations"
+  std::string_view too_short;  // "Alloc ID"
+  std::string_view not_found;  // "allocation(s)"
   std::string_view list_path, item_path;
 };
 
@@ -114,14 +114,15 @@ result<std::string> own_node_id(context& c) {
   const auto* stats = self.find("stats");
   const auto* client = stats == nullptr ? nullptr : stats->find("client");
   const auto* id = client == nullptr ? nullptr : client->find("node_id");
-  if (id == nullptr || id->as_string() == nullptr) return fail(errc::invalid, "The agent at {} runs no client: -self needs one that does.", c.api.options().address);
+  if (id == nullptr || id->as_string() == nullptr)
+    return fail(errc::invalid, "The agent at {} runs no client: -self needs one that does.", c.api.options().address);
   return *id->as_string();
 }
 
 result<schema::allocation> find_alloc_of_job(context& c, const std::string& job, const std::string& group) {
   TRY_ASSIGN(auto name, resolve_job(c, job));
-  auto list = c.api.get<std::vector<schema::alloc_list_stub>>(
-      api_request{.path = "/v1/job/" + path_word(name.id) + "/allocations", .namespace_ = name.namespace_});
+  auto list =
+      c.api.get<std::vector<schema::alloc_list_stub>>(api_request{.path = "/v1/job/" + path_word(name.id) + "/allocations", .namespace_ = name.namespace_});
   if (!list) return context::failed("querying allocations of the job", list.error());
   const schema::alloc_list_stub* best = nullptr;
   for (const auto& a : *list) {
@@ -149,7 +150,8 @@ result<std::string> choose_task(const schema::allocation& alloc, const std::stri
     return fail(errc::invalid, "Could not find task named: {}, found:\n  * {}", named, join(names, "\n  * "));
   }
   if (names.size() == 1) return names[0];
-  return fail(errc::invalid, "Allocation \"{}\" is running the following tasks:\n  * {}\n\nPlease specify the task.", short_id(alloc.id), join(names, "\n  * "));
+  return fail(errc::invalid, "Allocation \"{}\" is running the following tasks:\n  * {}\n\nPlease specify the task.", short_id(alloc.id),
+              join(names, "\n  * "));
 }
 
 }  // namespace drover::cli

@@ -21,7 +21,10 @@ class terminal {
   static bool wants_colours(bool no_colour, bool force_colour);
 
   // Text with colour marks (format/colour.h) and a newline.
-  void say(std::string_view text) { write(format::coloured(text, colours_)); write("\n"); }
+  void say(std::string_view text) {
+    write(format::coloured(text, colours_));
+    write("\n");
+  }
   // As it is.
   void write(std::string_view text);
   // To stderr, with a newline; stdout goes out first.

@@ -27,9 +27,8 @@ result<schema::variable> parse_hcl(const std::string& name, std::string text) {
   if (auto items = d.text_map("items")) out.items = {items->begin(), items->end()};
   if (auto lock = d.block("lock")) {
     hcl::decoder l(*lock, problems);
-    out.lock = schema::variable_lock{.id = l.text("id").value_or(""),
-                                     .ttl = l.duration("ttl").value_or(duration()),
-                                     .lock_delay = l.duration("lock_delay").value_or(duration())};
+    out.lock = schema::variable_lock{
+        .id = l.text("id").value_or(""), .ttl = l.duration("ttl").value_or(duration()), .lock_delay = l.duration("lock_delay").value_or(duration())};
     l.finish();
   }
   d.finish();
@@ -67,10 +66,11 @@ std::string variable_as_json(const schema::variable& v) {
 std::string variable_as_hcl(const schema::variable& v) {
   size_t widest = 0;
   for (const auto& [key, text] : v.items) widest = std::max(widest, key.size());
-  std::string out = fmt::format("namespace    = {}\npath         = {}\ncreate_index = {}  # Set by server\n"
-                                "modify_index = {}  # Set by server; consulted for check-and-set\ncreate_time  = {}   # Set by server\n"
-                                "modify_time  = {}   # Set by server\n\nitems = {{\n",
-                                as_literal(v.namespace_), as_literal(v.path), v.create_index, v.modify_index, v.create_time, v.modify_time);
+  std::string out = fmt::format(
+      "namespace    = {}\npath         = {}\ncreate_index = {}  # Set by server\n"
+      "modify_index = {}  # Set by server; consulted for check-and-set\ncreate_time  = {}   # Set by server\n"
+      "modify_time  = {}   # Set by server\n\nitems = {{\n",
+      as_literal(v.namespace_), as_literal(v.path), v.create_index, v.modify_index, v.create_time, v.modify_time);
   for (const auto& [key, text] : v.items) out += fmt::format("  {:>{}} = {}\n", key, widest, as_literal(text));
   return out + "}";
 }
@@ -96,7 +96,8 @@ result<std::string> variable_by_template(const schema::variable& v, std::string_
 
 std::string example_variable(std::string_view format) {
   if (format == "json")
-    return "{\n  \"Namespace\": \"default\",\n  \"Path\": \"path/to/variable\",\n  \"Items\": {\n    \"key1\": \"value 1\",\n    \"key2\": \"value 2\"\n  }\n}\n";
+    return "{\n  \"Namespace\": \"default\",\n  \"Path\": \"path/to/variable\",\n  \"Items\": {\n    \"key1\": \"value 1\",\n    \"key2\": \"value 2\"\n  "
+           "}\n}\n";
   return R"(# Where the variable is kept. It may stand here, or be the first argument of "var put".
 # path = "path/to/variable"
 

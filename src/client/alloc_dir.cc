@@ -28,7 +28,7 @@ result<> make_directory(const std::string& path, unsigned mode) {
 }
 
 bool is_mount_point(const std::string& path) {
-  struct stat self {}, parent {};
+  struct stat self{}, parent{};
   if (::lstat(path.c_str(), &self) != 0 || ::lstat((path + "/..").c_str(), &parent) != 0) return false;
   return self.st_dev != parent.st_dev;
 }
@@ -38,8 +38,7 @@ result<> make_memory_directory(const std::string& path, unsigned mode, int64_t m
   TRY(make_directory(path, mode));
   if (::geteuid() != 0 || is_mount_point(path)) return {};
   auto options = fmt::format("size={}m,mode={:o}", megabytes, mode);
-  if (::mount("tmpfs", path.c_str(), "tmpfs", MS_NOEXEC | MS_NOSUID | MS_NODEV, options.c_str()) != 0 && errno != EPERM &&
-      errno != EACCES)
+  if (::mount("tmpfs", path.c_str(), "tmpfs", MS_NOEXEC | MS_NOSUID | MS_NODEV, options.c_str()) != 0 && errno != EPERM && errno != EACCES)
     return fail(system_error(errno, "mount a memory filesystem on " + path));
   return {};
 }
@@ -73,12 +72,7 @@ schema::alloc_file_info describe_file(std::string name, const struct stat& st) {
 
 task_dir alloc_dir::task(const std::string& name) const {
   auto root = root_ + "/" + name;
-  return {.root = root,
-          .local = root + "/local",
-          .secrets = root + "/secrets",
-          .private_ = root + "/private",
-          .tmp = root + "/tmp",
-          .shared = root + "/alloc"};
+  return {.root = root, .local = root + "/local", .secrets = root + "/secrets", .private_ = root + "/private", .tmp = root + "/tmp", .shared = root + "/alloc"};
 }
 
 result<> alloc_dir::build() const {
@@ -101,8 +95,7 @@ result<> alloc_dir::build_task(const std::string& name, int64_t secrets_mb) cons
 result<> alloc_dir::destroy() const {
   for (auto& mount : mounts_below(root_)) {
     if (::umount2(mount.c_str(), UMOUNT_NOFOLLOW) == 0) continue;
-    if (::umount2(mount.c_str(), UMOUNT_NOFOLLOW | MNT_DETACH) != 0 && errno != EINVAL && errno != ENOENT)
-      return fail(system_error(errno, "unmount " + mount));
+    if (::umount2(mount.c_str(), UMOUNT_NOFOLLOW | MNT_DETACH) != 0 && errno != EINVAL && errno != ENOENT) return fail(system_error(errno, "unmount " + mount));
   }
   std::error_code failed;
   std::filesystem::remove_all(root_, failed);
@@ -137,8 +130,7 @@ result<std::string> alloc_dir::resolve(const std::string& path) const {
   auto part = below.begin();
   if (part != below.end() && *part != "alloc" && *part != ".") {
     ++part;
-    if (part != below.end() && (*part == "secrets" || *part == "private"))
-      return fail(errc::permission_denied, "Reading secret file prohibited: {}", path);
+    if (part != below.end() && (*part == "secrets" || *part == "private")) return fail(errc::permission_denied, "Reading secret file prohibited: {}", path);
   }
   return real.string();
 }
@@ -151,11 +143,10 @@ result<std::vector<schema::alloc_file_info>> alloc_dir::list(const std::string& 
   while (auto* entry = ::readdir(dir.get())) {
     std::string name = entry->d_name;
     if (name == "." || name == "..") continue;
-    struct stat st {};
+    struct stat st{};
     // A file may go while we look.
     if (::fstatat(::dirfd(dir.get()), name.c_str(), &st, AT_SYMLINK_NOFOLLOW) != 0) continue;
-    if (out.size() >= limits::list_entries_max)
-      return fail(errc::too_large, "{} has more than {} entries", path, limits::list_entries_max);
+    if (out.size() >= limits::list_entries_max) return fail(errc::too_large, "{} has more than {} entries", path, limits::list_entries_max);
     out.push_back(describe_file(std::move(name), st));
   }
   std::sort(out.begin(), out.end(), [](auto& a, auto& b) { return a.name < b.name; });
@@ -164,7 +155,7 @@ result<std::vector<schema::alloc_file_info>> alloc_dir::list(const std::string& 
 
 result<schema::alloc_file_info> alloc_dir::stat(const std::string& path) const {
   TRY_ASSIGN(auto real, resolve(path));
-  struct stat st {};
+  struct stat st{};
   if (::stat(real.c_str(), &st) != 0) return fail(system_error(errno, "look at " + path));
   return describe_file(std::filesystem::path(real).filename().string(), st);
 }

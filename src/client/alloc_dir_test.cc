@@ -26,7 +26,7 @@ struct alloc_dir_test : ::testing::Test {
     std::filesystem::remove_all(base);
   }
   unsigned mode(const std::string& path) {
-    struct stat st {};
+    struct stat st{};
     ::stat((dir.root() + path).c_str(), &st);
     return st.st_mode & 07777;
   }

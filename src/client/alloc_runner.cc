@@ -49,8 +49,7 @@ alloc_runner::~alloc_runner() = default;
 void alloc_runner::start() {
   // On disk before anything runs: an agent that dies now finds it again.
   if (!restored_)
-    if (auto stored = node_.db.put_alloc(*alloc_); !stored)
-      logger_.error("cannot store an allocation", {{"alloc_id", id()}, {"error", stored.error().text()}});
+    if (auto stored = node_.db.put_alloc(*alloc_); !stored) logger_.error("cannot store an allocation", {{"alloc_id", id()}, {"error", stored.error().text()}});
   kill_point("alloc_stored");
   status_ = status_of(states());
   scope_.spawn(&alloc_runner::run, this);
@@ -146,8 +145,7 @@ void alloc_runner::update(schema::ref<schema::allocation> alloc) {
   alloc_ = std::move(alloc);
   take_network(network_status_);
   group_ = group;
-  if (auto stored = node_.db.put_alloc(*alloc_); !stored)
-    logger_.error("cannot store an allocation", {{"alloc_id", id()}, {"error", stored.error().text()}});
+  if (auto stored = node_.db.put_alloc(*alloc_); !stored) logger_.error("cannot store an allocation", {{"alloc_id", id()}, {"error", stored.error().text()}});
   for (auto& task : tasks_) task->update();
   // The scheduler compares the time of this event with the time when the servers lost sight of the node.
   if (alloc_->client_status == "unknown" && !server_stops(*alloc_))

@@ -80,9 +80,10 @@ void alloc_watcher::enter_history(const std::map<std::string, uint64_t>& have, c
   for (auto& [id, index] : have)
     if (!said.contains(id)) orphans_.insert(id);
   save_orphans();
-  logger_.error("the servers have another history than before: they were replaced or an older snapshot was restored. Allocations that they do not "
-                "know run on",
-                {{"unknown_allocations", orphans_.size()}, {"highest_index_before", highest_}});
+  logger_.error(
+      "the servers have another history than before: they were replaced or an older snapshot was restored. Allocations that they do not "
+      "know run on",
+      {{"unknown_allocations", orphans_.size()}, {"highest_index_before", highest_}});
   if (history_changed) history_changed();
 }
 

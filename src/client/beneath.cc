@@ -62,7 +62,7 @@ result<descriptor> open_parent_beneath(int root, const std::string& path, bool n
 result<std::string> read_beneath(const std::string& root, const std::string& path, size_t bytes_max) {
   TRY_ASSIGN(auto top, open_directory(root));
   TRY_ASSIGN(auto file, open_beneath(top.get(), path, O_RDONLY | O_NONBLOCK));
-  struct stat facts {};
+  struct stat facts{};
   if (::fstat(file.get(), &facts) != 0) return fail(system_error(errno, "look at " + path));
   if (!S_ISREG(facts.st_mode)) return fail(errc::invalid, "\"{}\" is no regular file", path);
   std::string out;

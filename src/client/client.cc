@@ -39,9 +39,7 @@ std::map<std::string, std::string> visible_host_env(const client_options& o) {
 }
 
 bool server_terminal(const schema::allocation& a) { return a.desired_status == "stop" || a.desired_status == "evict"; }
-bool client_terminal(const schema::allocation& a) {
-  return a.client_status == "complete" || a.client_status == "failed" || a.client_status == "lost";
-}
+bool client_terminal(const schema::allocation& a) { return a.client_status == "complete" || a.client_status == "failed" || a.client_status == "lost"; }
 bool runnable(const schema::allocation& a) {
   if (!a.job) return false;
   return std::any_of(a.job->task_groups.begin(), a.job->task_groups.end(), [&](auto& g) { return g.name == a.task_group && !g.tasks.empty(); });
@@ -82,8 +80,7 @@ result<> client::state::make_shim_services() {
   auto path = exec::install_shim(state_dir);
   if (!path) return wrap(path.error(), "installing the task supervisor");
   shims.emplace(shim_services{.loop = loop, .pool = pool, .shim_path = *path, .cgroups = exec::cgroup_manager::detect(options.cgroup_parent)});
-  if (shims->cgroups.mode() == exec::cgroup_mode::none)
-    logger.warn("tasks run without control groups", {{"reason", shims->cgroups.reason()}});
+  if (shims->cgroups.mode() == exec::cgroup_mode::none) logger.warn("tasks run without control groups", {{"reason", shims->cgroups.reason()}});
   return {};
 }
 
@@ -399,9 +396,10 @@ std::vector<std::string> client::explain_networks() const {
   auto chosen = fingerprint::choose_networks(s.options, fingerprint::machine_interfaces(), fingerprint::default_route_interface());
   for (auto& network : s.link->node()->node_resources->node_networks) {
     if (network.mode == "host") continue;
-    chosen.reasons.push_back(network.mode == "bridge" ? fmt::format("mode \"bridge\": bridge {} with {}{}", network.device, s.options.network.bridge_subnet,
-                                                                    s.options.network.bridge_subnet_ipv6.empty() ? "" : " and " + s.options.network.bridge_subnet_ipv6)
-                                                      : fmt::format("mode \"{}\": configured in {}", network.mode, s.options.network.cni_config_dir));
+    chosen.reasons.push_back(network.mode == "bridge"
+                                 ? fmt::format("mode \"bridge\": bridge {} with {}{}", network.device, s.options.network.bridge_subnet,
+                                               s.options.network.bridge_subnet_ipv6.empty() ? "" : " and " + s.options.network.bridge_subnet_ipv6)
+                                 : fmt::format("mode \"{}\": configured in {}", network.mode, s.options.network.cni_config_dir));
   }
   return chosen.reasons;
 }

@@ -8,7 +8,8 @@ namespace drover::client {
 
 result<> client::state::make_csi() {
   csi = std::make_unique<csi::volumes>(csi_plugins, servers, *db, pool,
-                                       csi::volume_options{.region = options.region, .root = state_dir + "/csi", .node = [this] { return link->node(); }}, logger);
+                                       csi::volume_options{.region = options.region, .root = state_dir + "/csi", .node = [this] { return link->node(); }},
+                                       logger);
   csi_plugins.changed = [this] {
     auto node = std::make_shared<schema::node>(*link->node());
     csi_plugins.show_in(*node);

@@ -72,12 +72,11 @@ TEST_F(client_test, restarts_by_policy_then_gives_up) {
     auto alloc = make_alloc("service", {task});
     t.servers->place(alloc);
     auto report = co_await t.servers->reported_status(alloc.id, "failed");
-    EXPECT_THAT(event_types(*report, "main"), ElementsAre("Received", "Task Setup", "Started", "Terminated", "Restarting", "Started",
-                                                          "Terminated", "Not Restarting"));
+    EXPECT_THAT(event_types(*report, "main"),
+                ElementsAre("Received", "Task Setup", "Started", "Terminated", "Restarting", "Started", "Terminated", "Not Restarting"));
     EXPECT_EQ(report->task_states.at("main").restarts, 1u);
     EXPECT_EQ(report->task_states.at("main").events[4]->display_message, "Task restarting in 0s");
-    EXPECT_EQ(report->task_states.at("main").events[7]->display_message,
-              "Exceeded allowed attempts 1 in interval 1m0s and mode is \"fail\"");
+    EXPECT_EQ(report->task_states.at("main").events[7]->display_message, "Exceeded allowed attempts 1 in interval 1m0s and mode is \"fail\"");
   }(*this));
 }
 

@@ -29,7 +29,8 @@ std::string nvidia_minor(const std::string& proc, const std::string& address) {
 }
 }  // namespace
 
-std::vector<task_device> files_of_gpu(const std::string& sys, const std::string& dev, const std::string& proc, const std::string& vendor, const std::string& address) {
+std::vector<task_device> files_of_gpu(const std::string& sys, const std::string& dev, const std::string& proc, const std::string& vendor,
+                                      const std::string& address) {
   std::vector<std::string> names;
   std::error_code failed;
   for (const auto& entry : std::filesystem::directory_iterator(sys + "/bus/pci/devices/" + address + "/drm", failed)) {
@@ -63,10 +64,13 @@ awaitable<result<device_reservation>> device_source::reserve(schema::allocated_d
   if (auto plugin = plugins_.device_plugin(wanted)) co_return co_await external::reserve(std::move(plugin), std::move(wanted.device_ids));
   device_reservation out;
   auto group = std::ranges::find_if(found_, [&](const auto& each) { return same_group(each, wanted); });
-  auto unknown = [&](const std::string& id) { return group == found_.end() || std::ranges::find(group->instances, id, &schema::node_device::id) == group->instances.end(); };
+  auto unknown = [&](const std::string& id) {
+    return group == found_.end() || std::ranges::find(group->instances, id, &schema::node_device::id) == group->instances.end();
+  };
   for (const auto& id : wanted.device_ids) {
     if (unknown(id)) co_return fail(errc::unavailable, "this node has no device {}/{}/{} \"{}\" now", wanted.vendor, wanted.type, wanted.name, id);
-    auto files = files_of_gpu(place_of(options_, "fingerprint.gpu.sysfs", "/sys"), place_of(options_, "fingerprint.gpu.dev", "/dev"), "/proc", wanted.vendor, id);
+    auto files =
+        files_of_gpu(place_of(options_, "fingerprint.gpu.sysfs", "/sys"), place_of(options_, "fingerprint.gpu.dev", "/dev"), "/proc", wanted.vendor, id);
     for (auto& file : files)
       if (std::ranges::find(out.devices, file.host_path, &task_device::host_path) == out.devices.end()) out.devices.push_back(std::move(file));
   }

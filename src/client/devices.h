@@ -45,6 +45,7 @@ class device_source {
 
 // The device files of a graphics processor, by its address on the PCI bus. `sys`, `dev` and `proc` are where those file systems are. Blocking, but only
 // for small files.
-std::vector<task_device> files_of_gpu(const std::string& sys, const std::string& dev, const std::string& proc, const std::string& vendor, const std::string& address);
+std::vector<task_device> files_of_gpu(const std::string& sys, const std::string& dev, const std::string& proc, const std::string& vendor,
+                                      const std::string& address);
 
 }  // namespace drover::client

@@ -199,8 +199,8 @@ TEST_F(endpoint_test, signal_restart_stats) {
     restart.alloc_id = alloc.id;
     EXPECT_TRUE(co_await rpc::call<schema::generic_response>(*t.channel, "Allocations.Restart", restart));
     auto report = co_await t.servers->reported(alloc.id, [](auto& a) { return a.task_states.at("main").restarts == 1 && a.client_status == "running"; });
-    EXPECT_THAT(event_types(*report, "main"), ElementsAre("Received", "Task Setup", "Started", "Signaling", "Restart Signaled", "Terminated",
-                                                          "Restarting", "Started"));
+    EXPECT_THAT(event_types(*report, "main"),
+                ElementsAre("Received", "Task Setup", "Started", "Signaling", "Restart Signaled", "Terminated", "Restarting", "Started"));
     auto host = co_await rpc::call<schema::client_stats_response>(*t.channel, "ClientStats.Stats", schema::node_specific_request{});
     EXPECT_GT(host->host_stats->memory->total, 0u);
     EXPECT_FALSE(host->host_stats->cpu.empty());

@@ -57,8 +57,7 @@ result<std::map<std::string, std::string>> parse_env_text(std::string_view text)
     if (equals == std::string_view::npos || equals > end) return fail(errc::invalid, "line {}: \"{}\" has no \"=\"", line, head);
     auto key = trim(text.substr(0, equals));
     if (key.starts_with("export ")) key = trim(key.substr(7));
-    if (key.empty() || key.find_first_of(" \t\"'") != std::string_view::npos)
-      return fail(errc::invalid, "line {}: \"{}\" is no name of a variable", line, key);
+    if (key.empty() || key.find_first_of(" \t\"'") != std::string_view::npos) return fail(errc::invalid, "line {}: \"{}\" is no name of a variable", line, key);
     text.remove_prefix(equals + 1);
     while (text.starts_with(' ') || text.starts_with('\t')) text.remove_prefix(1);
     TRY_ASSIGN(auto v, env_value(text, line));

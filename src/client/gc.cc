@@ -26,7 +26,7 @@ double used_percent(uint64_t total, uint64_t free, uint64_t available) {
 
 gc_situation measure_disk(const std::string& path) {
   gc_situation out;
-  struct statvfs fs {};
+  struct statvfs fs{};
   if (::statvfs(path.c_str(), &fs) != 0) return out;
   out.disk_used_percent = used_percent(fs.f_blocks, fs.f_bfree, fs.f_bavail);
   out.inodes_used_percent = used_percent(fs.f_files, fs.f_ffree, fs.f_favail);

@@ -146,7 +146,8 @@ TEST_F(group_test, templates_artifacts_and_payloads_become_files) {
   run([](group_test& t) -> net::awaitable<void> {
     t.start_agent();
     std::ofstream(t.data_dir + "/source.txt") << "fetched";
-    auto task = shell("main", "cat local/plain local/source.txt local/sub/payload > $NOMAD_ALLOC_DIR/data/all; printf %s $FROM_FILE >> $NOMAD_ALLOC_DIR/data/all");
+    auto task =
+        shell("main", "cat local/plain local/source.txt local/sub/payload > $NOMAD_ALLOC_DIR/data/all; printf %s $FROM_FILE >> $NOMAD_ALLOC_DIR/data/all");
     schema::task_template plain;
     plain.embedded_tmpl = "plain ";
     plain.dest_path = "local/plain";
@@ -207,7 +208,8 @@ class redis_test : public group_test, public ::testing::WithParamInterface<const
 TEST_P(redis_test, serves_on_its_port_and_stops_cleanly) {
   run([](redis_test& t) -> net::awaitable<void> {
     t.start_agent();
-    auto alloc = make_alloc("service", {make_task("redis", GetParam(), command("redis-server", {"--port", "${NOMAD_PORT_db}", "--save", "", "--bind", "127.0.0.1"}))});
+    auto alloc =
+        make_alloc("service", {make_task("redis", GetParam(), command("redis-server", {"--port", "${NOMAD_PORT_db}", "--save", "", "--bind", "127.0.0.1"}))});
     schema::allocated_resources given;
     auto port = static_cast<uint16_t>(23000 + ::getpid() % 5000);
     given.shared.ports = {{.label = "db", .value = port, .to = 0, .host_ip = "127.0.0.1"}};

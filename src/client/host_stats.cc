@@ -29,7 +29,7 @@ void read_memory(schema::host_stats& out) {
 }
 
 std::optional<schema::host_disk_stats> disk_of(const std::string& device, const std::string& point) {
-  struct statvfs fs {};
+  struct statvfs fs{};
   if (::statvfs(point.c_str(), &fs) != 0 || fs.f_blocks == 0) return std::nullopt;
   schema::host_disk_stats d;
   d.device = device;

@@ -12,8 +12,7 @@ const schema::task_state& state_of(const task_states& states, const std::string&
 }
 template <class F>
 bool all_of_stage(const schema::task_group& group, const task_states& states, F&& holds) {
-  return std::all_of(group.tasks.begin(), group.tasks.end(),
-                     [&](const schema::task& t) { return holds(stage_of(t), state_of(states, t.name)); });
+  return std::all_of(group.tasks.begin(), group.tasks.end(), [&](const schema::task& t) { return holds(stage_of(t), state_of(states, t.name)); });
 }
 }  // namespace
 
@@ -33,8 +32,7 @@ bool ends_on_success(task_stage s) { return s == task_stage::prestart || s == ta
 bool may_start(const schema::task_group& group, const task_states& states, const schema::task& task) {
   switch (stage_of(task)) {
     case task_stage::prestart:
-    case task_stage::prestart_sidecar:
-      return true;
+    case task_stage::prestart_sidecar: return true;
     case task_stage::main:
       return all_of_stage(group, states, [](task_stage s, const schema::task_state& t) {
         if (s == task_stage::prestart) return t.state == "dead" && !t.failed;
@@ -47,8 +45,7 @@ bool may_start(const schema::task_group& group, const task_states& states, const
         return s != task_stage::main || t.state == "running" || (t.state == "dead" && !t.started_at.is_zero());
       });
     case task_stage::poststop:
-      return all_of_stage(group, states,
-                          [](task_stage s, const schema::task_state& t) { return s == task_stage::poststop || t.state == "dead"; });
+      return all_of_stage(group, states, [](task_stage s, const schema::task_state& t) { return s == task_stage::poststop || t.state == "dead"; });
   }
   return true;
 }
@@ -60,9 +57,8 @@ bool turn_lost(const schema::task_group& group, const task_states& states, const
       return (s != task_stage::prestart && s != task_stage::prestart_sidecar) || !(t.state == "dead" && t.failed);
     });
   if (stage == task_stage::poststart || stage == task_stage::poststart_sidecar)
-    return !all_of_stage(group, states, [](task_stage s, const schema::task_state& t) {
-      return s != task_stage::main || t.state != "dead" || !t.started_at.is_zero();
-    });
+    return !all_of_stage(group, states,
+                         [](task_stage s, const schema::task_state& t) { return s != task_stage::main || t.state != "dead" || !t.started_at.is_zero(); });
   return false;
 }
 

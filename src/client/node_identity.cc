@@ -29,8 +29,7 @@ result<std::string> load_id(const std::string& path, const std::string& first) {
   TRY_ASSIGN(auto text, read_file(path, 4096));
   auto id = std::string(trim(text));
   if (!is_uuid(id))
-    return fail(errc::corrupt, "{} does not hold a node id (36 characters such as 27c8ef95-0c2f-...); restore it, or remove it to join as a new node",
-                path);
+    return fail(errc::corrupt, "{} does not hold a node id (36 characters such as 27c8ef95-0c2f-...); restore it, or remove it to join as a new node", path);
   return id;
 }
 }  // namespace

@@ -13,10 +13,10 @@
 namespace drover::client {
 
 struct reserved_options {
-  int64_t cpu = 0;        // MHz
+  int64_t cpu = 0;  // MHz
   int64_t memory_mb = 0;
   int64_t disk_mb = 0;
-  std::string ports;      // "22,80,8500-8600"
+  std::string ports;  // "22,80,8500-8600"
   // Processors by number, "0-3,8": those no task may have for itself, and those that tasks may (empty: all others).
   std::string cores, reservable_cores;
 };

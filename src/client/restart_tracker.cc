@@ -28,8 +28,7 @@ restart_decision restart_tracker::decide(run_outcome outcome, timestamp now, dou
   auto jittered = delay_ + duration(static_cast<int64_t>(static_cast<double>(delay_.ns) * 0.25 * dice));
   if (count_ <= attempts_) return {next_step::restart, jittered, std::string(restart_reason::within_policy)};
   if (!delay_mode_)
-    return {next_step::fail, {},
-            fmt::format("Exceeded allowed attempts {} in interval {} and mode is \"fail\"", attempts_, to_string(interval_))};
+    return {next_step::fail, {}, fmt::format("Exceeded allowed attempts {} in interval {} and mode is \"fail\"", attempts_, to_string(interval_))};
   // The attempts of this interval are used up: go on when the next one starts.
   auto until_end = interval_start_ + interval_ - now;
   auto spread = jittered - delay_;

@@ -23,8 +23,6 @@ class retry_delay {
 };
 
 // With that many nodes in the cluster: a server that comes back sees at most reconnects_per_second tries.
-inline duration retry_limit(int64_t nodes) {
-  return std::clamp(seconds(nodes / limits::reconnects_per_second), limits::retry_max_least, limits::retry_max);
-}
+inline duration retry_limit(int64_t nodes) { return std::clamp(seconds(nodes / limits::reconnects_per_second), limits::retry_max_least, limits::retry_max); }
 
 }  // namespace drover::client

@@ -88,17 +88,13 @@ rpc::awaitable<result<T>> server_channel::try_all(rules how, attempt<T> once) {
 }
 
 rpc::awaitable<result<>> server_channel::call(std::string method, schema::record_view request, schema::record_slot response) {
-  attempt<void> once = [&](std::shared_ptr<rpc::channel> through) -> rpc::awaitable<result<>> {
-    co_return co_await through->call(method, request, response);
-  };
+  attempt<void> once = [&](std::shared_ptr<rpc::channel> through) -> rpc::awaitable<result<>> { co_return co_await through->call(method, request, response); };
   co_return co_await try_all<void>(rules_of(method, request), std::move(once));
 }
 
 rpc::awaitable<result<std::unique_ptr<rpc::message_stream>>> server_channel::open(std::string method, schema::record_view request) {
   using stream = std::unique_ptr<rpc::message_stream>;
-  attempt<stream> once = [&](std::shared_ptr<rpc::channel> through) -> rpc::awaitable<result<stream>> {
-    co_return co_await through->open(method, request);
-  };
+  attempt<stream> once = [&](std::shared_ptr<rpc::channel> through) -> rpc::awaitable<result<stream>> { co_return co_await through->open(method, request); };
   // Opened is not answered: nothing has happened yet that must not happen twice.
   co_return co_await try_all<stream>({.repeatable = true, .slow = 1}, std::move(once));
 }

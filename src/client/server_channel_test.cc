@@ -30,8 +30,7 @@ class fake_server : public rpc::channel {
       case mood::silent: co_await net::sleep_until(net::never); break;
       case mood::answers: break;
     }
-    if (response.type == &schema::type_of<schema::node_update_response>())
-      static_cast<schema::node_update_response*>(response.data)->num_nodes = 7;
+    if (response.type == &schema::type_of<schema::node_update_response>()) static_cast<schema::node_update_response*>(response.data)->num_nodes = 7;
     co_return result<>{};
   }
   rpc::awaitable<result<std::unique_ptr<rpc::message_stream>>> open(std::string method, schema::record_view) override {

@@ -37,9 +37,9 @@ TEST(server_address, forms) {
   struct row {
     const char *text, *address;
   };
-  for (auto& [text, address] : {row{"10.0.0.1", "10.0.0.1:4647"}, row{"10.0.0.1:9000", "10.0.0.1:9000"}, row{" server.example ", "server.example:4647"},
-                                row{"server.example:1", "server.example:1"}, row{"::1", "[::1]:4647"}, row{"[fd00::2]", "[fd00::2]:4647"},
-                                row{"[fd00::2]:99", "[fd00::2]:99"}})
+  for (auto& [text, address] :
+       {row{"10.0.0.1", "10.0.0.1:4647"}, row{"10.0.0.1:9000", "10.0.0.1:9000"}, row{" server.example ", "server.example:4647"},
+        row{"server.example:1", "server.example:1"}, row{"::1", "[::1]:4647"}, row{"[fd00::2]", "[fd00::2]:4647"}, row{"[fd00::2]:99", "[fd00::2]:99"}})
     EXPECT_EQ(parse_server_address(text).value_or("none"), address) << text;
 }
 
@@ -47,9 +47,9 @@ TEST(server_address, says_what_is_wrong) {
   struct row {
     const char *text, *says;
   };
-  for (auto& [text, says] : {row{"", "is empty"}, row{"provider=aws tag_key=x", "asking a cloud for servers is not supported"}, row{"a:b", "port"}, row{"one:two:3", "IPv6"},
-                             row{"a:70000", "port"}, row{":4647", "lacks a host"}, row{"a:0", "lacks a host or a port"}, row{"a b", "no server address"},
-                             row{"{{ GetPrivateIP }}", "no server address"}, row{"unix:///run/x", "no server address"}}) {
+  for (auto& [text, says] : {row{"", "is empty"}, row{"provider=aws tag_key=x", "asking a cloud for servers is not supported"}, row{"a:b", "port"},
+                             row{"one:two:3", "IPv6"}, row{"a:70000", "port"}, row{":4647", "lacks a host"}, row{"a:0", "lacks a host or a port"},
+                             row{"a b", "no server address"}, row{"{{ GetPrivateIP }}", "no server address"}, row{"unix:///run/x", "no server address"}}) {
     auto parsed = parse_server_address(text);
     ASSERT_FALSE(parsed) << text;
     EXPECT_THAT(parsed.error().text(), HasSubstr(says)) << text;

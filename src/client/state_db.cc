@@ -15,12 +15,8 @@ constexpr const char* create_tables =
     " PRIMARY KEY(alloc, task)) WITHOUT ROWID;"
     "CREATE TABLE IF NOT EXISTS facts(name TEXT PRIMARY KEY, text TEXT NOT NULL) WITHOUT ROWID;";
 
-void bind_text(sqlite3_stmt* s, int at, const std::string& text) {
-  sqlite3_bind_text(s, at, text.data(), static_cast<int>(text.size()), SQLITE_TRANSIENT);
-}
-void bind_blob(sqlite3_stmt* s, int at, const std::string& data) {
-  sqlite3_bind_blob(s, at, data.data(), static_cast<int>(data.size()), SQLITE_TRANSIENT);
-}
+void bind_text(sqlite3_stmt* s, int at, const std::string& text) { sqlite3_bind_text(s, at, text.data(), static_cast<int>(text.size()), SQLITE_TRANSIENT); }
+void bind_blob(sqlite3_stmt* s, int at, const std::string& data) { sqlite3_bind_blob(s, at, data.data(), static_cast<int>(data.size()), SQLITE_TRANSIENT); }
 std::string column(sqlite3_stmt* s, int at) {
   auto* data = static_cast<const char*>(sqlite3_column_blob(s, at));
   return data ? std::string(data, static_cast<size_t>(sqlite3_column_bytes(s, at))) : std::string();
@@ -31,9 +27,7 @@ std::unexpected<error> state_db::failure(const std::string& doing) const {
   int code = db_ ? sqlite3_errcode(db_) : SQLITE_CANTOPEN;
   std::string text = db_ ? sqlite3_errmsg(db_) : "out of memory";
   if (code == SQLITE_CORRUPT || code == SQLITE_NOTADB)
-    return fail(errc::corrupt,
-                "the node agent's state {} is damaged ({}); move the file away to start with no memory of earlier allocations", path_,
-                text);
+    return fail(errc::corrupt, "the node agent's state {} is damaged ({}); move the file away to start with no memory of earlier allocations", path_, text);
   if (code == SQLITE_FULL) return fail(errc::io, "{}: the disk of the node agent's state {} is full", doing, path_);
   return fail(errc::io, "{}: the node agent's state {}: {}", doing, path_, text);
 }
@@ -71,8 +65,7 @@ result<std::unique_ptr<state_db>> state_db::open(const std::string& path) {
   int have = sqlite3_step(version) == SQLITE_ROW ? sqlite3_column_int(version, 0) : 0;
   sqlite3_finalize(version);
   if (have > schema_version)
-    return fail(errc::unsupported, "the node agent's state {} was written by a newer release (format {}, this one knows {})", path, have,
-                schema_version);
+    return fail(errc::unsupported, "the node agent's state {} was written by a newer release (format {}, this one knows {})", path, have, schema_version);
   TRY(out->execute(create_tables));
   TRY(out->execute("PRAGMA user_version = 1"));
   TRY(out->prepare_all());
@@ -80,8 +73,7 @@ result<std::unique_ptr<state_db>> state_db::open(const std::string& path) {
 }
 
 state_db::~state_db() {
-  for (auto* statement : {put_alloc_, put_health_, put_task_, remove_alloc_, remove_tasks_, put_fact_, get_fact_})
-    sqlite3_finalize(statement);
+  for (auto* statement : {put_alloc_, put_health_, put_task_, remove_alloc_, remove_tasks_, put_fact_, get_fact_}) sqlite3_finalize(statement);
   sqlite3_close(db_);
 }
 

@@ -9,12 +9,7 @@
 namespace drover::client {
 
 status_pusher::status_pusher(rpc::channel& servers, node_link& link, std::string region, log::logger logger)
-    : servers_(servers),
-      link_(link),
-      region_(std::move(region)),
-      logger_(std::move(logger)),
-      allowance_(limits::status_burst),
-      refilled_(net::now()) {}
+    : servers_(servers), link_(link), region_(std::move(region)), logger_(std::move(logger)), allowance_(limits::status_burst), refilled_(net::now()) {}
 
 void status_pusher::push(schema::ref<schema::allocation> report, bool urgent) {
   waiting_[report->id] = std::move(report);
@@ -47,8 +42,7 @@ net::awaitable<bool> status_pusher::send() {
   for (auto& [id, report] : batch) request.alloc.push_back(report);
   auto sent = co_await rpc::call<schema::generic_response>(servers_, "Node.UpdateAlloc", std::move(request));
   if (sent) co_return true;
-  if (sent.error().code() != errc::cancelled)
-    logger_.warn("cannot report allocations", {{"count", batch.size()}, {"error", sent.error().text()}});
+  if (sent.error().code() != errc::cancelled) logger_.warn("cannot report allocations", {{"count", batch.size()}, {"error", sent.error().text()}});
   // What changed meanwhile is newer and stays.
   for (auto& entry : batch) waiting_.insert(entry);
   urgent_ = true;

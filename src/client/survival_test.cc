@@ -33,8 +33,8 @@ class survival_test : public testing::agent_fixture {
     }
   }
   schema::allocation lasting_alloc() {
-    return make_alloc("service", {make_task("main", "raw_exec",
-                                            command("/bin/sh", {"-c", "echo $$ > local/pid; trap 'exit 0' INT; while :; do sleep 0.05; done"}))});
+    return make_alloc("service",
+                      {make_task("main", "raw_exec", command("/bin/sh", {"-c", "echo $$ > local/pid; trap 'exit 0' INT; while :; do sleep 0.05; done"}))});
   }
 };
 
@@ -137,9 +137,9 @@ TEST_F(survival_test, a_killed_shim_is_a_lost_task_and_the_policy_decides) {
     auto shim = static_cast<int>(*parse_int(trim(std::string_view(status).substr(at + 5, status.find('\n', at) - at - 5))));
     std::filesystem::remove(t.data_dir + "/alloc/" + alloc.id + "/main/local/pid");
     ::kill(shim, SIGKILL);
-    auto report = co_await t.servers->reported(alloc.id, [](const schema::allocation& a) { return a.task_states.at("main").restarts == 1 && a.client_status == "running"; });
-    EXPECT_THAT(event_types(*report, "main"),
-                ElementsAre("Received", "Task Setup", "Started", "Terminated", "Restarting", "Started"));
+    auto report = co_await t.servers->reported(
+        alloc.id, [](const schema::allocation& a) { return a.task_states.at("main").restarts == 1 && a.client_status == "running"; });
+    EXPECT_THAT(event_types(*report, "main"), ElementsAre("Received", "Task Setup", "Started", "Terminated", "Restarting", "Started"));
     EXPECT_NE(co_await t.task_pid(alloc.id), pid);
     t.servers->stop(alloc.id);
     co_await t.servers->reported_status(alloc.id, "complete");

@@ -87,7 +87,7 @@ result<> make_directories(const std::string& path, unsigned mode) {
     auto part = path.substr(0, at);
     if (::mkdir(part.c_str(), mode) != 0 && errno != EEXIST) return fail(system_error(errno, "create directory " + part));
   } while (at != std::string::npos);
-  struct stat st {};
+  struct stat st{};
   if (::stat(path.c_str(), &st) != 0) return fail(system_error(errno, "look at " + path));
   if (!S_ISDIR(st.st_mode)) return fail(errc::io, "{} exists and is no directory", path);
   return {};

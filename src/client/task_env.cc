@@ -192,9 +192,8 @@ std::string join_host_port(std::string_view host, int64_t port) {
 
 const std::vector<std::string>& default_env_denylist() {
   static const std::vector<std::string> names = {
-      "CONSUL_TOKEN",          "CONSUL_HTTP_TOKEN",     "CONSUL_HTTP_TOKEN_FILE", "VAULT_TOKEN",
-      "NOMAD_LICENSE",         "NOMAD_TOKEN",           "AWS_ACCESS_KEY_ID",      "AWS_SECRET_ACCESS_KEY",
-      "AWS_SESSION_TOKEN",     "GOOGLE_APPLICATION_CREDENTIALS", "NOTIFY_SOCKET", "LISTEN_FDS", "LISTEN_PID"};
+      "CONSUL_TOKEN",          "CONSUL_HTTP_TOKEN", "CONSUL_HTTP_TOKEN_FILE",         "VAULT_TOKEN",   "NOMAD_LICENSE", "NOMAD_TOKEN", "AWS_ACCESS_KEY_ID",
+      "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "GOOGLE_APPLICATION_CREDENTIALS", "NOTIFY_SOCKET", "LISTEN_FDS",    "LISTEN_PID"};
   return names;
 }
 

@@ -99,9 +99,15 @@ TEST_F(task_env_test, has_what_a_task_expects) {
 TEST_F(task_env_test, replaces_in_text_and_configuration) {
   auto env = build();
   const std::pair<const char*, const char*> rows[] = {
-      {"${NOMAD_PORT_http}", "25000"},      {"a${node.unique.id}b", "anode-idb"}, {"${meta.rack}", "r1"},
-      {"${env[\"HOME\"]}/x", "/root/x"},    {"${ NOMAD_DC }", "dc1"},              {"${NOMAD_PORT_my-port}", "8080"},
-      {"${attr.nothing}", "${attr.nothing}"}, {"$HOME ${", "$HOME ${"},            {"${node.region}${node.pool}", "globaldefault"},
+      {"${NOMAD_PORT_http}", "25000"},
+      {"a${node.unique.id}b", "anode-idb"},
+      {"${meta.rack}", "r1"},
+      {"${env[\"HOME\"]}/x", "/root/x"},
+      {"${ NOMAD_DC }", "dc1"},
+      {"${NOMAD_PORT_my-port}", "8080"},
+      {"${attr.nothing}", "${attr.nothing}"},
+      {"$HOME ${", "$HOME ${"},
+      {"${node.region}${node.pool}", "globaldefault"},
   };
   for (auto& [text, expected] : rows) EXPECT_EQ(env.replace(text), expected);
 

@@ -37,21 +37,15 @@ task_event failed_validation(timestamp now, std::string error) {
   e.validation_error = std::move(error);
   return e;
 }
-task_event downloading_artifacts(timestamp now) {
-  return make("Downloading Artifacts", now, "Client is downloading artifacts");
-}
+task_event downloading_artifacts(timestamp now) { return make("Downloading Artifacts", now, "Client is downloading artifacts"); }
 task_event failed_artifact_download(timestamp now, std::string error) {
   auto e = make("Failed Artifact Download", now, or_else(error, "Failed to download artifacts"));
   e.details["download_error"] = error;
   e.download_error = std::move(error);
   return e;
 }
-task_event hook_failed(timestamp now, std::string message) {
-  return with_message("Task hook failed", now, std::move(message));
-}
-task_event hook_message(timestamp now, std::string message) {
-  return with_message("Task hook message", now, std::move(message));
-}
+task_event hook_failed(timestamp now, std::string message) { return with_message("Task hook failed", now, std::move(message)); }
+task_event hook_message(timestamp now, std::string message) { return with_message("Task hook message", now, std::move(message)); }
 task_event template_message(timestamp now, std::string message) { return with_message("Template", now, std::move(message)); }
 task_event driver_failure(timestamp now, std::string error) {
   auto e = make("Driver Failure", now, or_else(error, "Failed to start task"));
@@ -134,8 +128,7 @@ task_event signaling(timestamp now, std::string signal, std::string reason) {
   return e;
 }
 task_event sibling_failed(timestamp now, std::string sibling) {
-  auto e = make("Sibling Task Failed", now,
-                sibling.empty() ? "Task's sibling failed" : fmt::format("Task's sibling \"{}\" failed", sibling));
+  auto e = make("Sibling Task Failed", now, sibling.empty() ? "Task's sibling failed" : fmt::format("Task's sibling \"{}\" failed", sibling));
   e.details["failed_sibling"] = sibling;
   e.failed_sibling = std::move(sibling);
   return e;
@@ -143,21 +136,14 @@ task_event sibling_failed(timestamp now, std::string sibling) {
 task_event leader_dead(timestamp now) { return make("Leader Task Dead", now, "Leader Task in Group dead"); }
 task_event main_dead(timestamp now) { return make("Main Tasks Dead", now, "Main tasks in the group died"); }
 task_event waiting_for_shutdown_delay(timestamp now, duration delay) {
-  return with_message("Waiting for shutdown delay", now,
-                      fmt::format("Waiting for shutdown_delay of {} before killing the task.", to_string(delay)));
+  return with_message("Waiting for shutdown delay", now, fmt::format("Waiting for shutdown_delay of {} before killing the task.", to_string(delay)));
 }
-task_event skipping_shutdown_delay(timestamp now) {
-  return with_message("Skipping shutdown delay", now, "Skipping shutdown_delay as the stop asked for it.");
-}
-task_event failed_restoring(timestamp now) {
-  return make("Failed Restoring Task", now, "failed to restore task; will not run until server is contacted");
-}
+task_event skipping_shutdown_delay(timestamp now) { return with_message("Skipping shutdown delay", now, "Skipping shutdown_delay as the stop asked for it."); }
+task_event failed_restoring(timestamp now) { return make("Failed Restoring Task", now, "failed to restore task; will not run until server is contacted"); }
 task_event reconnected(timestamp now) { return make("Reconnected", now, "Client reconnected"); }
 task_event plugin_healthy(timestamp now, std::string plugin_id) { return with_message("Plugin became healthy", now, "plugin: " + plugin_id); }
 task_event plugin_unhealthy(timestamp now, std::string error) { return with_message("Plugin became unhealthy", now, "Error: " + error); }
-task_event alloc_unhealthy(timestamp now, std::string message) {
-  return with_message("Alloc Unhealthy", now, std::move(message));
-}
+task_event alloc_unhealthy(timestamp now, std::string message) { return with_message("Alloc Unhealthy", now, std::move(message)); }
 
 task_event failing(task_event e) {
   e.fails_task = true;
@@ -168,8 +154,7 @@ task_event failing(task_event e) {
 void append(schema::task_state& state, task_event e) {
   if (e.fails_task) state.failed = true;
   state.events.push_back(schema::share(std::move(e)));
-  if (state.events.size() > limits::task_events_max)
-    state.events.erase(state.events.begin(), state.events.end() - limits::task_events_max);
+  if (state.events.size() > limits::task_events_max) state.events.erase(state.events.begin(), state.events.end() - limits::task_events_max);
 }
 
 }  // namespace drover::client::events

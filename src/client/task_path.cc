@@ -23,8 +23,7 @@ result<std::string> host_path(const task_env& env, const alloc_dir& dir, const s
   }
   full = full.lexically_normal();
   auto below = full.lexically_relative(dir.root());
-  if (below.empty() || *below.begin() == ".." || below == ".")
-    return fail(errc::invalid, "\"{}\" leads outside of the allocation directory", path);
+  if (below.empty() || *below.begin() == ".." || below == ".") return fail(errc::invalid, "\"{}\" leads outside of the allocation directory", path);
   return full.string();
 }
 

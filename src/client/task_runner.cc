@@ -16,8 +16,7 @@ namespace drover::client {
 
 namespace {
 bool is_final(errc code) {
-  return code == errc::invalid || code == errc::unsupported || code == errc::permission_denied || code == errc::not_found ||
-         code == errc::too_large;
+  return code == errc::invalid || code == errc::unsupported || code == errc::permission_denied || code == errc::not_found || code == errc::too_large;
 }
 
 schema::restart_policy policy_of(const task_owner& owner, const schema::task& task) {
@@ -278,8 +277,7 @@ result<> task_runner::check_hook_outcome(task_hook& hook, task_hook_context& con
     if (hook.once()) stored_.hooks[std::string(hook.name())] = "done";
     return {};
   }
-  auto e = context.failure ? *context.failure
-                           : events::hook_failed(wall_now(), fmt::format("{}: {}", hook.name(), outcome.error().text()));
+  auto e = context.failure ? *context.failure : events::hook_failed(wall_now(), fmt::format("{}: {}", hook.name(), outcome.error().text()));
   add_event(std::move(e));
   return fail(outcome.error());
 }
@@ -356,13 +354,9 @@ void task_runner::started(std::shared_ptr<task_handle> handle) {
 
 awaitable<bool> task_runner::follow(restart_decision decision) {
   switch (decision.step) {
-    case next_step::done:
-      co_return false;
-    case next_step::fail:
-      events::append(stored_.state, events::failing(events::not_restarting(wall_now(), decision.reason)));
-      co_return false;
-    case next_step::restart:
-      break;
+    case next_step::done: co_return false;
+    case next_step::fail: events::append(stored_.state, events::failing(events::not_restarting(wall_now(), decision.reason))); co_return false;
+    case next_step::restart: break;
   }
   ++stored_.state.restarts;
   stored_.state.last_restart = wall_now();
@@ -532,8 +526,7 @@ task_spec task_runner::make_spec() {
   spec.log_dir = owner_.dir().logs();
   if (task().log_config) spec.logs = *task().log_config;
   if (alloc->allocated_resources)
-    if (auto it = alloc->allocated_resources->tasks.find(name_); it != alloc->allocated_resources->tasks.end())
-      spec.resources = it->second;
+    if (auto it = alloc->allocated_resources->tasks.find(name_); it != alloc->allocated_resources->tasks.end()) spec.resources = it->second;
   spec.mounts = mounts_;
   spec.devices = devices_;
   spec.network = owner_.network();

@@ -9,10 +9,10 @@
 #include "client/beneath.h"
 #include "client/exec/isolation.h"
 #include "client/limits.h"
-#include "client/template_limits.h"
 #include "client/system.h"
 #include "client/task_event.h"
 #include "client/task_path.h"
+#include "client/template_limits.h"
 
 namespace drover::client {
 
@@ -47,9 +47,7 @@ duration clamped(duration d, duration low, duration high) {
 }
 
 // Without the allocation's root; host_path() has made it absolute.
-std::string below(const std::string& root, const std::string& path) {
-  return std::filesystem::path(path).lexically_relative(root).string();
-}
+std::string below(const std::string& root, const std::string& path) { return std::filesystem::path(path).lexically_relative(root).string(); }
 
 bool changes(const schema::task_template& t, std::string_view mode) { return (t.change_mode.empty() ? "restart" : t.change_mode) == mode; }
 
@@ -153,7 +151,8 @@ awaitable<result<bool>> task_templates::render_one(one& t, outcome& out) {
   auto path = host_path(env, dir_, task_name_, own_root_, t.spec.dest_path);
   if (!path) co_return fail(path.error());
   auto data = source_.known();
-  templating::world outside{.now = wall_now(), .random = random_bytes, .env = env.all(), .data = data.get(), .namespace_ = namespace_, .region = node_.options.region};
+  templating::world outside{
+      .now = wall_now(), .random = random_bytes, .env = env.all(), .data = data.get(), .namespace_ = namespace_, .region = node_.options.region};
   auto made = co_await node_.pool.run([&] { return t.compiled.run(outside); });
   if (!made) co_return fail(made.error());
   source_.watch(made->used);
@@ -334,11 +333,13 @@ awaitable<void> task_templates::run_script(schema::change_script script) {
   command[0] = env.replace(script.command);
   auto code = co_await net::with_deadline(run_command(command), net::after(script.timeout));
   if (code && *code == 0) {
-    emit_(events::template_message(wall_now(), fmt::format("Template successfully ran script {} with arguments: [{}]. Exit code: 0", command[0], join(script.args, " "))));
+    emit_(events::template_message(wall_now(),
+                                   fmt::format("Template successfully ran script {} with arguments: [{}]. Exit code: 0", command[0], join(script.args, " "))));
     co_return;
   }
   auto why = code ? fmt::format("exit code: {}", *code) : code.error().text();
-  emit_(events::template_message(wall_now(), fmt::format("Template failed to run script {} with arguments [{}] on change: {}", command[0], join(script.args, " "), why)));
+  emit_(events::template_message(wall_now(),
+                                 fmt::format("Template failed to run script {} with arguments [{}] on change: {}", command[0], join(script.args, " "), why)));
   if (script.fail_on_error) control_.fail("Template script failed, task is being killed");
 }
 

@@ -3,8 +3,8 @@
 #include <algorithm>
 
 #include "client/limits.h"
-#include "client/template_limits.h"
 #include "client/system.h"
+#include "client/template_limits.h"
 #include "schema/acl.h"
 #include "schema/alloc_rpc.h"
 #include "schema/eval.h"
@@ -22,10 +22,8 @@ class known_data : public templating::data_source {
  public:
   explicit known_data(std::map<std::string, datum> values) : values_(std::move(values)) {}
   result<std::optional<datum>> find(const data_request& request) override {
-    if (request.what == kind::key)
-      return fail(errc::unsupported, "no key/value store is configured on this node; nomadVar reads this cluster's own variables");
-    if (request.what == kind::secret)
-      return fail(errc::unsupported, "no Vault is configured on this node; nomadVar reads this cluster's own variables");
+    if (request.what == kind::key) return fail(errc::unsupported, "no key/value store is configured on this node; nomadVar reads this cluster's own variables");
+    if (request.what == kind::secret) return fail(errc::unsupported, "no Vault is configured on this node; nomadVar reads this cluster's own variables");
     auto found = values_.find(request.shown());
     return found == values_.end() ? std::optional<datum>() : std::optional<datum>(found->second);
   }
@@ -98,7 +96,8 @@ awaitable<void> template_source::follow(data_request request) {
 
 awaitable<result<template_source::answer>> template_source::ask(data_request request, uint64_t index) {
   switch (request.what) {
-    case kind::variable: case kind::variable_exists: co_return co_await ask_variable(std::move(request), index);
+    case kind::variable:
+    case kind::variable_exists: co_return co_await ask_variable(std::move(request), index);
     case kind::variable_list: co_return co_await ask_variables(std::move(request), index);
     case kind::service: co_return co_await ask_service(std::move(request), index);
     case kind::service_list: co_return co_await ask_services(std::move(request), index);

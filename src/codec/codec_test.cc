@@ -104,20 +104,20 @@ TEST(Json, ErrorsSayWhere) {
     const char* message;
   };
   std::string deep(100'000, '[');
-  for (const auto& [text, message] : std::initializer_list<row>{
-           {R"({"TaskGroups":[{"Count":"x"}]})", "TaskGroups[0].Count: expected a number, not a string"},
-           {R"({"TaskGroups":{}})", "TaskGroups: expected a list, not an object"},
-           {R"({"Priority":1.5})", "Priority: 1.5 is no whole number"},
-           {R"({"Version":-1})", "Version: the number is out of range"},
-           {R"({"TaskGroups":[{"ShutdownDelay":"ten"}]})", "TaskGroups[0].ShutdownDelay: invalid duration"},
-           {"{\n \"a\": tru }", "line 2, column 7"},
-           {R"({"a":1)", "the text ends inside an object"},
-           {R"({"a":1,})", "expected a key in double quotes"},
-           {"", "the text is empty"},
-           {"[1,]", "expected a value"},
-           {"{} x", "something follows"},
-           {"\"\xff\"", "no valid UTF-8"},
-           {deep, "exceeded max depth"}}) {
+  for (const auto& [text, message] :
+       std::initializer_list<row>{{R"({"TaskGroups":[{"Count":"x"}]})", "TaskGroups[0].Count: expected a number, not a string"},
+                                  {R"({"TaskGroups":{}})", "TaskGroups: expected a list, not an object"},
+                                  {R"({"Priority":1.5})", "Priority: 1.5 is no whole number"},
+                                  {R"({"Version":-1})", "Version: the number is out of range"},
+                                  {R"({"TaskGroups":[{"ShutdownDelay":"ten"}]})", "TaskGroups[0].ShutdownDelay: invalid duration"},
+                                  {"{\n \"a\": tru }", "line 2, column 7"},
+                                  {R"({"a":1)", "the text ends inside an object"},
+                                  {R"({"a":1,})", "expected a key in double quotes"},
+                                  {"", "the text is empty"},
+                                  {"[1,]", "expected a value"},
+                                  {"{} x", "something follows"},
+                                  {"\"\xff\"", "no valid UTF-8"},
+                                  {deep, "exceeded max depth"}}) {
     auto read = from_json<schema::job>(text);
     ASSERT_FALSE(read) << text;
     EXPECT_EQ(read.error().code(), errc::invalid);
@@ -198,7 +198,11 @@ TEST(Msgpack, GoTimeAndIntegers) {
   EXPECT_TRUE(back.finished_at.is_zero());
   EXPECT_EQ(back.restarts, 300u);
   // Newer forms on input: str8, timestamp32.
-  std::string newer = "\x82\xd9\x05" "State\xd9\x04" "dead\xa9" "StartedAt\xd6\xff";
+  std::string newer =
+      "\x82\xd9\x05"
+      "State\xd9\x04"
+      "dead\xa9"
+      "StartedAt\xd6\xff";
   newer += std::string("\x00\x00\x00\x07", 4);
   auto read = from_msgpack<schema::task_state>(newer);
   ASSERT_TRUE(read) << read.error().text();
@@ -207,8 +211,14 @@ TEST(Msgpack, GoTimeAndIntegers) {
 }
 
 TEST(Msgpack, LyingCountsAndDepthAreRefused) {
-  EXPECT_FALSE(from_msgpack<schema::job>(std::string("\x81\xaa" "TaskGroups\xdd\xff\xff\xff\xff", 17)));
-  std::string deep = "\x81\xa6" "Config" + std::string(100'000, '\x91');
+  EXPECT_FALSE(
+      from_msgpack<schema::job>(std::string("\x81\xaa"
+                                            "TaskGroups\xdd\xff\xff\xff\xff",
+                                            17)));
+  std::string deep =
+      "\x81\xa6"
+      "Config" +
+      std::string(100'000, '\x91');
   EXPECT_FALSE(from_msgpack<schema::task>(deep));
   EXPECT_FALSE(msgpack_length(deep));
   EXPECT_FALSE(from_msgpack<schema::task>("\xc1"));
@@ -217,7 +227,9 @@ TEST(Msgpack, LyingCountsAndDepthAreRefused) {
 TEST(Codec, ANullInAListOfSharedRecordsIsAnEmptyOne) {
   auto from_text = from_json<schema::task_state>(R"({"Events":[null,{"Type":"Started"}]})");
   ASSERT_TRUE(from_text);
-  auto from_raw = from_msgpack<schema::task_state>(std::string("\x81\xa6" "Events\x92\xc0\x81\xa4Type\xa7Started"));
+  auto from_raw =
+      from_msgpack<schema::task_state>(std::string("\x81\xa6"
+                                                   "Events\x92\xc0\x81\xa4Type\xa7Started"));
   ASSERT_TRUE(from_raw);
   for (const auto* state : {&*from_text, &*from_raw}) {
     ASSERT_EQ(state->events.size(), 2u);

@@ -71,9 +71,7 @@ bool same(const type_info& type, const void* a, const void* b, uint32_t ignore) 
       for (const auto& field : type.record->fields())
         if ((field.flags & ignore) == 0 && !same(field.type(), field.in(a), field.in(b), ignore)) return false;
       return true;
-    default:
-      return is_signed(type.kind) ? read_signed(type.kind, a) == read_signed(type.kind, b)
-                                  : read_unsigned(type.kind, a) == read_unsigned(type.kind, b);
+    default: return is_signed(type.kind) ? read_signed(type.kind, a) == read_signed(type.kind, b) : read_unsigned(type.kind, a) == read_unsigned(type.kind, b);
   }
 }
 
@@ -135,17 +133,14 @@ void mix(hasher& h, const type_info& type, const void* p, uint32_t ignore) {
       for (const auto& field : type.record->fields())
         if ((field.flags & ignore) == 0) mix(h, field.type(), field.in(p), ignore);
       return;
-    default:
-      return h.add(is_signed(type.kind) ? static_cast<uint64_t>(read_signed(type.kind, p)) : read_unsigned(type.kind, p));
+    default: return h.add(is_signed(type.kind) ? static_cast<uint64_t>(read_signed(type.kind, p)) : read_unsigned(type.kind, p));
   }
 }
 
 }  // namespace
 }  // namespace detail
 
-bool equal(schema::record_view a, schema::record_view b, uint32_t ignore) {
-  return a.type == b.type && detail::same(*a.type, a.data, b.data, ignore);
-}
+bool equal(schema::record_view a, schema::record_view b, uint32_t ignore) { return a.type == b.type && detail::same(*a.type, a.data, b.data, ignore); }
 
 uint64_t hash(schema::record_view record, uint32_t ignore) {
   detail::hasher h;

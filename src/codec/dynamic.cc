@@ -42,8 +42,7 @@ value to_dynamic(const type_info& type, const void* p) {
       }
       return value(std::move(out));
     }
-    default:
-      return is_signed(type.kind) ? value(read_signed(type.kind, p)) : value(read_unsigned(type.kind, p));
+    default: return is_signed(type.kind) ? value(read_signed(type.kind, p)) : value(read_unsigned(type.kind, p));
   }
 }
 
@@ -135,8 +134,6 @@ result<> read(const value& v, const type_info& type, void* p, const path& at, in
 
 value to_value(schema::record_view record) { return to_dynamic(*record.type, record.data); }
 
-result<> from_value(const value& v, schema::record_slot record) {
-  return read(v, *record.type, record.data, path{nullptr, {}}, 0);
-}
+result<> from_value(const value& v, schema::record_slot record) { return read(v, *record.type, record.data, path{nullptr, {}}, 0); }
 
 }  // namespace drover::codec

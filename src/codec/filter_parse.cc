@@ -46,9 +46,7 @@ class parser {
 
  private:
   std::unexpected<error> wrong(std::string_view what) const { return wrong(at_, what); }
-  std::unexpected<error> wrong(size_t at, std::string_view what) const {
-    return fail(errc::invalid, "filter, column {}: {}", at + 1, what);
-  }
+  std::unexpected<error> wrong(size_t at, std::string_view what) const { return fail(errc::invalid, "filter, column {}: {}", at + 1, what); }
   std::string shown() const {
     if (at_ >= text_.size()) return "the end";
     auto end = at_;
@@ -171,8 +169,7 @@ class parser {
     if (peek() == '"' || peek() == '`') {
       TRY_ASSIGN(out.text, quoted());
       if (out.text.size() > 1 && out.text.starts_with('/'))
-        for (auto part : split(std::string_view(out.text).substr(1), '/'))
-          out.selector.push_back(replace_all(replace_all(part, "~1", "/"), "~0", "~"));
+        for (auto part : split(std::string_view(out.text).substr(1), '/')) out.selector.push_back(replace_all(replace_all(part, "~1", "/"), "~0", "~"));
       return out;
     }
     if (is_digit(peek()) || peek() == '-') {
@@ -210,8 +207,7 @@ class parser {
   }
 
   result<std::vector<std::string>> selector_of(operand o) const {
-    if (o.selector.empty())
-      return wrong(o.at, "\"" + o.text + "\" is a value where a selector belongs: Name, Meta[\"rack\"] or \"/Meta/rack\"");
+    if (o.selector.empty()) return wrong(o.at, "\"" + o.text + "\" is a value where a selector belongs: Name, Meta[\"rack\"] or \"/Meta/rack\"");
     return std::move(o.selector);
   }
 
@@ -274,8 +270,7 @@ class parser {
 }  // namespace
 
 result<filter> filter::parse(std::string_view text) {
-  if (text.size() > limits::filter_bytes_max)
-    return fail(errc::invalid, "the filter has {} bytes; {} is the most", text.size(), limits::filter_bytes_max);
+  if (text.size() > limits::filter_bytes_max) return fail(errc::invalid, "the filter has {} bytes; {} is the most", text.size(), limits::filter_bytes_max);
   TRY_ASSIGN(auto root, parser(text).parse());
   return filter(std::move(root));
 }

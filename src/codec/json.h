@@ -20,8 +20,8 @@ constexpr int depth_max = 128;
 class fragment_cache;
 
 struct json_style {
-  bool pretty = false;        // four blanks of indentation and a newline at the end
-  bool hide_redacted = false; // fields marked redacted become "" or null
+  bool pretty = false;         // four blanks of indentation and a newline at the end
+  bool hide_redacted = false;  // fields marked redacted become "" or null
   // Shared records are immutable: their text is kept here and used again. Only for compact text with nothing hidden.
   fragment_cache* fragments = nullptr;
 };

@@ -79,8 +79,7 @@ result<> read_integer(dom::element e, const type_info& type, void* p, const path
     case element_type::DOUBLE: {
       double d = e;
       if (type.kind == kind::float64) return as<double>(p) = d, result<>{};
-      if (d != static_cast<double>(static_cast<int64_t>(d)) || d > 9e18 || d < -9e18)
-        return fail(errc::invalid, "{}: {} is no whole number", at.text(), d);
+      if (d != static_cast<double>(static_cast<int64_t>(d)) || d > 9e18 || d < -9e18) return fail(errc::invalid, "{}: {} is no whole number", at.text(), d);
       n = static_cast<int64_t>(d);
       break;
     }

@@ -52,8 +52,7 @@ class writer {
         return;
       case kind::value: return write(as<value>(p));
       case kind::shared:
-        if (style_.fragments != nullptr && !style_.pretty && !style_.hide_redacted && type.pointer->get(p) != nullptr)
-          return write_shared(type, p, flags);
+        if (style_.fragments != nullptr && !style_.pretty && !style_.hide_redacted && type.pointer->get(p) != nullptr) return write_shared(type, p, flags);
         [[fallthrough]];
       case kind::optional:
         if (const void* element = type.pointer->get(p)) return write(type.element(), element, flags);
@@ -143,10 +142,8 @@ class writer {
       out_ += '"';
       out_ += field.wire;
       out_ += style_.pretty ? "\": " : "\":";
-      if (style_.hide_redacted && field.is(schema::redacted))
-        out_ += field_type.kind == kind::string ? "\"\"" : "null";
-      else
-        write(field_type, data, field.flags);
+      if (style_.hide_redacted && field.is(schema::redacted)) out_ += field_type.kind == kind::string ? "\"\"" : "null";
+      else write(field_type, data, field.flags);
     }
     close('}');
   }

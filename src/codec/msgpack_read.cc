@@ -82,9 +82,7 @@ class reader {
   }
 
  private:
-  std::unexpected<error> short_of_bytes() {
-    return fail(errc::invalid, "msgpack: the data ends inside an object");
-  }
+  std::unexpected<error> short_of_bytes() { return fail(errc::invalid, "msgpack: the data ends inside an object"); }
   template <class T>
   result<T> big_endian() {
     TRY_ASSIGN(auto raw, take(sizeof(T)));
@@ -186,8 +184,7 @@ result<timestamp> read_extension_time(std::string_view raw) {
     uint64_t n = big_endian_of(raw);
     return make_time(static_cast<int64_t>(n & 0x3ffffffffull), static_cast<int64_t>(n >> 34));
   }
-  if (raw.size() == 12)
-    return make_time(static_cast<int64_t>(big_endian_of(raw.substr(4))), static_cast<int64_t>(big_endian_of(raw.substr(0, 4))));
+  if (raw.size() == 12) return make_time(static_cast<int64_t>(big_endian_of(raw.substr(4))), static_cast<int64_t>(big_endian_of(raw.substr(0, 4))));
   return fail(errc::invalid, "msgpack: a timestamp has {} bytes", raw.size());
 }
 
@@ -317,8 +314,7 @@ class decoder {
         TRY(skip(in_));
         continue;
       }
-      if (auto done = read(field->type(), field->in(p), depth + 1); !done)
-        return wrap(std::move(done).error(), fmt::format("{}.{}", type.name, field->wire));
+      if (auto done = read(field->type(), field->in(p), depth + 1); !done) return wrap(std::move(done).error(), fmt::format("{}.{}", type.name, field->wire));
     }
     return {};
   }

@@ -9,7 +9,8 @@ namespace drover::codec {
 
 // A header of one block, the content padded to whole blocks, two empty blocks at the end.
 inline constexpr size_t tar_block_bytes = 512;
-inline constexpr size_t tar_name_at = 0, tar_name_bytes = 100, tar_size_at = 124, tar_size_bytes = 12, tar_checksum_at = 148, tar_checksum_bytes = 8, tar_type_at = 156;
+inline constexpr size_t tar_name_at = 0, tar_name_bytes = 100, tar_size_at = 124, tar_size_bytes = 12, tar_checksum_at = 148, tar_checksum_bytes = 8,
+                        tar_type_at = 156;
 
 // What the header's checksum must be. Requires: a whole block.
 unsigned tar_checksum(std::string_view header);

@@ -77,10 +77,14 @@ result<> add_extension(X509* certificate, X509* issuer, int id, const std::strin
 }
 
 result<> add_subject(X509_NAME* name, const subject_name& subject) {
-  const std::pair<int, const std::string*> parts[] = {
-      {NID_countryName, &subject.country},         {NID_stateOrProvinceName, &subject.province}, {NID_localityName, &subject.locality},
-      {NID_streetAddress, &subject.street_address}, {NID_postalCode, &subject.postal_code},       {NID_organizationName, &subject.organization},
-      {NID_organizationalUnitName, &subject.organizational_unit}, {NID_commonName, &subject.common_name}};
+  const std::pair<int, const std::string*> parts[] = {{NID_countryName, &subject.country},
+                                                      {NID_stateOrProvinceName, &subject.province},
+                                                      {NID_localityName, &subject.locality},
+                                                      {NID_streetAddress, &subject.street_address},
+                                                      {NID_postalCode, &subject.postal_code},
+                                                      {NID_organizationName, &subject.organization},
+                                                      {NID_organizationalUnitName, &subject.organizational_unit},
+                                                      {NID_commonName, &subject.common_name}};
   for (const auto& [id, text] : parts) {
     if (text->empty()) continue;
     const auto* data = reinterpret_cast<const unsigned char*>(text->data());
@@ -182,7 +186,8 @@ result<> verify(X509* made, X509* authority, timestamp at) {
 }  // namespace
 
 result<certified_key> make_authority(const authority_request& request) {
-  if (request.permitted_domains.size() > names_max) return fail(errc::too_large, "{} permitted domains are too many; {} are allowed", request.permitted_domains.size(), names_max);
+  if (request.permitted_domains.size() > names_max)
+    return fail(errc::too_large, "{} permitted domains are too many; {} are allowed", request.permitted_domains.size(), names_max);
   for (const auto& domain : request.permitted_domains) TRY(check_dns_name(domain));
   TRY_ASSIGN(auto made, begin_certificate(request.from, request.days));
   auto* x = made.certificate.get();

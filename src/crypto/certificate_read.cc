@@ -12,7 +12,8 @@ namespace drover::crypto {
 namespace {
 
 std::string text_of(const ASN1_STRING* text) {
-  return text == nullptr ? std::string() : std::string(reinterpret_cast<const char*>(ASN1_STRING_get0_data(text)), static_cast<size_t>(ASN1_STRING_length(text)));
+  return text == nullptr ? std::string()
+                         : std::string(reinterpret_cast<const char*>(ASN1_STRING_get0_data(text)), static_cast<size_t>(ASN1_STRING_length(text)));
 }
 
 std::string serial_of(const X509& certificate) {
@@ -41,10 +42,8 @@ std::string escaped(std::string_view text) {
     char c = text[i];
     bool edge_blank = c == ' ' && (i == 0 || i + 1 == text.size());
     if (edge_blank || (c == '#' && i == 0) || std::string_view(",+\"\\<>;").find(c) != std::string_view::npos) out += '\\';
-    if (c == '\0')
-      out += "\\00";
-    else
-      out += c;
+    if (c == '\0') out += "\\00";
+    else out += c;
   }
   return out;
 }
@@ -152,7 +151,8 @@ result<certificate_info> read_certificate(std::string_view pem) {
   if (begin == std::string_view::npos)
     return fail(errc::invalid, "no PEM-encoded data found: a certificate begins with a line \"-----BEGIN CERTIFICATE-----\"");
   if (!pem.substr(begin).starts_with("-----BEGIN CERTIFICATE-----"))
-    return fail(errc::invalid, "the first PEM block should be a CERTIFICATE, but its first line is \"{}\"", pem.substr(begin, std::min<size_t>(pem.find_first_of("\r\n", begin) - begin, 60)));
+    return fail(errc::invalid, "the first PEM block should be a CERTIFICATE, but its first line is \"{}\"",
+                pem.substr(begin, std::min<size_t>(pem.find_first_of("\r\n", begin) - begin, 60)));
   ERR_clear_error();
   bio_handle from(BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())));
   certificate_handle certificate(PEM_read_bio_X509(from.get(), nullptr, nullptr, nullptr));

@@ -79,7 +79,9 @@ TEST(certificate, WhatCannotBeMadeIsRefusedInASentence) {
   for (const auto& [with, request, sentence] : {
            row{{ca.certificate, stranger.key}, {.common_name = "x", .from = start}, "the key does not belong to the CA certificate \"Nomad Agent CA "},
            row{{ca.certificate, "garbage"}, {.common_name = "x", .from = start}, "the CA's key cannot be read"},
-           row{{ca.key, ca.key}, {.common_name = "x", .from = start}, "the first PEM block should be a CERTIFICATE, but its first line is \"-----BEGIN EC PRIVATE KEY-----\""},
+           row{{ca.key, ca.key},
+               {.common_name = "x", .from = start},
+               "the first PEM block should be a CERTIFICATE, but its first line is \"-----BEGIN EC PRIVATE KEY-----\""},
            row{{"", ""}, {.common_name = "x", .from = start}, "no PEM-encoded data found"},
            row{leaf, {.common_name = "y", .from = start}, "the certificate \"x\" is not one of an authority (CA)"},
            row{strict, {.common_name = "x.test", .dns_names = {"x.test"}, .from = start}, "it permits only the DNS zones nomad"},

@@ -18,8 +18,7 @@ std::string migrate_token(std::string_view node_secret, std::string_view alloc_i
   std::unique_ptr<EVP_MAC_CTX, decltype(&EVP_MAC_CTX_free)> made(EVP_MAC_CTX_new(kind.get()), &EVP_MAC_CTX_free);
   std::string out(64, '\0');
   size_t size = 0;
-  bool done = made != nullptr &&
-              EVP_MAC_init(made.get(), reinterpret_cast<const unsigned char*>(node_secret.data()), node_secret.size(), nullptr) == 1 &&
+  bool done = made != nullptr && EVP_MAC_init(made.get(), reinterpret_cast<const unsigned char*>(node_secret.data()), node_secret.size(), nullptr) == 1 &&
               EVP_MAC_update(made.get(), reinterpret_cast<const unsigned char*>(alloc_id.data()), alloc_id.size()) == 1 &&
               EVP_MAC_final(made.get(), reinterpret_cast<unsigned char*>(out.data()), &size, out.size()) == 1;
   ENSURE(done && size == out.size(), "BLAKE2b failed");

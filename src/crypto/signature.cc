@@ -129,8 +129,7 @@ result<key_handle> key_from_params(const char* kind, OSSL_PARAM_BLD* builder) {
   params_handle params(OSSL_PARAM_BLD_to_param(builder));
   key_context context(EVP_PKEY_CTX_new_from_name(nullptr, kind, nullptr));
   EVP_PKEY* raw = nullptr;
-  if (!params || !context || EVP_PKEY_fromdata_init(context.get()) != 1 ||
-      EVP_PKEY_fromdata(context.get(), &raw, EVP_PKEY_PUBLIC_KEY, params.get()) != 1)
+  if (!params || !context || EVP_PKEY_fromdata_init(context.get()) != 1 || EVP_PKEY_fromdata(context.get(), &raw, EVP_PKEY_PUBLIC_KEY, params.get()) != 1)
     return no_key("public key");
   return key_handle(raw);
 }

@@ -82,8 +82,9 @@ result<> put_planned(context& c, const apply_plan_results_request& request, cons
     if (next.create_time == 0) next.create_time = request.updated_at;
     if (next.deployment_status) next.deployment_status->modify_index = c.index();
   }
-  if (!next.job) return fail(errc::invalid, "allocation {} has no job and version {} of \"{}\" is not stored", next.id,
-                             request.job_info ? request.job_info->version : 0, next.job_id);
+  if (!next.job)
+    return fail(errc::invalid, "allocation {} has no job and version {} of \"{}\" is not stored", next.id, request.job_info ? request.job_info->version : 0,
+                next.job_id);
   next.modify_index = next.alloc_modify_index = c.index();
   next.modify_time = request.updated_at;
   TRY(c.count_alloc(next, stored.get()));
@@ -103,7 +104,9 @@ result<> put_placed(context& c, const apply_plan_results_request& request, const
   auto common = *placed.like;
   common.namespace_ = namespace_of(common.namespace_);
   if (!common.job) common.job = job;
-  if (!common.job) return fail(errc::invalid, "an allocation has no job and version {} of \"{}\" is not stored", request.job_info ? request.job_info->version : 0, common.job_id);
+  if (!common.job)
+    return fail(errc::invalid, "an allocation has no job and version {} of \"{}\" is not stored", request.job_info ? request.job_info->version : 0,
+                common.job_id);
   common.create_index = common.modify_index = common.alloc_modify_index = c.index();
   if (common.create_time == 0) common.create_time = request.updated_at;
   common.modify_time = request.updated_at;

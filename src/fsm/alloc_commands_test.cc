@@ -42,8 +42,7 @@ TEST(plan, new_allocations_get_the_stored_job_and_their_indexes) {
   EXPECT_EQ(c.now().eval("e1")->modify_index, c.index);
   EXPECT_EQ(c.summary("web").starting, 2);
   EXPECT_EQ(c.now().allocs_by_node("n2").size(), 1u);
-  EXPECT_EQ(c.refusal<apply_plan_results>(placement("web", 9, {make_alloc("a3", "web")})),
-            "allocation a3 has no job and version 9 of \"web\" is not stored");
+  EXPECT_EQ(c.refusal<apply_plan_results>(placement("web", 9, {make_alloc("a3", "web")})), "allocation a3 has no job and version 9 of \"web\" is not stored");
 }
 
 TEST(plan, make_plan_results_is_lean) {

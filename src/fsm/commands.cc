@@ -16,7 +16,8 @@ DESCRIBE(fsm::deployment_promote_request, "ApplyDeploymentPromoteRequest", BASES
 #undef SELF
 
 #define SELF fsm::deployment_alloc_health_request
-DESCRIBE(fsm::deployment_alloc_health_request, "ApplyDeploymentAllocHealthRequest", BASES(schema::deployment_alloc_health_request), FIELD(timestamp), FIELD(deployment_update), FIELD(job), FIELD(eval))
+DESCRIBE(fsm::deployment_alloc_health_request, "ApplyDeploymentAllocHealthRequest", BASES(schema::deployment_alloc_health_request), FIELD(timestamp),
+         FIELD(deployment_update), FIELD(job), FIELD(eval))
 #undef SELF
 
 #define SELF job_to_deregister
@@ -36,7 +37,9 @@ DESCRIBE(alloc_preemption, "AllocationPreemption", BASES(), FIELD(id), FIELD(pre
 #undef SELF
 
 #define SELF apply_plan_results_request
-DESCRIBE(apply_plan_results_request, "ApplyPlanResultsRequest", BASES(write_request), FIELD(job_info), FIELD(job), FIELD(placed), FIELD(allocs_updated), FIELD(allocs_stopped), FIELD(allocs_preempted), FIELD(deployment), FIELD(deployment_updates), FIELD(eval_id), FIELD(preemption_evals), FIELD(evals), FIELD(ineligible_nodes), FIELD(updated_at))
+DESCRIBE(apply_plan_results_request, "ApplyPlanResultsRequest", BASES(write_request), FIELD(job_info), FIELD(job), FIELD(placed), FIELD(allocs_updated),
+         FIELD(allocs_stopped), FIELD(allocs_preempted), FIELD(deployment), FIELD(deployment_updates), FIELD(eval_id), FIELD(preemption_evals), FIELD(evals),
+         FIELD(ineligible_nodes), FIELD(updated_at))
 #undef SELF
 
 #define SELF node_drain_update

@@ -26,7 +26,7 @@ using schema::ref;
 // Ends a deployment's course, or reverts its job, in one step with the evaluation that follows.
 struct deployment_status_update_request : schema::write_request {
   schema::deployment_status_update deployment_update;
-  ref<schema::job> job;         // null, or the older job to go back to
+  ref<schema::job> job;          // null, or the older job to go back to
   ref<schema::evaluation> eval;  // null, or what follows
   DROVER_RECORD(deployment_status_update_request);
 };
@@ -232,9 +232,11 @@ constexpr uint8_t ignorable_bit = 128;
 // The request of each command, and what apply answers where it is more than "done".
 template <command_type C>
 struct command_request;
-#define DROVER_COMMAND(name, ...) \
-  template <>                     \
-  struct command_request<command_type::name> { using type = __VA_ARGS__; }
+#define DROVER_COMMAND(name, ...)              \
+  template <>                                  \
+  struct command_request<command_type::name> { \
+    using type = __VA_ARGS__;                  \
+  }
 DROVER_COMMAND(node_register, schema::node_register_request);
 DROVER_COMMAND(node_deregister, schema::node_deregister_request);
 DROVER_COMMAND(node_update_status, schema::node_update_status_request);

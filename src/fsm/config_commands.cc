@@ -136,8 +136,7 @@ result<std::any> apply_host_volume_register(context& c, const schema::host_volum
 }
 
 result<std::any> apply_host_volume_delete(context& c, const schema::host_volume_delete_request& request) {
-  TRY(erase_or_fail<table::host_volumes>(c, {namespace_of(request.namespace_), request.volume_id, {}},
-                                         fmt::format("host volume \"{}\"", request.volume_id)));
+  TRY(erase_or_fail<table::host_volumes>(c, {namespace_of(request.namespace_), request.volume_id, {}}, fmt::format("host volume \"{}\"", request.volume_id)));
   return std::any();
 }
 

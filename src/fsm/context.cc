@@ -9,15 +9,9 @@ namespace drover::fsm {
 bool is_client_terminal(const schema::allocation& a) {
   return a.client_status == word::complete || a.client_status == word::failed || a.client_status == word::lost;
 }
-bool is_terminal(const schema::allocation& a) {
-  return a.desired_status == word::stop || a.desired_status == word::evict || is_client_terminal(a);
-}
-bool is_terminal(const schema::evaluation& e) {
-  return e.status == word::complete || e.status == word::failed || e.status == word::canceled;
-}
-bool is_terminal(const schema::deployment& d) {
-  return d.status == word::successful || d.status == word::failed || d.status == word::cancelled;
-}
+bool is_terminal(const schema::allocation& a) { return a.desired_status == word::stop || a.desired_status == word::evict || is_client_terminal(a); }
+bool is_terminal(const schema::evaluation& e) { return e.status == word::complete || e.status == word::failed || e.status == word::canceled; }
+bool is_terminal(const schema::deployment& d) { return d.status == word::successful || d.status == word::failed || d.status == word::cancelled; }
 
 std::string_view job_status(const state::snapshot& state, const schema::job& job, bool only_finished) {
   const bool runs_until_stopped = job.type == word::system || job.periodic.has_value() || (job.parameterized_job && !job.dispatched);

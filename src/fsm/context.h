@@ -12,8 +12,8 @@
 #include <utility>
 
 #include "base/result.h"
-#include "fsm/share_texts.h"
 #include "fsm/limits.h"
+#include "fsm/share_texts.h"
 #include "schema/eval.h"
 #include "state/store.h"
 
@@ -25,9 +25,8 @@ using state::table;
 // Words of the wire.
 namespace word {
 constexpr std::string_view pending = "pending", running = "running", dead = "dead", complete = "complete", failed = "failed", lost = "lost",
-                           unknown = "unknown", blocked = "blocked", canceled = "canceled", stop = "stop", evict = "evict",
-                           successful = "successful", cancelled = "cancelled", down = "down", eligible = "eligible",
-                           ineligible = "ineligible", draining = "draining", system = "system";
+                           unknown = "unknown", blocked = "blocked", canceled = "canceled", stop = "stop", evict = "evict", successful = "successful",
+                           cancelled = "cancelled", down = "down", eligible = "eligible", ineligible = "ineligible", draining = "draining", system = "system";
 constexpr std::string_view default_namespace = "default";
 }  // namespace word
 

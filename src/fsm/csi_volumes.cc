@@ -82,9 +82,11 @@ void update_plugin(context& c, const std::string& id, const schema::node* before
 
 bool says_the_same(const schema::node& a, const schema::node& b) {
   auto same = [](const plugins_of& one, const plugins_of& other) {
-    return std::ranges::equal(one, other, [](const auto& x, const auto& y) { return x.first == y.first && codec::equal(schema::view(x.second), schema::view(y.second)); });
+    return std::ranges::equal(one, other,
+                              [](const auto& x, const auto& y) { return x.first == y.first && codec::equal(schema::view(x.second), schema::view(y.second)); });
   };
-  return (a.status == word::down) == (b.status == word::down) && same(a.csi_controller_plugins, b.csi_controller_plugins) && same(a.csi_node_plugins, b.csi_node_plugins);
+  return (a.status == word::down) == (b.status == word::down) && same(a.csi_controller_plugins, b.csi_controller_plugins) &&
+         same(a.csi_node_plugins, b.csi_node_plugins);
 }
 
 // ---- claims ----
@@ -106,7 +108,8 @@ result<> check_read(const schema::csi_volume& v) {
 
 result<> check_write(const schema::csi_volume& v) {
   TRY(check_usable(v));
-  bool can = v.access_mode.empty() ? std::ranges::any_of(v.requested_capabilities, [](const auto& each) { return writes(each.access_mode); }) : writes(v.access_mode);
+  bool can =
+      v.access_mode.empty() ? std::ranges::any_of(v.requested_capabilities, [](const auto& each) { return writes(each.access_mode); }) : writes(v.access_mode);
   if (!can) return fail(errc::conflict, "volume is currently unschedulable: {} cannot be written to", v.id);
   bool single = v.access_mode == "single-node-writer" || v.access_mode == "multi-node-single-writer";
   if (single && !v.write_claims.empty()) return fail(errc::conflict, "volume max claims reached: {}", v.id);

@@ -123,8 +123,8 @@ result<std::any> apply_deployment_promote(context& c, const deployment_promote_r
     }
   }
   for (const auto& [name, group] : groups) d->task_groups.at(name).promoted = true;
-  const bool all_promoted = std::all_of(d->task_groups.begin(), d->task_groups.end(),
-                                        [](const auto& g) { return g.second.desired_canaries == 0 || g.second.promoted; });
+  const bool all_promoted =
+      std::all_of(d->task_groups.begin(), d->task_groups.end(), [](const auto& g) { return g.second.desired_canaries == 0 || g.second.promoted; });
   if (all_promoted && d->status == word::running) d->status_description = "Deployment is running";
   d->modify_index = c.index();
   if (request.promoted_at != 0) d->modify_time = request.promoted_at;

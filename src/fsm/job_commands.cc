@@ -13,9 +13,7 @@ namespace {
 
 constexpr std::string_view launch_mark = "/periodic-";
 
-bool is_new_version(const schema::job* stored, const schema::job& job) {
-  return !stored || !codec::equal(*stored, job, schema::diff_ignore);
-}
+bool is_new_version(const schema::job* stored, const schema::job& job) { return !stored || !codec::equal(*stored, job, schema::diff_ignore); }
 
 void drop_version(context& c, const schema::job& version) {
   c.erase<table::job_versions>({version.namespace_, version.id, {}, version.version});
@@ -151,8 +149,7 @@ result<> check_index(const schema::job* stored, uint64_t wanted) {
   } else if (!stored) {
     return fail(errc::conflict, "Enforcing job modify index {}: job does not exist", wanted);
   } else if (stored->job_modify_index != wanted) {
-    return fail(errc::conflict, "Enforcing job modify index {}: job exists with conflicting job modify index: {}", wanted,
-                stored->job_modify_index);
+    return fail(errc::conflict, "Enforcing job modify index {}: job exists with conflicting job modify index: {}", wanted, stored->job_modify_index);
   }
   return {};
 }
@@ -299,9 +296,7 @@ result<std::any> apply_job_version_tag(context& c, const schema::job_apply_tag_r
   const auto ns = namespace_of(request.namespace_);
   const auto versions = c.state().job_versions(ns, request.job_id);
   if (versions.empty()) return fail(errc::not_found, "job \"{}\" not found", request.job_id);
-  auto tagged_with = [](const std::string& name) {
-    return [&name](const auto& v) { return v->version_tag && v->version_tag->name == name; };
-  };
+  auto tagged_with = [](const std::string& name) { return [&name](const auto& v) { return v->version_tag && v->version_tag->name == name; }; };
   auto put_tag = [&](const schema::job& version, std::optional<schema::job_version_tag> tag) {
     auto updated = version;
     updated.version_tag = std::move(tag);

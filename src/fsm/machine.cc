@@ -57,9 +57,8 @@ result<value> decode_and_show(std::string_view payload) {
 // The command table: number -> name, request type, function.
 constexpr std::array<command_definition, 128> make_commands() {
   std::array<command_definition, 128> out{};
-#define COMMAND(name, ...)                                      \
-  out[static_cast<size_t>(command_type::name)] = {              \
-      #name, &decode_and_apply<command_type::name, &apply_##name>, &decode_and_show<command_type::name>}
+#define COMMAND(name, ...) \
+  out[static_cast<size_t>(command_type::name)] = {#name, &decode_and_apply<command_type::name, &apply_##name>, &decode_and_show<command_type::name>}
   COMMAND(node_register);
   COMMAND(node_deregister);
   COMMAND(node_update_status);
@@ -70,8 +69,8 @@ constexpr std::array<command_definition, 128> make_commands() {
   COMMAND(eval_delete);
   COMMAND(alloc_client_update);
   COMMAND(reconcile_job_summaries);
-  out[static_cast<size_t>(command_type::apply_plan_results)] = {
-      "apply_plan_results", &decode_and_apply<command_type::apply_plan_results, &apply_plan_results>, &decode_and_show<command_type::apply_plan_results>};
+  out[static_cast<size_t>(command_type::apply_plan_results)] = {"apply_plan_results", &decode_and_apply<command_type::apply_plan_results, &apply_plan_results>,
+                                                                &decode_and_show<command_type::apply_plan_results>};
   COMMAND(deployment_status_update);
   COMMAND(deployment_promote);
   COMMAND(deployment_alloc_health);
@@ -139,8 +138,8 @@ void make_first_state(state::store& store) {
   ns.description = "Default shared namespace";
   ns.create_index = ns.modify_index = 1;
   transaction.put<table::namespaces>(std::move(ns));
-  for (const auto& [name, description] : {std::pair("default", "Node pool with nodes that do not specify a pool."),
-                                          std::pair("all", "Node pool with all nodes in the cluster.")}) {
+  for (const auto& [name, description] :
+       {std::pair("default", "Node pool with nodes that do not specify a pool."), std::pair("all", "Node pool with all nodes in the cluster.")}) {
     schema::node_pool pool;
     pool.name = name;
     pool.description = description;

@@ -33,8 +33,8 @@ void make_pool(context& c, const std::string& name) {
 }
 
 // The drain's history: what people see after it is over.
-void note_drain(schema::node& node, const schema::node& before, timestamp now, const std::map<std::string, std::string>& meta,
-                const std::string& by, bool completed) {
+void note_drain(schema::node& node, const schema::node& before, timestamp now, const std::map<std::string, std::string>& meta, const std::string& by,
+                bool completed) {
   if (!before.drain_strategy && !node.drain_strategy) return;
   if (!before.drain_strategy || !node.last_drain) {
     node.last_drain = schema::drain_metadata{.started_at = now, .updated_at = now, .status = {}, .accessor_id = {}, .meta = {}};

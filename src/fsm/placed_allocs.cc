@@ -113,7 +113,10 @@ class packer {
     const auto id = read_id(a.id);
     const auto name = name_number(a.name, prefix_);
     if (!id || !name) return false;
-    member m{.id = *id, .node = node_number(a), .name = *name, .resources = number_of(out_.resources, resources_, a.allocated_resources),
+    member m{.id = *id,
+             .node = node_number(a),
+             .name = *name,
+             .resources = number_of(out_.resources, resources_, a.allocated_resources),
              .metrics = number_of(out_.metrics, metrics_, a.metrics)};
     if (!a.previous_allocation.empty()) {
       out_.previous.push_back(a.previous_allocation);

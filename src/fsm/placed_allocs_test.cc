@@ -189,7 +189,8 @@ TEST(placed_allocs, are_applied_as_single_ones_are) {
     EXPECT_EQ(c.now().alloc(uuid(500))->next_allocation, uuid(2));
     std::vector<std::string> records;
     for (const auto& alloc : c.now().allocs_by_job("default", "web")) records.push_back(codec::to_msgpack(*alloc));
-    for (const auto& each : {codec::to_msgpack(*c.now().job_summary("default", "web")), codec::to_msgpack(*c.now().job("default", "web"))}) records.push_back(each);
+    for (const auto& each : {codec::to_msgpack(*c.now().job_summary("default", "web")), codec::to_msgpack(*c.now().job("default", "web"))})
+      records.push_back(each);
     auto stored = *c.now().deployment("d1");
     std::ranges::sort(stored.task_groups["g"].placed_canaries);
     records.push_back(codec::to_msgpack(stored));

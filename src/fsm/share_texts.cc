@@ -7,8 +7,8 @@ namespace drover::fsm {
 
 // Not what one allocation alone says: its predecessor, its successor, who evicted it.
 void share_texts(schema::allocation& a) {
-  for (auto* text : {&a.namespace_, &a.eval_id, &a.node_id, &a.node_name, &a.job_id, &a.task_group, &a.desired_status, &a.desired_description,
-                     &a.client_status, &a.client_description, &a.deployment_id, &a.followup_eval_id, &a.signing_key_id})
+  for (auto* text : {&a.namespace_, &a.eval_id, &a.node_id, &a.node_name, &a.job_id, &a.task_group, &a.desired_status, &a.desired_description, &a.client_status,
+                     &a.client_description, &a.deployment_id, &a.followup_eval_id, &a.signing_key_id})
     text->intern();
 }
 

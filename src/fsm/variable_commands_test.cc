@@ -38,8 +38,7 @@ TEST_F(variable_world, check_and_set) {
   EXPECT_EQ(state::count(c.now(), table::variables), 0u);
   variable_apply_request bad;
   bad.op = "burn";
-  EXPECT_EQ(c.refusal<variable_apply>(bad),
-            "unknown variable operation \"burn\"; it is set, cas, delete, delete-cas, lock-acquire or lock-release");
+  EXPECT_EQ(c.refusal<variable_apply>(bad), "unknown variable operation \"burn\"; it is set, cas, delete, delete-cas, lock-acquire or lock-release");
 }
 
 TEST_F(variable_world, a_conflict_tells_what_is_in_the_way) {

@@ -51,8 +51,15 @@ void claim_volumes(context& c, const schema::allocation& alloc, std::span<const 
   for (const auto& source : sources) {
     auto shown = node->host_volumes.find(source);
     if (shown == node->host_volumes.end() || shown->second.id.empty()) continue;
-    claim made{.id = claim_id(alloc, shown->second.id), .namespace_ = alloc.namespace_, .job_id = alloc.job_id, .task_group_name = alloc.task_group,
-               .alloc_id = alloc.id, .volume_id = shown->second.id, .volume_name = source, .create_index = c.index(), .modify_index = c.index()};
+    claim made{.id = claim_id(alloc, shown->second.id),
+               .namespace_ = alloc.namespace_,
+               .job_id = alloc.job_id,
+               .task_group_name = alloc.task_group,
+               .alloc_id = alloc.id,
+               .volume_id = shown->second.id,
+               .volume_name = source,
+               .create_index = c.index(),
+               .modify_index = c.index()};
     for (const auto& each : known) {
       if (each->task_group_name != made.task_group_name || each->volume_id != made.volume_id) continue;
       made.id = each->id;

@@ -7,9 +7,7 @@
 
 namespace drover::gossip {
 
-std::string to_string(const peer& p) {
-  return p.host.find(':') == p.host.npos ? fmt::format("{}:{}", p.host, p.port) : fmt::format("[{}]:{}", p.host, p.port);
-}
+std::string to_string(const peer& p) { return p.host.find(':') == p.host.npos ? fmt::format("{}:{}", p.host, p.port) : fmt::format("[{}]:{}", p.host, p.port); }
 
 std::string address_text(const bytes& address) {
   static constexpr std::string_view mapped("\0\0\0\0\0\0\0\0\0\0\xff\xff", 12);

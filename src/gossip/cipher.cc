@@ -27,8 +27,7 @@ const unsigned char* raw(std::string_view s) { return reinterpret_cast<const uns
 unsigned char* raw(std::string& s) { return reinterpret_cast<unsigned char*>(s.data()); }
 
 // False: not sealed with this key.
-bool open_with(std::string_view key, std::string_view nonce, std::string_view body, std::string_view tag, std::string_view authenticated,
-               std::string& plain) {
+bool open_with(std::string_view key, std::string_view nonce, std::string_view body, std::string_view tag, std::string_view authenticated, std::string& plain) {
   context c(EVP_CIPHER_CTX_new());
   ENSURE(c, "out of memory for a cipher");
   int count = 0;

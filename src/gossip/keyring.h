@@ -22,9 +22,9 @@ class keyring {
   bool empty() const { return keys_.empty(); }
   const std::string& primary() const { return keys_.front(); }  // Requires: not empty
   const std::vector<std::string>& keys() const { return keys_; }
-  result<> install(std::string key);         // again: nothing changes
-  result<> use(std::string_view key);        // must be installed
-  result<> remove(std::string_view key);     // not the primary; unknown: nothing changes
+  result<> install(std::string key);      // again: nothing changes
+  result<> use(std::string_view key);     // must be installed
+  result<> remove(std::string_view key);  // not the primary; unknown: nothing changes
   std::vector<std::string> to_base64() const;
 
  private:

@@ -48,9 +48,7 @@ result<sockets> bind_both(net::loop& l, const std::string& address, uint16_t por
   return last;
 }
 
-bool is_private(uint32_t address) {
-  return address >> 24 == 10 || address >> 20 == 0xac1 || address >> 16 == 0xc0a8 || address >> 22 == (0x6440 >> 6);
-}
+bool is_private(uint32_t address) { return address >> 24 == 10 || address >> 20 == 0xac1 || address >> 16 == 0xc0a8 || address >> 22 == (0x6440 >> 6); }
 
 // This machine's address for others when it listens on all: a private IPv4 if there is one, otherwise any but loopback.
 std::string own_address() {
@@ -127,8 +125,13 @@ void write_log(const log::logger& logger, const log_line& line) {
 class list final : public member_list {
  public:
   list(net::loop& l, options o, pool_options p, sockets s, std::unique_ptr<snapshot_writer> snapshot)
-      : options_(std::move(o)), logger_(options_.log_name), origin_(net::now()), sockets_(std::move(s)), snapshot_(std::move(snapshot)),
-        pool_(std::move(p), env::real_random(), duration()), scope_(l, logger_) {
+      : options_(std::move(o)),
+        logger_(options_.log_name),
+        origin_(net::now()),
+        sockets_(std::move(s)),
+        snapshot_(std::move(snapshot)),
+        pool_(std::move(p), env::real_random(), duration()),
+        scope_(l, logger_) {
     scope_.spawn(&list::keep_time, this);
     scope_.spawn(&list::receive, this);
     scope_.spawn(&list::accept, this);
@@ -226,7 +229,8 @@ void list::run_actions() {
 }
 
 void list::run(send_datagram& a) {
-  if (auto sent = sockets_.udp->send(to_endpoint(a.to), a.data); !sent) logger_.debug("a packet was not sent", {{"to", to_string(a.to)}, {"error", sent.error().text()}});
+  if (auto sent = sockets_.udp->send(to_endpoint(a.to), a.data); !sent)
+    logger_.debug("a packet was not sent", {{"to", to_string(a.to)}, {"error", sent.error().text()}});
 }
 
 void list::run(push_pull_with& a) {
@@ -448,7 +452,8 @@ net::awaitable<join_result> list::join(std::vector<std::string> addresses) {
     co_return refused;
   }
   if (addresses.size() > join_addresses_max) {
-    refused.failures.emplace_back(addresses[join_addresses_max], error(errc::too_large, fmt::format("at most {} addresses are joined at a time", join_addresses_max)));
+    refused.failures.emplace_back(addresses[join_addresses_max],
+                                  error(errc::too_large, fmt::format("at most {} addresses are joined at a time", join_addresses_max)));
     co_return refused;
   }
   auto state = std::make_shared<join_state>();
@@ -528,8 +533,16 @@ result<std::unique_ptr<member_list>> member_list::create(net::loop& l, options o
   if (!o.snapshot_path.empty()) {
     TRY_ASSIGN(snapshot, snapshot_writer::open(l, o.snapshot_path, o.rejoin_after_leave, log::logger(o.log_name)));
   }
-  pool_options p{.name = o.name, .address = address, .port = o.advertise_port == 0 ? bound->tcp->local().port : o.advertise_port, .tags = o.tags, .timing = o.timing,
-                 .keys = std::move(keys), .verify_incoming = o.verify_incoming, .verify_outgoing = o.verify_outgoing, .compress = o.compress, .admit = o.admit};
+  pool_options p{.name = o.name,
+                 .address = address,
+                 .port = o.advertise_port == 0 ? bound->tcp->local().port : o.advertise_port,
+                 .tags = o.tags,
+                 .timing = o.timing,
+                 .keys = std::move(keys),
+                 .verify_incoming = o.verify_incoming,
+                 .verify_outgoing = o.verify_outgoing,
+                 .compress = o.compress,
+                 .admit = o.admit};
   if (!o.keyring_path.empty()) p.save_keys = [path = o.keyring_path](const keyring& ring) { return write_keyring_file(path, ring.keys()); };
   if (snapshot) {
     p.member_time = snapshot->at_start().clock;

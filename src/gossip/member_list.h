@@ -21,20 +21,20 @@
 namespace drover::gossip {
 
 struct options {
-  std::string name{};                      // unique in the pool: "NODE.REGION"
-  std::string bind_address = "0.0.0.0";    // literal IP
-  uint16_t bind_port = 4648;               // 0: a free one, see local()
-  std::string advertise_address{};         // literal IP; empty: bind_address, or a private address of this machine if that is "any"
-  uint16_t advertise_port = 0;             // 0: the bound port
-  uint16_t default_join_port = 4648;       // for join addresses without a port
+  std::string name{};                    // unique in the pool: "NODE.REGION"
+  std::string bind_address = "0.0.0.0";  // literal IP
+  uint16_t bind_port = 4648;             // 0: a free one, see local()
+  std::string advertise_address{};       // literal IP; empty: bind_address, or a private address of this machine if that is "any"
+  uint16_t advertise_port = 0;           // 0: the bound port
+  uint16_t default_join_port = 4648;     // for join addresses without a port
   tag_map tags{};
   gossip::timing timing{};
-  std::vector<std::string> keys{};         // AES keys of 16, 24 or 32 bytes, the primary first (see keyring.h); empty: no encryption
-  bool verify_incoming = true;             // refuse what is not encrypted; only with keys
-  bool verify_outgoing = true;             // encrypt what is sent; only with keys
-  std::string keyring_path{};              // key operations are kept there; empty: in memory only
-  std::string snapshot_path{};             // remembers members over restarts; empty: none
-  bool rejoin_after_leave = false;         // use the snapshot even if it ends with a leave
+  std::vector<std::string> keys{};  // AES keys of 16, 24 or 32 bytes, the primary first (see keyring.h); empty: no encryption
+  bool verify_incoming = true;      // refuse what is not encrypted; only with keys
+  bool verify_outgoing = true;      // encrypt what is sent; only with keys
+  std::string keyring_path{};       // key operations are kept there; empty: in memory only
+  std::string snapshot_path{};      // remembers members over restarts; empty: none
+  bool rejoin_after_leave = false;  // use the snapshot even if it ends with a leave
   bool compress = true;
   std::string log_name = "gossip";
   // Asked before others are merged into the pool: for all members of a push/pull at once, and for each that is heard of. An error refuses
@@ -46,17 +46,17 @@ struct options {
 };
 
 struct join_result {
-  size_t joined = 0;                                          // addresses of others that answered with their state
-  size_t self = 0;                                            // addresses that are this very server
-  std::vector<std::pair<std::string, error>> failures{};      // address -> why not
+  size_t joined = 0;                                      // addresses of others that answered with their state
+  size_t self = 0;                                        // addresses that are this very server
+  std::vector<std::pair<std::string, error>> failures{};  // address -> why not
 };
 
 // What the members said to a key operation. `failure` is empty when every member did it.
 struct key_response {
-  std::map<std::string, std::string> messages{};   // member -> what it said, if it said something
-  std::map<std::string, int> keys{};               // list: base64 key -> number of members that have it
-  std::map<std::string, int> primary_keys{};       // list: base64 key -> number of members that encrypt with it
-  int members = 0;                                 // asked (alive)
+  std::map<std::string, std::string> messages{};  // member -> what it said, if it said something
+  std::map<std::string, int> keys{};              // list: base64 key -> number of members that have it
+  std::map<std::string, int> primary_keys{};      // list: base64 key -> number of members that encrypt with it
+  int members = 0;                                // asked (alive)
   int answers = 0;
   int errors = 0;
   std::string failure{};

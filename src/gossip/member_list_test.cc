@@ -44,7 +44,8 @@ struct server {
 };
 
 options quick(std::string name) {
-  options o{.name = std::move(name), .bind_address = "127.0.0.1", .bind_port = 0, .tags = {{"role", "nomad"}}, .timing = timing::fast(), .log_name = "gossip_test"};
+  options o{
+      .name = std::move(name), .bind_address = "127.0.0.1", .bind_port = 0, .tags = {{"role", "nomad"}}, .timing = timing::fast(), .log_name = "gossip_test"};
   return o;
 }
 

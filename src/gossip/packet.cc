@@ -177,8 +177,7 @@ namespace {
 // Length of one object at the front, nothing if it goes on. For streams that come byte by byte: what is scanned again is bounded.
 result<std::optional<size_t>> object_length(std::string_view data) {
   TRY_ASSIGN(auto size, codec::msgpack_length(data.substr(0, node_state_bytes_max)));
-  if (!size && data.size() >= node_state_bytes_max)
-    return fail(errc::too_large, "an object of more than {} bytes in a stream", node_state_bytes_max);
+  if (!size && data.size() >= node_state_bytes_max) return fail(errc::too_large, "an object of more than {} bytes in a stream", node_state_bytes_max);
   return size;
 }
 
@@ -194,10 +193,11 @@ result<std::optional<size_t>> user_length(std::string_view plain) {
 
 // Known from its first bytes, because all senders write the two keys in order and the content last.
 result<std::optional<size_t>> compressed_length(std::string_view plain) {
-  static constexpr std::string_view start = {"\x82\xa4"
-                                             "Algo\x00\xa3"
-                                             "Buf",
-                                             11};
+  static constexpr std::string_view start = {
+      "\x82\xa4"
+      "Algo\x00\xa3"
+      "Buf",
+      11};
   if (plain.size() < 1 + start.size() + 5 || plain.substr(1, start.size()) != start) {
     TRY_ASSIGN(auto body, object_length(plain.substr(1)));
     return body ? std::optional(1 + *body) : std::nullopt;
@@ -275,8 +275,8 @@ result<std::optional<std::string>> stream_reader::whole_plain(std::string_view p
 
 std::string encode_push_pull(const push_pull_state& state) {
   std::string out = encode(message_type::push_pull, push_pull_header{.nodes = static_cast<int64_t>(state.nodes.size()),
-                                                                    .user_state_bytes = static_cast<int64_t>(state.user_state.size()),
-                                                                    .join = state.join});
+                                                                     .user_state_bytes = static_cast<int64_t>(state.user_state.size()),
+                                                                     .join = state.join});
   for (const auto& node : state.nodes) codec::append_msgpack(out, schema::view(node));
   out += state.user_state;
   return out;

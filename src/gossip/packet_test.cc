@@ -170,15 +170,22 @@ TEST(gossip_packet, damaged_packets_are_refused_with_a_sentence) {
     EXPECT_NE(done.error().text().find(sentence), std::string::npos) << done.error().text();
   };
   refuses("", "empty packet");
-  refuses("\xf4\x03" "abc", "label");
+  refuses(
+      "\xf4\x03"
+      "abc",
+      "label");
   refuses(std::string_view("\x0c\0\0\0\0xyz", 8), "checksum is wrong");
   refuses("\x07", "ends before its count");
   refuses("\x07\x02\x01", "ends inside its 2 sizes");
-  refuses(std::string_view("\x07\x01\0\x05" "ab", 6), "ends inside part 1 of 1");
+  refuses(std::string_view("\x07\x01\0\x05"
+                           "ab",
+                           6),
+          "ends inside part 1 of 1");
   refuses("\x09\xff", "");
   refuses(encode(message_type::compressed, compressed_message{.algorithm = 3, .data = bytes("x")}), "algorithm 3 is unknown");
   refuses(encode(message_type::compressed, compressed_message{.algorithm = 0, .data = bytes("x")}), "without an end mark");
-  refuses(encode(message_type::compressed, compressed_message{.algorithm = 0, .data = bytes(lzw_compress(std::string(100'000, 'x')))}), "more than 65536 bytes");
+  refuses(encode(message_type::compressed, compressed_message{.algorithm = 0, .data = bytes(lzw_compress(std::string(100'000, 'x')))}),
+          "more than 65536 bytes");
   std::string nested = "\x08x";
   for (int i = 0; i < 10; ++i) nested = make_compound({nested});
   refuses(nested, "packed deeper than");
@@ -204,7 +211,9 @@ TEST(gossip_lzw, data_of_any_kind_come_back) {
       auto again = lzw_expand(lzw_compress(data), size);
       ASSERT_TRUE(again) << size << " " << alphabet << ": " << again.error().text();
       EXPECT_TRUE(*again == data) << size << " " << alphabet;
-      if (size > 5000) { EXPECT_FALSE(lzw_expand(lzw_compress(data), size / 2)); }
+      if (size > 5000) {
+        EXPECT_FALSE(lzw_expand(lzw_compress(data), size / 2));
+      }
     }
 }
 

@@ -38,13 +38,19 @@ pool::pool(pool_options options, env::random& random, duration now) : options_(s
   query_time_min_ = options_.query_time == 0 ? 0 : options_.query_time + 1;
   const auto& t = options_.timing;
   // Servers that started together must not probe and synchronise in step.
-  auto stagger = [&](duration interval) { return now + duration(static_cast<int64_t>(random_.below(static_cast<uint64_t>(std::max<int64_t>(interval.ns, 1))))); };
+  auto stagger = [&](duration interval) {
+    return now + duration(static_cast<int64_t>(random_.below(static_cast<uint64_t>(std::max<int64_t>(interval.ns, 1)))));
+  };
   next_probe_ = stagger(t.probe_interval);
   next_push_pull_ = now + t.push_pull_interval + (stagger(t.push_pull_interval) - now);
   next_reap_ = now + t.reap_interval;
   next_gossip_ = last_gossip_ = next_move_refute_ = now;
-  alive_message self{.incarnation = ++incarnation_, .node = options_.name, .address = address_bytes(options_.address), .port = options_.port,
-                     .meta = encode_tags(options_.tags), .versions = bytes(std::string(our_versions.begin(), our_versions.end()))};
+  alive_message self{.incarnation = ++incarnation_,
+                     .node = options_.name,
+                     .address = address_bytes(options_.address),
+                     .port = options_.port,
+                     .meta = encode_tags(options_.tags),
+                     .versions = bytes(std::string(our_versions.begin(), our_versions.end()))};
   ENSURE(self.meta.size() <= tag_bytes_max && !self.address.empty() && !self.node.empty(), "the local member fits the limits");
   on_alive(now, self, true);
 }
@@ -161,8 +167,13 @@ std::string pool::stream_error(const error& e) { return pack_stream(encode(messa
 std::string pool::local_state(bool join) {
   push_pull_state state{.join = join};
   for (const auto& [name, n] : nodes_)
-    state.nodes.push_back({.name = name, .address = n.address, .port = n.port, .meta = n.meta, .incarnation = n.incarnation,
-                           .state = static_cast<int64_t>(n.state), .versions = bytes(std::string(n.versions.begin(), n.versions.end()))});
+    state.nodes.push_back({.name = name,
+                           .address = n.address,
+                           .port = n.port,
+                           .meta = n.meta,
+                           .incarnation = n.incarnation,
+                           .state = static_cast<int64_t>(n.state),
+                           .versions = bytes(std::string(n.versions.begin(), n.versions.end()))});
   state.user_state = serf_state();
   return pack_stream(encode_push_pull(state), sealing(), nonce());
 }
@@ -174,7 +185,8 @@ result<> pool::on_push_pull_answer(duration now, const peer& from, std::string_v
     TRY_ASSIGN(auto refused, codec::from_msgpack<error_message>(body));
     return fail(errc::unavailable, "remote error: {}", refused.text.substr(0, name_bytes_max));
   }
-  if (type != message_type::push_pull) return fail(errc::invalid, "{} answered with message type {} instead of its state", to_string(from), static_cast<int>(type));
+  if (type != message_type::push_pull)
+    return fail(errc::invalid, "{} answered with message type {} instead of its state", to_string(from), static_cast<int>(type));
   TRY_ASSIGN(auto state, decode_push_pull(body));
   TRY(merge(now, from, state, join));
   spread(now);

@@ -150,10 +150,10 @@ class pool {
   };
   struct member_state {
     member info;
-    uint64_t time = 0;       // of the newest intent
-    duration left_at{};      // when it failed or left
+    uint64_t time = 0;   // of the newest intent
+    duration left_at{};  // when it failed or left
     std::optional<duration> prune_at{};
-    duration redial_at{};    // failed: when to try again
+    duration redial_at{};  // failed: when to try again
     duration redial_gap{};
   };
   struct intent {

@@ -33,12 +33,25 @@ const pool::node* pool::find_node(std::string_view name) const {
 
 member pool::member_of(const node& n) const {
   const auto& v = n.versions;
-  return {.name = n.name, .address = address_text(n.address), .port = n.port, .tags = decode_tags(n.meta.data), .status = member_status::alive,
-          .protocol_min = v[0], .protocol_max = v[1], .protocol_current = v[2], .delegate_min = v[3], .delegate_max = v[4], .delegate_current = v[5]};
+  return {.name = n.name,
+          .address = address_text(n.address),
+          .port = n.port,
+          .tags = decode_tags(n.meta.data),
+          .status = member_status::alive,
+          .protocol_min = v[0],
+          .protocol_max = v[1],
+          .protocol_current = v[2],
+          .delegate_min = v[3],
+          .delegate_max = v[4],
+          .delegate_current = v[5]};
 }
 
 alive_message pool::alive_of(const node& n) const {
-  return {.incarnation = n.incarnation, .node = n.name, .address = n.address, .port = n.port, .meta = n.meta,
+  return {.incarnation = n.incarnation,
+          .node = n.name,
+          .address = n.address,
+          .port = n.port,
+          .meta = n.meta,
           .versions = bytes(std::string(n.versions.begin(), n.versions.end()))};
 }
 
@@ -46,7 +59,8 @@ alive_message pool::alive_of(const node& n) const {
 bool pool::acceptable(duration now, const alive_message& a) {
   auto name = a.node.substr(0, name_bytes_max);
   auto refuse = [&](std::string why) {
-    add_notice(now, log::level::warn, "member", name, "member refused", {{"member", name}, {"address", to_string(peer{address_text(a.address), a.port})}, {"error", std::move(why)}});
+    add_notice(now, log::level::warn, "member", name, "member refused",
+               {{"member", name}, {"address", to_string(peer{address_text(a.address), a.port})}, {"error", std::move(why)}});
     return false;
   };
   if (a.node.empty() || a.node.size() > name_bytes_max) return refuse(fmt::format("a name has 1 to {} bytes, not {}", name_bytes_max, a.node.size()));
@@ -89,7 +103,8 @@ void pool::on_conflict(duration now, node& n, const alive_message& a) {
   if (n.name != options_.name) {
     // One that moved will say so by a higher incarnation, once it has heard what we think.
     if (same_server) return;
-    add_notice(now, log::level::warn, "conflict", n.name, "two servers claim one name", {{"member", n.name}, {"address", to_string(n.where())}, {"other_address", theirs}, {"state", state_name(n.state)}});
+    add_notice(now, log::level::warn, "conflict", n.name, "two servers claim one name",
+               {{"member", n.name}, {"address", to_string(n.where())}, {"other_address", theirs}, {"state", state_name(n.state)}});
     return;
   }
   if (same_server) {
@@ -97,7 +112,8 @@ void pool::on_conflict(duration now, node& n, const alive_message& a) {
     if (a.incarnation >= n.incarnation && due(next_move_refute_, now, move_refute_interval)) refute(now, n, a.incarnation);
     return;
   }
-  add_notice(now, log::level::error, "conflict", n.name, "another server has this server's name; names must be unique in all regions", {{"member", n.name}, {"other_address", theirs}});
+  add_notice(now, log::level::error, "conflict", n.name, "another server has this server's name; names must be unique in all regions",
+             {{"member", n.name}, {"other_address", theirs}});
 }
 
 void pool::on_alive(duration now, const alive_message& a, bool own, uint64_t handle) {
@@ -117,11 +133,14 @@ void pool::on_alive(duration now, const alive_message& a, bool own, uint64_t han
   } else if (!own && (address_text(n->address) != address_text(a.address) || n->port != a.port)) {
     if (local || !may_move(*n, a, now)) return on_conflict(now, *n, a);
     moved = true;
-    add_log(log::level::info, "member has a new address", {{"member", a.node}, {"from", to_string(n->where())}, {"to", to_string(peer{address_text(a.address), a.port})}});
+    add_log(log::level::info, "member has a new address",
+            {{"member", a.node}, {"from", to_string(n->where())}, {"to", to_string(peer{address_text(a.address), a.port})}});
   }
   if (!own && local) {
     if (a.incarnation < n->incarnation) return;
-    bool same = a.incarnation == n->incarnation && a.meta == n->meta && std::equal(n->versions.begin(), n->versions.end(), a.versions.data.begin(), a.versions.data.end(), [](uint8_t x, char y) { return x == static_cast<uint8_t>(y); });
+    bool same = a.incarnation == n->incarnation && a.meta == n->meta &&
+                std::equal(n->versions.begin(), n->versions.end(), a.versions.data.begin(), a.versions.data.end(),
+                           [](uint8_t x, char y) { return x == static_cast<uint8_t>(y); });
     if (!same) refute(now, *n, a.incarnation);
     return;
   }
@@ -226,7 +245,8 @@ result<> pool::check_versions(const std::vector<node_state_message>& remote) con
     for (const auto& s : all) low = std::max(low, s.v[layer]), high = std::min(high, s.v[layer + 1]);
     for (const auto& s : all)
       if (s.v[layer + 2] < low || s.v[layer + 2] > high)
-        return fail(errc::unsupported, "member {:?} speaks {} version {}; all together understand {} to {}", s.name, layer == 0 ? "gossip" : "Serf", s.v[layer + 2], low, high);
+        return fail(errc::unsupported, "member {:?} speaks {} version {}; all together understand {} to {}", s.name, layer == 0 ? "gossip" : "Serf",
+                    s.v[layer + 2], low, high);
   }
   return {};
 }
@@ -236,7 +256,8 @@ result<> pool::merge(duration now, const peer& from, const push_pull_state& stat
   if (join && options_.admit) {
     std::vector<member> all;
     for (const auto& r : state.nodes) {
-      if (r.versions.size() != std::tuple_size_v<version_tuple>) return fail(errc::invalid, "member {:?} does not say which protocol versions it speaks", r.name);
+      if (r.versions.size() != std::tuple_size_v<version_tuple>)
+        return fail(errc::invalid, "member {:?} does not say which protocol versions it speaks", r.name);
       node n{.name = r.name, .address = r.address, .port = r.port, .meta = r.meta, .changed = now};
       std::copy(r.versions.data.begin(), r.versions.data.end(), n.versions.begin());
       all.push_back(member_of(n));

@@ -24,11 +24,16 @@ void pool::start_probe(duration now) {
   const auto& t = options_.timing;
   auto interval = t.probe_interval * (health_ + 1);
   probe_ = probe{.sequence = ++sequence_, .node = target->name, .indirect_at = now + std::min(t.probe_timeout, interval), .ends = now + interval};
-  auto message = encode(message_type::ping, ping_message{.sequence = probe_->sequence, .node = target->name, .source_address = address_bytes(options_.address),
-                                                         .source_port = options_.port, .source_node = options_.name});
+  auto message = encode(message_type::ping, ping_message{.sequence = probe_->sequence,
+                                                         .node = target->name,
+                                                         .source_address = address_bytes(options_.address),
+                                                         .source_port = options_.port,
+                                                         .source_node = options_.name});
   if (target->state == node_state::alive) return send_with_news(target->where(), std::move(message), target);
   // It is to hear that it is suspected, so that it can refute at once.
-  send(target->where(), make_compound({message, encode(message_type::suspect, accusation{.incarnation = target->incarnation, .node = target->name, .from = options_.name})}), target);
+  send(target->where(),
+       make_compound({message, encode(message_type::suspect, accusation{.incarnation = target->incarnation, .node = target->name, .from = options_.name})}),
+       target);
 }
 
 // The later steps of the probe that is under way.
@@ -40,18 +45,26 @@ void pool::probe_others(duration now) {
       probe_.reset();
       return;
     }
-    auto helpers = random_nodes(static_cast<size_t>(options_.timing.indirect_checks), [&](const node& n) {
-      return n.name != options_.name && n.name != target->name && n.state == node_state::alive;
-    });
-    indirect_ping_message ask{.sequence = probe_->sequence, .target = target->address, .port = target->port, .node = target->name,
-                              .source_address = address_bytes(options_.address), .source_port = options_.port, .source_node = options_.name};
+    auto helpers = random_nodes(static_cast<size_t>(options_.timing.indirect_checks),
+                                [&](const node& n) { return n.name != options_.name && n.name != target->name && n.state == node_state::alive; });
+    indirect_ping_message ask{.sequence = probe_->sequence,
+                              .target = target->address,
+                              .port = target->port,
+                              .node = target->name,
+                              .source_address = address_bytes(options_.address),
+                              .source_port = options_.port,
+                              .source_node = options_.name};
     for (const auto* helper : helpers) {
       ask.nack = helper->versions[1] >= nack_protocol;
       if (ask.nack) ++probe_->nacks_expected;
       send_with_news(helper->where(), encode(message_type::indirect_ping, ask), helper);
     }
     if (target->versions[1] >= stream_ping_protocol) {
-      ping_message ping{.sequence = probe_->sequence, .node = target->name, .source_address = address_bytes(options_.address), .source_port = options_.port, .source_node = options_.name};
+      ping_message ping{.sequence = probe_->sequence,
+                        .node = target->name,
+                        .source_address = address_bytes(options_.address),
+                        .source_port = options_.port,
+                        .source_node = options_.name};
       actions_.push_back(ping_by_stream{target->where(), probe_->sequence, pack_stream(encode(message_type::ping, ping), sealing(), nonce()), probe_->ends});
     }
   }
@@ -76,7 +89,8 @@ void pool::end_probe(duration now) {
 
 void pool::on_ping(duration now, const peer& from, const ping_message& p) {
   if (!p.node.empty() && p.node != options_.name) {
-    add_notice(now, log::level::warn, "misdirected", from.host, "ping for another member", {{"from", to_string(from)}, {"member", p.node.substr(0, name_bytes_max)}});
+    add_notice(now, log::level::warn, "misdirected", from.host, "ping for another member",
+               {{"from", to_string(from)}, {"member", p.node.substr(0, name_bytes_max)}});
     return;
   }
   auto back = address_text(p.source_address);
@@ -89,8 +103,17 @@ void pool::on_indirect_ping(duration now, const peer& from, const indirect_ping_
   if (target.empty() || p.port == 0 || relays_.size() >= relays_max) return;
   auto back = address_text(p.source_address);
   uint32_t sequence = ++sequence_;
-  relays_[sequence] = {.origin = back.empty() || p.source_port == 0 ? from : peer{back, p.source_port}, .sequence = p.sequence, .wants_nack = p.nack, .ends = now + options_.timing.probe_timeout};
-  send_with_news({target, p.port}, encode(message_type::ping, ping_message{.sequence = sequence, .node = p.node, .source_address = address_bytes(options_.address), .source_port = options_.port, .source_node = options_.name}), find_node(p.node));
+  relays_[sequence] = {.origin = back.empty() || p.source_port == 0 ? from : peer{back, p.source_port},
+                       .sequence = p.sequence,
+                       .wants_nack = p.nack,
+                       .ends = now + options_.timing.probe_timeout};
+  send_with_news({target, p.port},
+                 encode(message_type::ping, ping_message{.sequence = sequence,
+                                                         .node = p.node,
+                                                         .source_address = address_bytes(options_.address),
+                                                         .source_port = options_.port,
+                                                         .source_node = options_.name}),
+                 find_node(p.node));
 }
 
 void pool::on_ack(uint32_t sequence) {

@@ -44,8 +44,14 @@ duration pool::query_timeout() const {
 result<uint64_t> pool::start_query(duration now, std::string name, bytes payload) {
   if (queries_.size() >= queries_max) return fail(errc::unavailable, "{} queries are under way; try again in a moment", queries_max);
   uint64_t time = std::max(query_clock_.value, queries_.empty() ? 0 : queries_.rbegin()->first + 1);
-  query_message q{.time = time, .id = static_cast<uint32_t>(random_.below(INT32_MAX)), .address = address_bytes(options_.address), .port = options_.port,
-                  .source_node = options_.name, .timeout = query_timeout(), .name = std::move(name), .payload = std::move(payload)};
+  query_message q{.time = time,
+                  .id = static_cast<uint32_t>(random_.below(INT32_MAX)),
+                  .address = address_bytes(options_.address),
+                  .port = options_.port,
+                  .source_node = options_.name,
+                  .timeout = query_timeout(),
+                  .name = std::move(name),
+                  .payload = std::move(payload)};
   auto message = encode(serf_type::query, q);
   if (message.size() > query_bytes_max) return fail(errc::too_large, "a query of {} bytes; at most {} fit", message.size(), query_bytes_max);
   query pending{.id = q.id, .handle = ++next_handle_, .ends = now + q.timeout};
@@ -144,7 +150,9 @@ node_key_response pool::change_keys(std::string_view what, std::string_view payl
   if (!request) return refuse(request.error().text());
   if (options_.keys.empty()) return refuse("No keyring to modify (encryption not enabled)");
   auto changed = options_.keys;
-  auto done = what == "install-key" ? changed.install(request->key.data) : what == "use-key" ? changed.use(request->key.data) : changed.remove(request->key.data);
+  auto done = what == "install-key" ? changed.install(request->key.data)
+              : what == "use-key"   ? changed.use(request->key.data)
+                                    : changed.remove(request->key.data);
   if (!done) return refuse(done.error().text());
   // Kept first: a key that only lives in memory would lock this server out after its next start.
   if (options_.save_keys)

@@ -12,9 +12,7 @@ constexpr int64_t redial_divisor = 16;
 
 }  // namespace
 
-void pool::add_event(event_kind kind, const member_state& m) {
-  actions_.push_back(member_event{kind, m.info});
-}
+void pool::add_event(event_kind kind, const member_state& m) { actions_.push_back(member_event{kind, m.info}); }
 
 void pool::node_joined(duration now, const node& n) {
   auto found = members_.find(n.name);
@@ -99,9 +97,7 @@ bool pool::on_leave_intent(duration now, const leave_message& l) {
   }
   m.time = l.time;
   switch (m.info.status) {
-    case member_status::alive:
-      m.info.status = member_status::leaving;
-      break;
+    case member_status::alive: m.info.status = member_status::leaving; break;
     case member_status::failed:
       m.info.status = member_status::left;
       add_event(event_kind::leave, m);
@@ -279,7 +275,8 @@ void pool::reap(duration now) {
   std::vector<std::string> old;
   for (const auto& [name, m] : members_) {
     auto gone = now - m.left_at;
-    if ((m.info.status == member_status::failed && gone > t.reconnect_timeout) || (m.info.status == member_status::left && gone > t.tombstone_timeout)) old.push_back(name);
+    if ((m.info.status == member_status::failed && gone > t.reconnect_timeout) || (m.info.status == member_status::left && gone > t.tombstone_timeout))
+      old.push_back(name);
   }
   for (const auto& name : old) erase(name);
   std::erase_if(intents_, [&](const auto& each) { return now - each.second.heard > t.recent_intent_timeout; });

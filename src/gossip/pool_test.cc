@@ -14,11 +14,17 @@ namespace {
 const bytes our_version_bytes{std::string(our_versions.begin(), our_versions.end())};
 
 alive_message alive_of(std::string name, uint32_t incarnation, uint8_t host = 200) {
-  return {.incarnation = incarnation, .node = std::move(name), .address = bytes(std::string{10, 0, 0, static_cast<char>(host)}), .port = 4648,
-          .meta = encode_tags({{"role", "nomad"}}), .versions = our_version_bytes};
+  return {.incarnation = incarnation,
+          .node = std::move(name),
+          .address = bytes(std::string{10, 0, 0, static_cast<char>(host)}),
+          .port = 4648,
+          .meta = encode_tags({{"role", "nomad"}}),
+          .versions = our_version_bytes};
 }
 std::string alive(uint32_t i) { return encode(message_type::alive, alive_of("x", i)); }
-std::string suspect(uint32_t i, std::string from = "y") { return encode(message_type::suspect, accusation{.incarnation = i, .node = "x", .from = std::move(from)}); }
+std::string suspect(uint32_t i, std::string from = "y") {
+  return encode(message_type::suspect, accusation{.incarnation = i, .node = "x", .from = std::move(from)});
+}
 std::string dead(uint32_t i, std::string from = "y") { return encode(message_type::dead, accusation{.incarnation = i, .node = "x", .from = std::move(from)}); }
 
 void give(pool& p, duration now, const std::string& message) { p.on_datagram(now, {"10.0.0.9", 4648}, pack_datagram(message, true, {}, {})); }
@@ -47,7 +53,10 @@ TEST(gossip_pool, the_merge_rules) {
       {{alive(3), encode(serf_type::leave, leave_message{.time = 9, .node = "x"}), dead(3, "x")}, 3, node_state::left, member_status::left},
       {{alive(3), encode(serf_type::leave, leave_message{.time = 9, .node = "x"}), dead(3, "x"), alive(4)}, 4, node_state::alive, member_status::alive},
       {{encode(serf_type::leave, leave_message{.time = 9, .node = "x"}), alive(3), dead(3, "x")}, 3, node_state::left, member_status::left},
-      {{alive(3), encode(serf_type::leave, leave_message{.time = 9, .node = "x"}), encode(serf_type::join, join_message{.time = 10, .node = "x"}), dead(3)}, 3, node_state::dead, member_status::failed},
+      {{alive(3), encode(serf_type::leave, leave_message{.time = 9, .node = "x"}), encode(serf_type::join, join_message{.time = 10, .node = "x"}), dead(3)},
+       3,
+       node_state::dead,
+       member_status::failed},
       {{alive(3), dead(3), encode(serf_type::leave, leave_message{.time = 9, .node = "x"})}, 3, node_state::dead, member_status::left},
       {{dead(3), suspect(3), alive(1)}, 1, node_state::alive, member_status::alive},
   };

@@ -34,18 +34,17 @@ DESCRIBE(accusation, "suspect or dead", BASES(), FIELD_AS(incarnation, "Incarnat
 #undef SELF
 
 #define SELF alive_message
-DESCRIBE(alive_message, "alive", BASES(), FIELD_AS(incarnation, "Incarnation"), FIELD_AS(node, "Node"), FIELD_AS(address, "Addr"),
-         FIELD_AS(port, "Port"), FIELD_AS(meta, "Meta"), FIELD_AS(versions, "Vsn"))
+DESCRIBE(alive_message, "alive", BASES(), FIELD_AS(incarnation, "Incarnation"), FIELD_AS(node, "Node"), FIELD_AS(address, "Addr"), FIELD_AS(port, "Port"),
+         FIELD_AS(meta, "Meta"), FIELD_AS(versions, "Vsn"))
 #undef SELF
 
 #define SELF push_pull_header
-DESCRIBE(push_pull_header, "push/pull header", BASES(), FIELD_AS(nodes, "Nodes"), FIELD_AS(user_state_bytes, "UserStateLen"),
-         FIELD_AS(join, "Join"))
+DESCRIBE(push_pull_header, "push/pull header", BASES(), FIELD_AS(nodes, "Nodes"), FIELD_AS(user_state_bytes, "UserStateLen"), FIELD_AS(join, "Join"))
 #undef SELF
 
 #define SELF node_state_message
-DESCRIBE(node_state_message, "node state", BASES(), FIELD_AS(name, "Name"), FIELD_AS(address, "Addr"), FIELD_AS(port, "Port"),
-         FIELD_AS(meta, "Meta"), FIELD_AS(incarnation, "Incarnation"), FIELD_AS(state, "State"), FIELD_AS(versions, "Vsn"))
+DESCRIBE(node_state_message, "node state", BASES(), FIELD_AS(name, "Name"), FIELD_AS(address, "Addr"), FIELD_AS(port, "Port"), FIELD_AS(meta, "Meta"),
+         FIELD_AS(incarnation, "Incarnation"), FIELD_AS(state, "State"), FIELD_AS(versions, "Vsn"))
 #undef SELF
 
 #define SELF user_header
@@ -65,13 +64,12 @@ DESCRIBE(leave_message, "leave intent", BASES(), FIELD_AS(time, "LTime"), FIELD_
 #undef SELF
 
 #define SELF serf_state_message
-DESCRIBE(serf_state_message, "Serf state", BASES(), FIELD_AS(time, "LTime"), FIELD_AS(status_times, "StatusLTimes"),
-         FIELD_AS(left_members, "LeftMembers"), FIELD_AS(event_time, "EventLTime"), FIELD_AS(query_time, "QueryLTime"))
+DESCRIBE(serf_state_message, "Serf state", BASES(), FIELD_AS(time, "LTime"), FIELD_AS(status_times, "StatusLTimes"), FIELD_AS(left_members, "LeftMembers"),
+         FIELD_AS(event_time, "EventLTime"), FIELD_AS(query_time, "QueryLTime"))
 #undef SELF
 
 #define SELF user_event_message
-DESCRIBE(user_event_message, "user event", BASES(), FIELD_AS(time, "LTime"), FIELD_AS(name, "Name"), FIELD_AS(payload, "Payload"),
-         FIELD_AS(coalesce, "CC"))
+DESCRIBE(user_event_message, "user event", BASES(), FIELD_AS(time, "LTime"), FIELD_AS(name, "Name"), FIELD_AS(payload, "Payload"), FIELD_AS(coalesce, "CC"))
 #undef SELF
 
 #define SELF query_message
@@ -81,8 +79,8 @@ DESCRIBE(query_message, "query", BASES(), FIELD_AS(time, "LTime"), FIELD_AS(id, 
 #undef SELF
 
 #define SELF query_response_message
-DESCRIBE(query_response_message, "query response", BASES(), FIELD_AS(time, "LTime"), FIELD_AS(id, "ID"), FIELD_AS(from, "From"),
-         FIELD_AS(flags, "Flags"), FIELD_AS(payload, "Payload"))
+DESCRIBE(query_response_message, "query response", BASES(), FIELD_AS(time, "LTime"), FIELD_AS(id, "ID"), FIELD_AS(from, "From"), FIELD_AS(flags, "Flags"),
+         FIELD_AS(payload, "Payload"))
 #undef SELF
 
 #define SELF relay_address

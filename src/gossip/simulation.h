@@ -107,9 +107,7 @@ class simulation {
     auto found = by_address_.find(p.host);
     return found == by_address_.end() ? SIZE_MAX : found->second;
   }
-  bool reaches(size_t from, size_t to) const {
-    return to != SIZE_MAX && machines_[from]->up && machines_[to]->up && (!connected || connected(from, to));
-  }
+  bool reaches(size_t from, size_t to) const { return to != SIZE_MAX && machines_[from]->up && machines_[to]->up && (!connected || connected(from, to)); }
   duration delay() { return microseconds(500 + static_cast<int64_t>(random_.below(20'000))); }
   void later(duration d, std::function<void()> what) { queue_.emplace(now_ + d, std::move(what)); }
 

@@ -10,8 +10,10 @@ namespace drover::gossip {
 namespace {
 
 TEST(gossip_snapshot, lines_say_who_was_there_and_a_leave_forgets) {
-  auto s = parse_snapshot("alive: a.global 10.0.0.1:4648\nalive: b b 10.0.0.2:4648\nclock: 17\nevent-clock: 3\nquery-clock: 4\n# remark\n"
-                          "not-alive: a.global\ncoordinate: {}\nwhat is this\nclock: x\nalive: torn 10.0.0", false);
+  auto s = parse_snapshot(
+      "alive: a.global 10.0.0.1:4648\nalive: b b 10.0.0.2:4648\nclock: 17\nevent-clock: 3\nquery-clock: 4\n# remark\n"
+      "not-alive: a.global\ncoordinate: {}\nwhat is this\nclock: x\nalive: torn 10.0.0",
+      false);
   EXPECT_EQ(s.alive, (std::map<std::string, std::string>{{"b b", "10.0.0.2:4648"}}));
   EXPECT_EQ(s.clock, 17u);
   EXPECT_EQ(s.event_clock, 3u);

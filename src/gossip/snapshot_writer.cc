@@ -95,7 +95,8 @@ net::awaitable<void> snapshot_writer::flush() {
   }
   // What could not be appended is in the state: the next attempt writes the whole.
   rewrite_ = true;
-  if (!std::exchange(failing_, true)) logger_.warn("the gossip snapshot cannot be written; after a restart this server may not find the others", {{"error", done.error().text()}});
+  if (!std::exchange(failing_, true))
+    logger_.warn("the gossip snapshot cannot be written; after a restart this server may not find the others", {{"error", done.error().text()}});
 }
 
 net::awaitable<void> snapshot_writer::stop() {

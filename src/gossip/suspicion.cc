@@ -24,9 +24,7 @@ duration suspicion_timeout(int mult, size_t members, duration interval) {
   return interval * mult * static_cast<int64_t>(scale * 1000) / 1000;
 }
 
-int retransmit_limit(int mult, size_t members) {
-  return mult * static_cast<int>(std::ceil(std::log10(static_cast<double>(members) + 1)));
-}
+int retransmit_limit(int mult, size_t members) { return mult * static_cast<int>(std::ceil(std::log10(static_cast<double>(members) + 1))); }
 
 duration push_pull_interval(duration interval, size_t members) {
   if (members <= 32) return interval;

@@ -218,9 +218,8 @@ result<channel::state::call_state> channel::state::open(std::string method) {
   if (going_away) return fail(errc::unavailable, "the server takes no further calls");
   if (calls.size() >= limits::calls_max) return fail(errc::too_large, "{} calls are under way on one connection; no more are taken", calls.size());
   auto c = std::make_shared<call::state>();
-  const std::array headers{header_of(":method", "POST"),         header_of(":scheme", "http"),
-                           header_of(":path", method),           header_of(":authority", authority),
-                           header_of("te", "trailers"),          header_of("content-type", "application/grpc"),
+  const std::array headers{header_of(":method", "POST"),          header_of(":scheme", "http"), header_of(":path", method),
+                           header_of(":authority", authority),    header_of("te", "trailers"),  header_of("content-type", "application/grpc"),
                            header_of("user-agent", "drover-grpc")};
   nghttp2_data_provider provider{{.ptr = c.get()}, read_outgoing};
   c->stream = nghttp2_submit_request(session, nullptr, headers.data(), headers.size(), &provider, nullptr);

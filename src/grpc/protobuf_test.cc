@@ -11,7 +11,10 @@ namespace {
 TEST(protobuf, writes_what_others_write) {
   EXPECT_EQ(hex_encode(message_writer().text(1, "web").integer(2, 300).flag(3, true).real(4, 1.5).bytes()), "0a0377656210ac02180121000000000000f83f");
   EXPECT_EQ(hex_encode(message_writer().integer(1, -1).bytes()), "08ffffffffffffffffff01");
-  EXPECT_EQ(hex_encode(message_writer().map(4, {{"a", "b"}}).texts(5, {"x", ""}).bytes()), "22060a0161120162" "2a0178" "2a00");
+  EXPECT_EQ(hex_encode(message_writer().map(4, {{"a", "b"}}).texts(5, {"x", ""}).bytes()),
+            "22060a0161120162"
+            "2a0178"
+            "2a00");
   EXPECT_EQ(hex_encode(message_writer().message(1, message_writer()).bytes()), "0a00");
   EXPECT_EQ(message_writer().text(1, "").integer(2, 0).real(3, 0).bytes(), "");
 }
@@ -33,7 +36,9 @@ TEST(protobuf, reads_its_own) {
 
 TEST(protobuf, packed_numbers_and_others) {
   std::vector<int64_t> all;
-  auto data = *hex_decode("0a03019602" "0807");
+  auto data = *hex_decode(
+      "0a03019602"
+      "0807");
   message_reader r(data);
   while (r.next()) r.integers(all);
   EXPECT_TRUE(r.finish());

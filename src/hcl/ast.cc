@@ -26,8 +26,7 @@ class reference_finder {
 
   void visit(const expression& e) {
     switch (e.kind) {
-      case expression_kind::literal:
-        return;
+      case expression_kind::literal: return;
       case expression_kind::template_text:
         for (const auto& part : as<template_expression>(e).parts) visit(part);
         return;
@@ -38,12 +37,8 @@ class reference_finder {
         visit(f.body);
         return;
       }
-      case expression_kind::variable:
-        add(as<variable_expression>(e).name, {}, e.where);
-        return;
-      case expression_kind::traversal:
-        visit_traversal(as<traversal_expression>(e));
-        return;
+      case expression_kind::variable: add(as<variable_expression>(e).name, {}, e.where); return;
+      case expression_kind::traversal: visit_traversal(as<traversal_expression>(e)); return;
       case expression_kind::call:
         for (const auto& argument : as<call_expression>(e).arguments) visit(argument);
         return;
@@ -65,12 +60,8 @@ class reference_finder {
         visit(c.condition), visit(c.when_true), visit(c.when_false);
         return;
       }
-      case expression_kind::unary:
-        visit(as<unary_expression>(e).operand);
-        return;
-      case expression_kind::binary:
-        visit(as<binary_expression>(e).left), visit(as<binary_expression>(e).right);
-        return;
+      case expression_kind::unary: visit(as<unary_expression>(e).operand); return;
+      case expression_kind::binary: visit(as<binary_expression>(e).left), visit(as<binary_expression>(e).right); return;
     }
   }
 

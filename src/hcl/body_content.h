@@ -22,8 +22,7 @@ std::vector<body_property> json_properties(const body& b);
 std::vector<attribute> just_attributes(const body& b, diagnostics& problems);
 
 // The value of a JSON property as blocks: below it one object level a label, then an object or an array of them.
-std::vector<block> json_blocks(const body& parent, const body_property& property, size_t label_count,
-                               diagnostics& problems);
+std::vector<block> json_blocks(const body& parent, const body_property& property, size_t label_count, diagnostics& problems);
 
 // Complains unless the block has that many labels.
 bool check_labels(const block& b, size_t label_count, diagnostics& problems);

@@ -12,14 +12,11 @@ namespace {
 constexpr std::string_view dynamic_type = "dynamic";
 }
 
-decoder::decoder(body_ptr content, context_ptr context, diagnostics& problems)
-    : body_(std::move(content)), context_(std::move(context)), problems_(problems) {
+decoder::decoder(body_ptr content, context_ptr context, diagnostics& problems) : body_(std::move(content)), context_(std::move(context)), problems_(problems) {
   if (body_->json) json_ = json_properties(*body_);
 }
 
-range decoder::where() const {
-  return header_.file != nullptr ? header_ : body_->end_range;
-}
+range decoder::where() const { return header_.file != nullptr ? header_ : body_->end_range; }
 
 range decoder::where(std::string_view name) const {
   for (const auto& p : json_)
@@ -30,13 +27,9 @@ range decoder::where(std::string_view name) const {
   return where();
 }
 
-void decoder::know(std::string_view name, bool as_block) {
-  (as_block ? block_types_ : arguments_).emplace(name);
-}
+void decoder::know(std::string_view name, bool as_block) { (as_block ? block_types_ : arguments_).emplace(name); }
 
-void decoder::ignore(std::string_view name) {
-  know(name, true), know(name, false);
-}
+void decoder::ignore(std::string_view name) { know(name, true), know(name, false); }
 
 const attribute* decoder::find(std::string_view name) {
   know(name, false);
@@ -45,9 +38,7 @@ const attribute* decoder::find(std::string_view name) {
   for (const auto& p : json_) {
     if (p.name != name) continue;
     if (found != nullptr) {
-      problems_.error(
-          p.name_range, "Attribute redefined",
-          fmt::format("The argument {} was already set. Each argument may be set only once.", quoted(name)));
+      problems_.error(p.name_range, "Attribute redefined", fmt::format("The argument {} was already set. Each argument may be set only once.", quoted(name)));
       break;
     }
     found = &p;
@@ -59,8 +50,7 @@ const attribute* decoder::find(std::string_view name) {
 const attribute* decoder::require(std::string_view name) {
   const attribute* a = find(name);
   if (a == nullptr)
-    problems_.error(where(), "Missing required argument",
-                    fmt::format("The argument {} is required, but no definition was found.", quoted(name)));
+    problems_.error(where(), "Missing required argument", fmt::format("The argument {} is required, but no definition was found.", quoted(name)));
   return a;
 }
 
@@ -79,12 +69,10 @@ std::optional<value> decoder::get(std::string_view name) {
 }
 
 std::nullopt_t decoder::mismatch(std::string_view name, std::string_view wanted, const value& v) {
-  std::string found =
-      v.as_string() ? fmt::format("the text {}", quoted(*v.as_string())) : fmt::format("a {}", v.kind());
-  problems_.error(
-      where(name), "Incorrect attribute value type",
-      fmt::format("Inappropriate value for attribute {}: {} is required, but this is {}.", quoted(name), wanted, found),
-      holds_runtime_reference(v) ? "It is made of a name that is known only when the task runs." : "");
+  std::string found = v.as_string() ? fmt::format("the text {}", quoted(*v.as_string())) : fmt::format("a {}", v.kind());
+  problems_.error(where(name), "Incorrect attribute value type",
+                  fmt::format("Inappropriate value for attribute {}: {} is required, but this is {}.", quoted(name), wanted, found),
+                  holds_runtime_reference(v) ? "It is made of a name that is known only when the task runs." : "");
   return std::nullopt;
 }
 
@@ -102,8 +90,7 @@ std::optional<int64_t> decoder::integer(std::string_view name) {
   if (!n) return mismatch(name, "a number", *v);
   if (auto whole = to_integer(*n)) return whole;
   problems_.error(where(name), "Incorrect attribute value type",
-                  fmt::format("Inappropriate value for attribute {}: a whole number is required, but this is {}.",
-                              quoted(name), number_text(*n)));
+                  fmt::format("Inappropriate value for attribute {}: a whole number is required, but this is {}.", quoted(name), number_text(*n)));
   return std::nullopt;
 }
 
@@ -127,8 +114,7 @@ std::optional<drover::duration> decoder::duration(std::string_view name) {
   if (v->as_int()) return drover::duration(*v->as_int());
   if (auto* s = v->as_string()) {
     if (auto d = parse_duration(*s)) return *d;
-    problems_.error(where(name), "Unsuitable duration value",
-                    fmt::format("{} is no duration for attribute {}.", quoted(*s), quoted(name)),
+    problems_.error(where(name), "Unsuitable duration value", fmt::format("{} is no duration for attribute {}.", quoted(*s), quoted(name)),
                     "Write a number with a unit, such as \"30s\", \"5m\" or \"1h30m\".");
     return std::nullopt;
   }
@@ -177,10 +163,8 @@ std::optional<value::object> decoder::map(std::string_view name) {
   bool ok = true;
   for (const auto& a : just_attributes(*written->content, problems_)) {
     auto v = evaluate(*a.expr, *written->context, problems_);
-    if (v)
-      out.set(a.name, *std::move(v));
-    else
-      ok = false;
+    if (v) out.set(a.name, *std::move(v));
+    else ok = false;
   }
   if (!ok) return std::nullopt;
   return out.take();
@@ -209,8 +193,7 @@ std::optional<value> decoder::tree(std::string_view name) {
     auto v = get(name);
     // In JSON syntax a block may stand in an array of one.
     auto* list = v && body_->json ? v->as_list() : nullptr;
-    if (list != nullptr && list->size() == 1 && list->front().as_object() != nullptr)
-      return value(std::move(list->front()));
+    if (list != nullptr && list->size() == 1 && list->front().as_object() != nullptr) return value(std::move(list->front()));
     return v;
   }
   know(name, false);
@@ -261,26 +244,18 @@ std::optional<block_instance> decoder::block(std::string_view type, size_t label
   auto all = blocks(type, label_count);
   if (all.empty()) return std::nullopt;
   if (all.size() > 1)
-    problems_.error(
-        all[1].header, fmt::format("Duplicate {} block", type),
-        fmt::format("Only one {} block is allowed here.", quoted(type)),
-        all[0].header.file != nullptr
-            ? fmt::format("The first is at line {}.", all[0].header.file->position_at(all[0].header.begin).line)
-            : "");
+    problems_.error(all[1].header, fmt::format("Duplicate {} block", type), fmt::format("Only one {} block is allowed here.", quoted(type)),
+                    all[0].header.file != nullptr ? fmt::format("The first is at line {}.", all[0].header.file->position_at(all[0].header.begin).line) : "");
   return std::move(all[0]);
 }
 
-void decoder::finish() {
-  body_->json ? finish_json() : finish_native();
-}
+void decoder::finish() { body_->json ? finish_json() : finish_native(); }
 
 void decoder::finish_native() {
   for (const auto& a : body_->attributes) {
-    if (!arguments_.contains(a.name))
-      unsupported_attribute(a.name, a.name_range);
+    if (!arguments_.contains(a.name)) unsupported_attribute(a.name, a.name_range);
     else if (a.name_is_quoted)
-      problems_.error(a.name_range, "Invalid argument name", "Argument names must not be quoted.",
-                      fmt::format("Write {} without the quotes.", a.name));
+      problems_.error(a.name_range, "Invalid argument name", "Argument names must not be quoted.", fmt::format("Write {} without the quotes.", a.name));
   }
   for (const auto& b : body_->blocks) {
     bool dynamic = b.type == dynamic_type && !b.labels.empty();
@@ -299,8 +274,8 @@ void decoder::finish_json() {
     if (arguments_.contains(p.name) || block_types_.contains(p.name)) continue;
     std::vector<std::string> known(arguments_.begin(), arguments_.end());
     known.insert(known.end(), block_types_.begin(), block_types_.end());
-    problems_.error(p.name_range, "Extraneous JSON object property",
-                    fmt::format("No argument or block type is named {}.", quoted(p.name)), suggest(p.name, known));
+    problems_.error(p.name_range, "Extraneous JSON object property", fmt::format("No argument or block type is named {}.", quoted(p.name)),
+                    suggest(p.name, known));
   }
 }
 
@@ -313,21 +288,15 @@ void decoder::unsupported_attribute(std::string_view name, const range& at) {
   std::vector<std::string> known(arguments_.begin(), arguments_.end());
   std::string hint = suggest(name, known);
   if (hint.empty())
-    if (std::vector<std::string> types(block_types_.begin(), block_types_.end()); !suggest(name, types).empty())
-      hint = suggest(name, types);
-  problems_.error(at, "Unsupported argument", fmt::format("An argument named {} is not expected here.", quoted(name)),
-                  hint);
+    if (std::vector<std::string> types(block_types_.begin(), block_types_.end()); !suggest(name, types).empty()) hint = suggest(name, types);
+  problems_.error(at, "Unsupported argument", fmt::format("An argument named {} is not expected here.", quoted(name)), hint);
 }
 
 void decoder::unsupported_block(std::string_view type, const range& at) {
   std::string hint;
-  if (arguments_.contains(type))
-    hint = fmt::format("Did you mean to define argument {}? If so, use the equals sign to assign it a value.",
-                       quoted(type));
-  else
-    hint = suggest(type, {block_types_.begin(), block_types_.end()});
-  problems_.error(at, "Unsupported block type", fmt::format("Blocks of type {} are not expected here.", quoted(type)),
-                  hint);
+  if (arguments_.contains(type)) hint = fmt::format("Did you mean to define argument {}? If so, use the equals sign to assign it a value.", quoted(type));
+  else hint = suggest(type, {block_types_.begin(), block_types_.end()});
+  problems_.error(at, "Unsupported block type", fmt::format("Blocks of type {} are not expected here.", quoted(type)), hint);
 }
 
 namespace {
@@ -339,10 +308,8 @@ void add_block(object_builder& out, const block_instance& b, value item) {
     item = value(std::move(named));
   }
   value* earlier = out.find(b.type);
-  if (earlier != nullptr && earlier->as_list() != nullptr)
-    earlier->as_list()->push_back(std::move(item));
-  else
-    out.set(b.type, value(value::list{std::move(item)}));
+  if (earlier != nullptr && earlier->as_list() != nullptr) earlier->as_list()->push_back(std::move(item));
+  else out.set(b.type, value(value::list{std::move(item)}));
 }
 }  // namespace
 
@@ -351,22 +318,17 @@ std::optional<value> to_value(const block_instance& b, diagnostics& problems) {
   bool ok = true;
   auto add_argument = [&](std::string_view name, const expression& e) {
     auto v = evaluate(e, *b.context, problems);
-    if (v)
-      out.set(std::string(name), *std::move(v));
-    else
-      ok = false;
+    if (v) out.set(std::string(name), *std::move(v));
+    else ok = false;
   };
   for (const auto& p : json_properties(*b.content)) add_argument(p.name, *p.expr);
   for (const auto& a : b.content->attributes) add_argument(a.name, *a.expr);
   for (const auto& inner : b.content->blocks) {
-    auto made = inner.type == dynamic_type ? expand_dynamic(inner, b.context, problems)
-                                           : std::vector{instance_of(inner, b.context)};
+    auto made = inner.type == dynamic_type ? expand_dynamic(inner, b.context, problems) : std::vector{instance_of(inner, b.context)};
     for (const auto& one : made) {
       auto item = to_value(one, problems);
-      if (item)
-        add_block(out, one, *std::move(item));
-      else
-        ok = false;
+      if (item) add_block(out, one, *std::move(item));
+      else ok = false;
     }
   }
   if (!ok) return std::nullopt;

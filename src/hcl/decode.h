@@ -29,9 +29,7 @@ namespace drover::hcl {
 class decoder {
  public:
   decoder(body_ptr content, context_ptr context, diagnostics& problems);
-  decoder(const block_instance& b, diagnostics& problems) : decoder(b.content, b.context, problems) {
-    header_ = b.header;
-  }
+  decoder(const block_instance& b, diagnostics& problems) : decoder(b.content, b.context, problems) { header_ = b.header; }
   decoder(const decoder&) = delete;
 
   const eval_context& context() const { return *context_; }

@@ -134,8 +134,7 @@ TEST(decode, messages_name_the_place_and_a_remedy) {
     std::string text, message;
   };
   for (const row& r : std::vector<row>{
-           {"group \"g\" {\n  cuont = 1\n}",
-            "f:2,3-8: Unsupported argument; An argument named \"cuont\" is not expected here. Did you mean \"count\"?"},
+           {"group \"g\" {\n  cuont = 1\n}", "f:2,3-8: Unsupported argument; An argument named \"cuont\" is not expected here. Did you mean \"count\"?"},
            {"group \"g\" {\n  servcie {}\n}",
             "f:2,3-10: Unsupported block type; Blocks of type \"servcie\" are not expected here. Did you mean "
             "\"service\"?"},
@@ -154,10 +153,8 @@ TEST(decode, messages_name_the_place_and_a_remedy) {
            {"group \"g\" {\n  \"count\" = 1\n}", "must not be quoted"},
            {"group \"g\" {\n  meta {\n    x {}\n  }\n}", "Unexpected block"},
            {"group \"g\" {\n  meta = [1]\n}", "a map is required"},
-           {"group \"g\" {\n  dynamic \"service\" {\n  }\n}",
-            "Missing required argument; The argument \"for_each\" is required"},
-           {"group \"g\" {\n  dynamic \"service\" {\n  for_each = 5\ncontent {}\n}\n}",
-            "for_each needs a list or a map"},
+           {"group \"g\" {\n  dynamic \"service\" {\n  }\n}", "Missing required argument; The argument \"for_each\" is required"},
+           {"group \"g\" {\n  dynamic \"service\" {\n  for_each = 5\ncontent {}\n}\n}", "for_each needs a list or a map"},
            {"group \"g\" {\n  dynamic \"servcie\" {\n  for_each = []\ncontent {}\n}\n}", "Did you mean \"service\"?"},
        }) {
     SCOPED_TRACE(r.text);
@@ -167,9 +164,7 @@ TEST(decode, messages_name_the_place_and_a_remedy) {
   }
   diagnostics problems;
   show(parse_json("f", R"({"group": {"g": {"cuont": 1}}})"), problems);
-  EXPECT_NE(problems.lines().find("No argument or block type is named \"cuont\". Did you mean \"count\"?"),
-            std::string::npos)
-      << problems.lines();
+  EXPECT_NE(problems.lines().find("No argument or block type is named \"cuont\". Did you mean \"count\"?"), std::string::npos) << problems.lines();
 }
 
 TEST(decode, a_dynamic_block_takes_labels_and_nests) {

@@ -25,9 +25,8 @@ std::string sentence(const diagnostic& d) {
 std::string diagnostic::text() const {
   std::string out;
   if (!file.empty()) {
-    out = start.line == end.line
-              ? fmt::format("{}:{},{}-{}: ", file, start.line, start.column, end.column)
-              : fmt::format("{}:{},{}-{},{}: ", file, start.line, start.column, end.line, end.column);
+    out = start.line == end.line ? fmt::format("{}:{},{}-{}: ", file, start.line, start.column, end.column)
+                                 : fmt::format("{}:{},{}-{},{}: ", file, start.line, start.column, end.line, end.column);
   }
   out += summary;
   if (std::string rest = sentence(*this); !rest.empty()) out += "; " + rest;
@@ -84,9 +83,7 @@ void diagnostics::append(const diagnostics& other) {
   for (const auto& d : other) add(d);
 }
 
-bool diagnostics::full() const {
-  return errors_ >= errors_max;
-}
+bool diagnostics::full() const { return errors_ >= errors_max; }
 
 std::string diagnostics::text() const {
   auto first = std::ranges::find(items_, severity::error, &diagnostic::severity);
@@ -123,16 +120,11 @@ std::string quoted(std::string_view text) {
   constexpr size_t shown_max = 100;
   std::string out = "\"";
   for (char c : shorten(text, shown_max)) {
-    if (c == '"' || c == '\\')
-      (out += '\\') += c;
-    else if (c == '\n')
-      out += "\\n";
-    else if (c == '\t')
-      out += "\\t";
-    else if (static_cast<uint8_t>(c) < 0x20)
-      out += fmt::format("\\u{:04x}", static_cast<int>(c));
-    else
-      out += c;
+    if (c == '"' || c == '\\') (out += '\\') += c;
+    else if (c == '\n') out += "\\n";
+    else if (c == '\t') out += "\\t";
+    else if (static_cast<uint8_t>(c) < 0x20) out += fmt::format("\\u{:04x}", static_cast<int>(c));
+    else out += c;
   }
   return out + (text.size() > shown_max ? "...\"" : "\"");
 }

@@ -9,8 +9,7 @@ namespace drover::hcl {
 namespace {
 class dynamic_block {
  public:
-  dynamic_block(const block& b, context_ptr context, diagnostics& problems)
-      : block_(b), context_(std::move(context)), problems_(problems) {}
+  dynamic_block(const block& b, context_ptr context, diagnostics& problems) : block_(b), context_(std::move(context)), problems_(problems) {}
 
   std::vector<block_instance> expand() {
     size_t errors = problems_.error_count();
@@ -21,8 +20,7 @@ class dynamic_block {
     content_ = d.block("content");
     d.finish();
     if (!content_ && problems_.error_count() == errors)
-      problems_.error(block_.header, "Missing content block",
-                      "A dynamic block needs a block \"content\", which says what each block that it makes holds.");
+      problems_.error(block_.header, "Missing content block", "A dynamic block needs a block \"content\", which says what each block that it makes holds.");
     name_ = iterator != nullptr ? iterator_name(*iterator) : block_.labels[0].text;
     if (problems_.error_count() != errors) return {};
 
@@ -37,8 +35,7 @@ class dynamic_block {
     if (a.expr->kind == expression_kind::variable) return as<variable_expression>(*a.expr).name;
     if (a.expr->kind == expression_kind::literal)
       if (auto* text = as<literal_expression>(*a.expr).constant.as_string()) return *text;
-    problems_.error(a.expr->where, "Invalid expression",
-                    "The iterator of a dynamic block is the name of a variable, one plain word.");
+    problems_.error(a.expr->where, "Invalid expression", "The iterator of a dynamic block is the name of a variable, one plain word.");
     return {};
   }
 
@@ -48,14 +45,12 @@ class dynamic_block {
     size_t count = list != nullptr ? list->size() : members != nullptr ? members->size() : 0;
     if (list == nullptr && members == nullptr) {
       problems_.error(where.where, "Invalid dynamic for_each value",
-                      fmt::format("for_each needs a list or a map, but this is {}.",
-                                  items.is_null() ? "null" : fmt::format("a {}", items.kind())),
+                      fmt::format("for_each needs a list or a map, but this is {}.", items.is_null() ? "null" : fmt::format("a {}", items.kind())),
                       holds_runtime_reference(items) ? "It is known only when the task runs." : "");
       return;
     }
     if (count > dynamic_blocks_max) {
-      problems_.error(where.where, "Too many blocks",
-                      fmt::format("This makes {} blocks; at most {} are made.", count, dynamic_blocks_max));
+      problems_.error(where.where, "Too many blocks", fmt::format("This makes {} blocks; at most {} are made.", count, dynamic_blocks_max));
       return;
     }
     if (list != nullptr) {
@@ -84,15 +79,13 @@ class dynamic_block {
     if (!labels) return false;
     auto* list = labels->as_list();
     if (list == nullptr) {
-      problems_.error(labels_->expr->where, "Invalid dynamic labels",
-                      fmt::format("labels is a list of strings, but this is a {}.", labels->kind()));
+      problems_.error(labels_->expr->where, "Invalid dynamic labels", fmt::format("labels is a list of strings, but this is a {}.", labels->kind()));
       return false;
     }
     for (const auto& label : *list) {
       auto text = to_text(label);
       if (!text) {
-        problems_.error(labels_->expr->where, "Invalid dynamic labels",
-                        fmt::format("A label is a string, but this is a {}.", label.kind()));
+        problems_.error(labels_->expr->where, "Invalid dynamic labels", fmt::format("A label is a string, but this is a {}.", label.kind()));
         return false;
       }
       made.labels.push_back({*std::move(text), labels_->expr->where});

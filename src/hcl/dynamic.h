@@ -21,9 +21,7 @@ struct block_instance {
   range header;  // type and labels
 };
 
-inline block_instance instance_of(const block& b, context_ptr context) {
-  return {b.type, b.type_range, b.labels, b.content, std::move(context), b.header};
-}
+inline block_instance instance_of(const block& b, context_ptr context) { return {b.type, b.type_range, b.labels, b.content, std::move(context), b.header}; }
 
 // What a dynamic block makes. `dynamic` is the block with the one label that says the type.
 // Requires: its type is "dynamic". Errors are added to `problems`; what could be made is returned.

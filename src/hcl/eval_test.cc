@@ -21,8 +21,7 @@ value from_json(const std::string& text) {
 eval_context sample_context(unknown_names policy = unknown_names::are_kept) {
   eval_context c(policy);
   auto set = [&](const char* name, const char* json) { EXPECT_TRUE(c.set(name, from_json(json))); };
-  set("var",
-      R"({"count": 3, "name": "web", "list": ["a", "b", "c"], "map": {"b": 2, "a": 1}, "nothing": null, "flag": true, "empty": []})");
+  set("var", R"({"count": 3, "name": "web", "list": ["a", "b", "c"], "map": {"b": 2, "a": 1}, "nothing": null, "flag": true, "empty": []})");
   set("local", R"({"servers": [{"name": "x", "port": 1, "tags": ["t1"]}, {"name": "y", "port": 2, "tags": []}]})");
   return c;
 }

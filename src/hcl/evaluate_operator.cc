@@ -9,9 +9,7 @@ std::optional<bool> evaluator::boolean_of(const expression& e, const eval_contex
   if (!v) return std::nullopt;
   if (auto b = to_boolean(*v)) return b;
   return fail(e.where, v->is_null() ? "Null condition" : "Incorrect condition type",
-              fmt::format("{} must be true or false, but this is {}.", what,
-                          v->is_null() ? "null" : fmt::format("a {}", v->kind())),
-              runtime_hint(*v));
+              fmt::format("{} must be true or false, but this is {}.", what, v->is_null() ? "null" : fmt::format("a {}", v->kind())), runtime_hint(*v));
 }
 
 std::optional<value> evaluator::unary(const unary_expression& e, const eval_context& c) {
@@ -23,9 +21,7 @@ std::optional<value> evaluator::unary(const unary_expression& e, const eval_cont
   auto v = run(*e.operand, c);
   if (!v) return std::nullopt;
   auto n = to_number(*v);
-  if (!n)
-    return fail(e.operand->where, "Invalid operand", fmt::format("\"-\" needs a number, but this is a {}.", v->kind()),
-                runtime_hint(*v));
+  if (!n) return fail(e.operand->where, "Invalid operand", fmt::format("\"-\" needs a number, but this is a {}.", v->kind()), runtime_hint(*v));
   if (auto* i = n->as_int(); i != nullptr && *i != INT64_MIN) return value(-*i);
   return make_number(-to_double(*n));
 }
@@ -51,28 +47,19 @@ std::optional<value> evaluator::binary(const binary_expression& e, const eval_co
 
   auto number = [&](const value& v, const expression& side) -> std::optional<value> {
     if (auto n = to_number(v)) return n;
-    std::string what = v.is_null()     ? "null"
-                       : v.as_string() ? fmt::format("the text {}", quoted(*v.as_string()))
-                                       : fmt::format("a {}", v.kind());
-    return fail(side.where, "Invalid operand",
-                fmt::format("\"{}\" needs a number on each side, but this is {}.", text_of(e.op), what),
-                runtime_hint(v));
+    std::string what = v.is_null() ? "null" : v.as_string() ? fmt::format("the text {}", quoted(*v.as_string())) : fmt::format("a {}", v.kind());
+    return fail(side.where, "Invalid operand", fmt::format("\"{}\" needs a number on each side, but this is {}.", text_of(e.op), what), runtime_hint(v));
   };
   auto a = number(*left, *e.left);
   if (!a) return std::nullopt;
   auto b = number(*right, *e.right);
   if (!b) return std::nullopt;
   switch (e.op) {
-    case binary_operator::less:
-      return value(compare_numbers(*a, *b) < 0);
-    case binary_operator::less_equal:
-      return value(compare_numbers(*a, *b) <= 0);
-    case binary_operator::greater:
-      return value(compare_numbers(*a, *b) > 0);
-    case binary_operator::greater_equal:
-      return value(compare_numbers(*a, *b) >= 0);
-    default:
-      return arithmetic(e, *a, *b);
+    case binary_operator::less: return value(compare_numbers(*a, *b) < 0);
+    case binary_operator::less_equal: return value(compare_numbers(*a, *b) <= 0);
+    case binary_operator::greater: return value(compare_numbers(*a, *b) > 0);
+    case binary_operator::greater_equal: return value(compare_numbers(*a, *b) >= 0);
+    default: return arithmetic(e, *a, *b);
   }
 }
 
@@ -97,15 +84,9 @@ std::optional<value> evaluator::arithmetic(const binary_expression& e, const val
     int64_t i = *a.as_int(), j = *b.as_int(), out = 0;
     bool overflow = false;
     switch (e.op) {
-      case binary_operator::add:
-        overflow = __builtin_add_overflow(i, j, &out);
-        break;
-      case binary_operator::subtract:
-        overflow = __builtin_sub_overflow(i, j, &out);
-        break;
-      case binary_operator::multiply:
-        overflow = __builtin_mul_overflow(i, j, &out);
-        break;
+      case binary_operator::add: overflow = __builtin_add_overflow(i, j, &out); break;
+      case binary_operator::subtract: overflow = __builtin_sub_overflow(i, j, &out); break;
+      case binary_operator::multiply: overflow = __builtin_mul_overflow(i, j, &out); break;
       case binary_operator::divide:
         overflow = j == -1 ? i == INT64_MIN : i % j != 0;
         if (!overflow) out = i / j;

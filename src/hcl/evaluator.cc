@@ -5,20 +5,13 @@
 namespace drover::hcl {
 
 eval_context::eval_context(const eval_context* parent)
-    : parent_(parent),
-      policy_(parent->policy_),
-      environment_(parent->environment_),
-      template_files_open_(parent->template_files_open_) {}
+    : parent_(parent), policy_(parent->policy_), environment_(parent->environment_), template_files_open_(parent->template_files_open_) {}
 
-eval_context::eval_context(std::shared_ptr<const eval_context> parent) : eval_context(parent.get()) {
-  owner_ = std::move(parent);
-}
+eval_context::eval_context(std::shared_ptr<const eval_context> parent) : eval_context(parent.get()) { owner_ = std::move(parent); }
 
 result<> eval_context::set(std::string name, value v) {
-  if (depth(v, value_depth_max + 1) > value_depth_max)
-    return fail(errc::invalid, "the value of {} nests more than {} levels deep", name, value_depth_max);
-  if (weight(v, value_bytes_max) > value_bytes_max)
-    return fail(errc::invalid, "the value of {} is larger than {} bytes", name, value_bytes_max);
+  if (depth(v, value_depth_max + 1) > value_depth_max) return fail(errc::invalid, "the value of {} nests more than {} levels deep", name, value_depth_max);
+  if (weight(v, value_bytes_max) > value_bytes_max) return fail(errc::invalid, "the value of {} is larger than {} bytes", name, value_bytes_max);
   variables_.insert_or_assign(std::move(name), std::move(v));
   return {};
 }
@@ -36,9 +29,7 @@ std::vector<std::string> eval_context::names() const {
   return out;
 }
 
-std::optional<value> evaluate(const expression& e, const eval_context& context, diagnostics& problems) {
-  return evaluator(problems).run(e, context);
-}
+std::optional<value> evaluate(const expression& e, const eval_context& context, diagnostics& problems) { return evaluator(problems).run(e, context); }
 
 std::nullopt_t evaluator::fail(const range& where, std::string summary, std::string detail, std::string suggestion) {
   problems_->error(where, std::move(summary), std::move(detail), std::move(suggestion));
@@ -54,9 +45,7 @@ std::string evaluator::runtime_hint(const value& v) {
 bool evaluator::charge(size_t bytes, const range& where) {
   bytes_ += bytes;
   if (bytes_ <= evaluation_bytes_max) return true;
-  if (!exhausted_)
-    fail(where, "Expression too expensive",
-         fmt::format("Evaluating this takes more than {} bytes.", evaluation_bytes_max));
+  if (!exhausted_) fail(where, "Expression too expensive", fmt::format("Evaluating this takes more than {} bytes.", evaluation_bytes_max));
   exhausted_ = true;
   return false;
 }
@@ -65,8 +54,7 @@ std::optional<value> evaluator::run(const expression& e, const eval_context& c) 
   if (exhausted_) return std::nullopt;
   if (++steps_ > evaluation_steps_max) {
     exhausted_ = true;
-    return fail(e.where, "Expression too expensive",
-                fmt::format("Evaluating this takes more than {} steps.", evaluation_steps_max));
+    return fail(e.where, "Expression too expensive", fmt::format("Evaluating this takes more than {} steps.", evaluation_steps_max));
   }
   switch (e.kind) {
     case expression_kind::literal: {
@@ -74,28 +62,17 @@ std::optional<value> evaluator::run(const expression& e, const eval_context& c) 
       if (v.as_string() && !charge(v.as_string()->size(), e.where)) return std::nullopt;
       return v;
     }
-    case expression_kind::template_text:
-      return template_text(as<template_expression>(e), c);
-    case expression_kind::template_for:
-      return template_for(as<template_for_expression>(e), c);
-    case expression_kind::variable:
-      return variable(as<variable_expression>(e), c);
-    case expression_kind::traversal:
-      return traversal(as<traversal_expression>(e), c);
-    case expression_kind::call:
-      return call(as<call_expression>(e), c);
-    case expression_kind::tuple:
-      return tuple(as<tuple_expression>(e), c);
-    case expression_kind::object:
-      return object(as<object_expression>(e), c);
-    case expression_kind::for_each:
-      return for_each(as<for_expression>(e), c);
-    case expression_kind::conditional:
-      return conditional(as<conditional_expression>(e), c);
-    case expression_kind::unary:
-      return unary(as<unary_expression>(e), c);
-    case expression_kind::binary:
-      return binary(as<binary_expression>(e), c);
+    case expression_kind::template_text: return template_text(as<template_expression>(e), c);
+    case expression_kind::template_for: return template_for(as<template_for_expression>(e), c);
+    case expression_kind::variable: return variable(as<variable_expression>(e), c);
+    case expression_kind::traversal: return traversal(as<traversal_expression>(e), c);
+    case expression_kind::call: return call(as<call_expression>(e), c);
+    case expression_kind::tuple: return tuple(as<tuple_expression>(e), c);
+    case expression_kind::object: return object(as<object_expression>(e), c);
+    case expression_kind::for_each: return for_each(as<for_expression>(e), c);
+    case expression_kind::conditional: return conditional(as<conditional_expression>(e), c);
+    case expression_kind::unary: return unary(as<unary_expression>(e), c);
+    case expression_kind::binary: return binary(as<binary_expression>(e), c);
   }
   return std::nullopt;
 }
@@ -112,14 +89,12 @@ bool evaluator::append_text(std::string& out, const expression& e, const eval_co
   auto v = run(e, c);
   if (!v) return false;
   if (v->is_null()) {
-    fail(e.where, "Invalid template interpolation value",
-         "The expression result is null, which cannot be part of a text.");
+    fail(e.where, "Invalid template interpolation value", "The expression result is null, which cannot be part of a text.");
     return false;
   }
   auto text = to_text(*v);
   if (!text) {
-    fail(e.where, "Invalid template interpolation value",
-         fmt::format("A text is needed here, but this is a {}.", v->kind()),
+    fail(e.where, "Invalid template interpolation value", fmt::format("A text is needed here, but this is a {}.", v->kind()),
          "Use jsonencode() or join() to make a text of it.");
     return false;
   }
@@ -161,9 +136,7 @@ std::optional<value> evaluator::object(const object_expression& e, const eval_co
     auto key = run(*key_expression, c);
     if (!key) return std::nullopt;
     auto name = to_text(*key);
-    if (!name)
-      return fail(key_expression->where, "Incorrect key type",
-                  fmt::format("A key must be a string, but this is a {}.", key->kind()));
+    if (!name) return fail(key_expression->where, "Incorrect key type", fmt::format("A key must be a string, but this is a {}.", key->kind()));
     auto item = run(*item_expression, c);
     if (!item) return std::nullopt;
     if (!charge(name->size() + sizeof(value::object::entry), e.where)) return std::nullopt;
@@ -187,8 +160,7 @@ bool evaluator::iterate(const expression& collection, const eval_context& c, Use
     return true;
   }
   std::string what = v->is_null() ? "null" : fmt::format("a {}", v->kind());
-  fail(collection.where, "Iteration over non-iterable value",
-       fmt::format("\"for\" goes through a list or an object, but this is {}.", what), runtime_hint(*v));
+  fail(collection.where, "Iteration over non-iterable value", fmt::format("\"for\" goes through a list or an object, but this is {}.", what), runtime_hint(*v));
   return false;
 }
 
@@ -204,8 +176,7 @@ std::optional<value> evaluator::template_for(const template_for_expression& e, c
   return value(std::move(out));
 }
 
-bool evaluator::for_item(const for_expression& e, const eval_context& scope, object_builder& members,
-                         value::list& elements) {
+bool evaluator::for_item(const for_expression& e, const eval_context& scope, object_builder& members, value::list& elements) {
   if (e.condition != nullptr) {
     auto wanted = boolean_of(*e.condition, scope, "The condition of a \"for\" expression");
     if (!wanted) return false;
@@ -216,10 +187,7 @@ bool evaluator::for_item(const for_expression& e, const eval_context& scope, obj
     auto key = run(*e.key, scope);
     if (!key) return false;
     auto text = to_text(*key);
-    if (!text)
-      return fail(e.key->where, "Invalid object key",
-                  fmt::format("A key must be a string, but this is a {}.", key->kind())),
-             false;
+    if (!text) return fail(e.key->where, "Invalid object key", fmt::format("A key must be a string, but this is a {}.", key->kind())), false;
     name = *std::move(text);
   }
   auto item = run(*e.item, scope);
@@ -231,15 +199,12 @@ bool evaluator::for_item(const for_expression& e, const eval_context& scope, obj
   }
   value* earlier = members.find(name);
   if (e.group) {
-    if (earlier != nullptr)
-      earlier->as_list()->push_back(*std::move(item));
-    else
-      members.set(std::move(name), value(value::list{*std::move(item)}));
+    if (earlier != nullptr) earlier->as_list()->push_back(*std::move(item));
+    else members.set(std::move(name), value(value::list{*std::move(item)}));
     return true;
   }
   if (earlier != nullptr) {
-    fail(e.key->where, "Duplicate object key",
-         fmt::format("Two items of this \"for\" expression have the key {}.", quoted(name)),
+    fail(e.key->where, "Duplicate object key", fmt::format("Two items of this \"for\" expression have the key {}.", quoted(name)),
          "If several values may share a key, put \"...\" after the value to group them.");
     return false;
   }
@@ -262,9 +227,7 @@ std::optional<value> evaluator::for_each(const for_expression& e, const eval_con
 }
 
 namespace {
-bool is_primitive(const value& v) {
-  return v.as_bool() || v.as_string() || v.as_int() || v.as_double();
-}
+bool is_primitive(const value& v) { return v.as_bool() || v.as_string() || v.as_int() || v.as_double(); }
 }  // namespace
 
 std::optional<value> evaluator::conditional(const conditional_expression& e, const eval_context& c) {

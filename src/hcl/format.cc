@@ -218,10 +218,12 @@ std::string format(std::string_view text) {
     l.lead_text = spaced(l.lead);
     l.assign_text = spaced(l.assign);
   }
-  align(lines, [](const line& l) { return !l.assign.empty(); }, [](const line& l) { return columns(l.lead_text); },
-        [](line& l, size_t blanks) { l.lead_text.append(blanks + 1, ' '); });
-  align(lines, [](const line& l) { return !l.comment.empty(); }, [](const line& l) { return l.indent + columns(l.lead_text) + columns(l.assign_text); },
-        [](line& l, size_t blanks) { (l.assign.empty() ? l.lead_text : l.assign_text).append(blanks + 1, ' '); });
+  align(
+      lines, [](const line& l) { return !l.assign.empty(); }, [](const line& l) { return columns(l.lead_text); },
+      [](line& l, size_t blanks) { l.lead_text.append(blanks + 1, ' '); });
+  align(
+      lines, [](const line& l) { return !l.comment.empty(); }, [](const line& l) { return l.indent + columns(l.lead_text) + columns(l.assign_text); },
+      [](line& l, size_t blanks) { (l.assign.empty() ? l.lead_text : l.assign_text).append(blanks + 1, ' '); });
   std::string out;
   for (size_t i = 0; i < lines.size(); ++i) {
     const auto& l = lines[i];

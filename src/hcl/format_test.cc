@@ -40,7 +40,8 @@ TEST(format, lays_out_text) {
 
 // Blanks apart nothing changes, and a second run changes nothing, whatever the text is.
 TEST(format, changes_only_blanks) {
-  constexpr std::string_view pieces[] = {"a", "\"t ${x}\"", "{", "}", "[", "]", "(", ")", "=", "\n", " ", "#c", ",", ".", "-", "==", "?", ":", "1.5", "/* x */", "\"", "<<E\n", "\nE\n", "...", "é"};
+  constexpr std::string_view pieces[] = {"a", "\"t ${x}\"", "{",  "}", "[", "]",   "(",       ")",  "=",     "\n",    " ",   "#c", ",",
+                                         ".", "-",          "==", "?", ":", "1.5", "/* x */", "\"", "<<E\n", "\nE\n", "...", "é"};
   std::mt19937 random(7);
   auto without_blanks = [](std::string text) {
     std::erase_if(text, [](char c) { return c == ' '; });

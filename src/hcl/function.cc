@@ -12,9 +12,8 @@ using table = std::map<std::string_view, const function*>;
 const table& functions() {
   static const table all = [] {
     table out;
-    for (auto part :
-         {string_functions(), regex_functions(), collection_functions(), set_functions(), numeric_functions(),
-          encoding_functions(), time_functions(), crypto_functions(), network_functions(), file_functions()})
+    for (auto part : {string_functions(), regex_functions(), collection_functions(), set_functions(), numeric_functions(), encoding_functions(),
+                      time_functions(), crypto_functions(), network_functions(), file_functions()})
       for (const function& f : part) out.emplace(f.name, &f);
     return out;
   }();
@@ -29,12 +28,9 @@ std::string_view text_of(parameter p) {
 }
 
 result<value> convert_argument(value v, parameter p, size_t place) {
-  auto refuse = [&] {
-    return fail(errc::invalid, "argument {} must be {}, but is a {}", place + 1, text_of(p), v.kind());
-  };
+  auto refuse = [&] { return fail(errc::invalid, "argument {} must be {}, but is a {}", place + 1, text_of(p), v.kind()); };
   switch (p) {
-    case parameter::any:
-      return v;
+    case parameter::any: return v;
     case parameter::string:
       if (auto text = to_text(v)) return value(*std::move(text));
       return refuse();
@@ -69,8 +65,7 @@ std::vector<std::string> function_names() {
 result<value> call_function(const function& f, std::vector<value> arguments, const function_environment& environment) {
   size_t least = f.parameters.size();
   if (arguments.size() < least || (arguments.size() > least && !f.more))
-    return fail(errc::invalid, "it takes {}{} argument{}, but got {}", f.more ? "at least " : "", least,
-                least == 1 ? "" : "s", arguments.size());
+    return fail(errc::invalid, "it takes {}{} argument{}, but got {}", f.more ? "at least " : "", least, least == 1 ? "" : "s", arguments.size());
   for (size_t i = 0; i < arguments.size(); ++i) {
     parameter wanted = i < least ? f.parameters[i] : *f.more;
     if (arguments[i].is_null()) {

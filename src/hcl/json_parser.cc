@@ -16,14 +16,11 @@ struct owning_template_expression : template_expression {
   owning_template_expression(range r, source_ptr s) : template_expression(r), owned(std::move(s)) {}
   source_ptr owned;
 };
-bool is_digit(char c) {
-  return c >= '0' && c <= '9';
-}
+bool is_digit(char c) { return c >= '0' && c <= '9'; }
 }  // namespace
 
 void json_parser::skip_blanks() {
-  while (at_ < text_.size() && (text_[at_] == ' ' || text_[at_] == '\t' || text_[at_] == '\n' || text_[at_] == '\r'))
-    ++at_;
+  while (at_ < text_.size() && (text_[at_] == ' ' || text_[at_] == '\t' || text_[at_] == '\n' || text_[at_] == '\r')) ++at_;
 }
 
 std::string json_parser::here() const {
@@ -51,24 +48,17 @@ expression_ptr json_parser::parse() {
 
 expression_ptr json_parser::parse_value(int depth) {
   skip_blanks();
-  if (depth > nesting_max)
-    return fail(at_, fmt::format("Objects and arrays nest more than {} levels deep here.", nesting_max));
+  if (depth > nesting_max) return fail(at_, fmt::format("Objects and arrays nest more than {} levels deep here.", nesting_max));
   switch (peek()) {
-    case '{':
-      return parse_object(depth);
-    case '[':
-      return parse_array(depth);
-    case '"':
-      return parse_string_expression();
-    case '-':
-      return parse_number();
-    default:
-      break;
+    case '{': return parse_object(depth);
+    case '[': return parse_array(depth);
+    case '"': return parse_string_expression();
+    case '-': return parse_number();
+    default: break;
   }
   if (is_digit(peek())) return parse_number();
   if (std::isalpha(static_cast<unsigned char>(peek()))) return parse_word();
-  return fail(at_, fmt::format("Expected a JSON value, but {} was found.", here()),
-              peek() == '\'' ? "JSON strings are written between double quotes." : "");
+  return fail(at_, fmt::format("Expected a JSON value, but {} was found.", here()), peek() == '\'' ? "JSON strings are written between double quotes." : "");
 }
 
 expression_ptr json_parser::parse_object(int depth) {
@@ -82,14 +72,12 @@ expression_ptr json_parser::parse_object(int depth) {
   }
   for (;;) {
     skip_blanks();
-    if (peek() != '"')
-      return fail(at_, fmt::format("Expected a property name between double quotes, but {} was found.", here()));
+    if (peek() != '"') return fail(at_, fmt::format("Expected a property name between double quotes, but {} was found.", here()));
     object_item item;
     item.key = parse_string_expression();
     if (item.key == nullptr) return nullptr;
     skip_blanks();
-    if (peek() != ':')
-      return fail(at_, fmt::format("Expected a colon after the property name, but {} was found.", here()));
+    if (peek() != ':') return fail(at_, fmt::format("Expected a colon after the property name, but {} was found.", here()));
     ++at_;
     item.item = parse_value(depth + 1);
     if (item.item == nullptr) return nullptr;
@@ -97,12 +85,10 @@ expression_ptr json_parser::parse_object(int depth) {
     out->items.push_back(std::move(item));
     skip_blanks();
     if (peek() == '}') break;
-    if (peek() != ',')
-      return fail(at_, fmt::format("Expected a comma or the closing brace of the object, but {} was found.", here()));
+    if (peek() != ',') return fail(at_, fmt::format("Expected a comma or the closing brace of the object, but {} was found.", here()));
     ++at_;
     skip_blanks();
-    if (peek() == '}')
-      return fail(at_ - 1, "JSON does not permit a comma after the last property of an object.", "Remove the comma.");
+    if (peek() == '}') return fail(at_ - 1, "JSON does not permit a comma after the last property of an object.", "Remove the comma.");
   }
   ++at_;
   out->where = from(begin);
@@ -125,12 +111,10 @@ expression_ptr json_parser::parse_array(int depth) {
     out->elements.push_back(std::move(element));
     skip_blanks();
     if (peek() == ']') break;
-    if (peek() != ',')
-      return fail(at_, fmt::format("Expected a comma or the closing bracket of the array, but {} was found.", here()));
+    if (peek() != ',') return fail(at_, fmt::format("Expected a comma or the closing bracket of the array, but {} was found.", here()));
     ++at_;
     skip_blanks();
-    if (peek() == ']')
-      return fail(at_ - 1, "JSON does not permit a comma after the last element of an array.", "Remove the comma.");
+    if (peek() == ']') return fail(at_ - 1, "JSON does not permit a comma after the last element of an array.", "Remove the comma.");
   }
   ++at_;
   out->where = from(begin);
@@ -169,16 +153,14 @@ expression_ptr json_parser::parse_word() {
   if (word == "true") return std::make_shared<literal_expression>(from(begin), value(true));
   if (word == "false") return std::make_shared<literal_expression>(from(begin), value(false));
   if (word == "null") return std::make_shared<literal_expression>(from(begin), value());
-  return fail(begin, fmt::format("The word {} is no JSON value.", quoted(word)),
-              "Text is written between double quotes.");
+  return fail(begin, fmt::format("The word {} is no JSON value.", quoted(word)), "Text is written between double quotes.");
 }
 
 expression_ptr json_parser::parse_string_expression() {
   uint32_t begin = at_;
   std::string text;
   if (!parse_string(text)) return nullptr;
-  bool is_template = strings_ == json_strings::are_templates &&
-                     (text.find("${") != std::string::npos || text.find("%{") != std::string::npos);
+  bool is_template = strings_ == json_strings::are_templates && (text.find("${") != std::string::npos || text.find("%{") != std::string::npos);
   if (is_template) return parse_template_text(begin, std::move(text));
   return std::make_shared<literal_expression>(from(begin), value(std::move(text)));
 }
@@ -186,13 +168,11 @@ expression_ptr json_parser::parse_string_expression() {
 expression_ptr json_parser::parse_template_text(uint32_t begin, std::string text) {
   range whole = from(begin);
   // Without escapes the text stands in the file as it is, and so do the places in it.
-  if (text.size() + 2 == whole.end - whole.begin)
-    return native_parser(file_, problems_).parse_template_region(begin + 1, at_ - 1);
+  if (text.size() + 2 == whole.end - whole.begin) return native_parser(file_, problems_).parse_template_region(begin + 1, at_ - 1);
   auto spelled = std::make_shared<const source_file>(std::move(text), file_, whole);
   auto e = native_parser(spelled, problems_).parse_only_template();
   if (e == nullptr) return nullptr;
-  if (e->kind == expression_kind::literal)
-    return std::make_shared<literal_expression>(whole, as<literal_expression>(*e).constant);
+  if (e->kind == expression_kind::literal) return std::make_shared<literal_expression>(whole, as<literal_expression>(*e).constant);
   auto out = std::make_shared<owning_template_expression>(whole, spelled);
   out->parts = as<template_expression>(*e).parts;
   out->wraps = as<template_expression>(*e).wraps;
@@ -204,8 +184,7 @@ bool json_parser::parse_string(std::string& out) {
   uint32_t begin = at_++;
   for (;;) {
     size_t end = at_;
-    while (end < text_.size() && text_[end] != '"' && text_[end] != '\\' && static_cast<uint8_t>(text_[end]) >= 0x20)
-      ++end;
+    while (end < text_.size() && text_[end] != '"' && text_[end] != '\\' && static_cast<uint8_t>(text_[end]) >= 0x20) ++end;
     out.append(text_, at_, end - at_);
     at_ = static_cast<uint32_t>(end);
     char c = peek();
@@ -226,26 +205,13 @@ bool json_parser::parse_escape(std::string& out) {
   switch (c) {
     case '"':
     case '\\':
-    case '/':
-      out += c;
-      return true;
-    case 'b':
-      out += '\b';
-      return true;
-    case 'f':
-      out += '\f';
-      return true;
-    case 'n':
-      out += '\n';
-      return true;
-    case 'r':
-      out += '\r';
-      return true;
-    case 't':
-      out += '\t';
-      return true;
-    case 'u':
-      break;
+    case '/': out += c; return true;
+    case 'b': out += '\b'; return true;
+    case 'f': out += '\f'; return true;
+    case 'n': out += '\n'; return true;
+    case 'r': out += '\r'; return true;
+    case 't': out += '\t'; return true;
+    case 'u': break;
     default:
       at_ = std::min(at_, static_cast<uint32_t>(text_.size()));
       fail(begin, "This is no JSON escape sequence.", "Write \\\\ for one backslash.");
@@ -257,10 +223,8 @@ bool json_parser::parse_escape(std::string& out) {
     uint32_t before = at_, low = 0;
     at_ += 2;
     if (!parse_hex(low)) return fail(begin, "\\u needs four hexadecimal digits."), false;
-    if (low >= 0xdc00 && low < 0xe000)
-      code = 0x10000 + ((code - 0xd800) << 10) + (low - 0xdc00);
-    else
-      at_ = before;
+    if (low >= 0xdc00 && low < 0xe000) code = 0x10000 + ((code - 0xd800) << 10) + (low - 0xdc00);
+    else at_ = before;
   }
   // Half of a surrogate pair is no character: the replacement character stands for it.
   append_utf8(out, code >= 0xd800 && code < 0xe000 ? 0xfffd : code);
@@ -284,22 +248,17 @@ void collect_json_objects(body& out, const expression_ptr& e, diagnostics& probl
   }
   if (e->kind == expression_kind::tuple) {
     for (const auto& element : as<tuple_expression>(*e).elements) {
-      if (element->kind == expression_kind::object)
-        out.json_objects.push_back(element);
-      else
-        problems.error(element->where, "Incorrect JSON value type",
-                       "A JSON object is required here, whose properties are arguments and blocks.");
+      if (element->kind == expression_kind::object) out.json_objects.push_back(element);
+      else problems.error(element->where, "Incorrect JSON value type", "A JSON object is required here, whose properties are arguments and blocks.");
     }
     return;
   }
-  problems.error(e->where, "Incorrect JSON value type",
-                 "A JSON object is required here, or an array of them, whose properties are arguments and blocks.");
+  problems.error(e->where, "Incorrect JSON value type", "A JSON object is required here, or an array of them, whose properties are arguments and blocks.");
 }
 
 value json_to_value(const expression& e) {
   switch (e.kind) {
-    case expression_kind::literal:
-      return as<literal_expression>(e).constant;
+    case expression_kind::literal: return as<literal_expression>(e).constant;
     case expression_kind::tuple: {
       value::list out;
       for (const auto& element : as<tuple_expression>(e).elements) out.push_back(json_to_value(*element));
@@ -312,17 +271,14 @@ value json_to_value(const expression& e) {
       for (const auto& [key, item] : as<object_expression>(e).items) {
         const std::string& name = *as<literal_expression>(*key).constant.as_string();
         auto [at, is_new] = places.try_emplace(name, entries.size());
-        if (is_new)
-          entries.emplace_back(name, json_to_value(*item));
-        else
-          entries[at->second].second = json_to_value(*item);
+        if (is_new) entries.emplace_back(name, json_to_value(*item));
+        else entries[at->second].second = json_to_value(*item);
       }
       value::object out;
       for (auto& [name, v] : entries) out.append(std::move(name), std::move(v));
       return out;
     }
-    default:
-      return {};
+    default: return {};
   }
 }
 

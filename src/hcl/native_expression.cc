@@ -12,8 +12,7 @@ expression_ptr native_parser::parse_only_expression() {
   auto e = parse_expression();
   if (e == nullptr) return nullptr;
   if (peek().kind != token_kind::end)
-    return fail(range_of(peek()), "Extra characters after expression",
-                fmt::format("The expression is complete, but {} follows it.", lexer_.describe(peek())),
+    return fail(range_of(peek()), "Extra characters after expression", fmt::format("The expression is complete, but {} follows it.", lexer_.describe(peek())),
                 hint_for(peek()));
   return e;
 }
@@ -77,8 +76,7 @@ expression_ptr native_parser::parse_binary(int precedence_min) {
     out->right = std::move(right);
     adopt(*out, out->left), adopt(*out, out->right);
     if (out->height > expression_height_max)
-      return fail(range_of(op), "Expression too long",
-                  fmt::format("More than {} operators are chained in one expression.", expression_height_max));
+      return fail(range_of(op), "Expression too long", fmt::format("More than {} operators are chained in one expression.", expression_height_max));
     left = std::move(out);
   }
 }
@@ -91,8 +89,7 @@ expression_ptr native_parser::parse_unary() {
   if (!level.ok()) return nullptr;
   auto operand = parse_unary();
   if (operand == nullptr) return nullptr;
-  auto out = std::make_shared<unary_expression>(
-      from(t.begin), t.kind == token_kind::minus ? unary_operator::negate : unary_operator::logical_not);
+  auto out = std::make_shared<unary_expression>(from(t.begin), t.kind == token_kind::minus ? unary_operator::negate : unary_operator::logical_not);
   out->operand = std::move(operand);
   adopt(*out, out->operand);
   return out;
@@ -106,9 +103,7 @@ expression_ptr native_parser::parse_postfix() {
   adopt(*out, source);
   out->source = std::move(source);
   for (;;) {
-    bool ok = peek().kind == token_kind::dot            ? parse_dot_step(*out)
-              : peek().kind == token_kind::bracket_open ? parse_bracket_step(*out)
-                                                        : false;
+    bool ok = peek().kind == token_kind::dot ? parse_dot_step(*out) : peek().kind == token_kind::bracket_open ? parse_bracket_step(*out) : false;
     if (!ok) return nullptr;
     if (peek().kind != token_kind::dot && peek().kind != token_kind::bracket_open) break;
   }
@@ -131,8 +126,7 @@ bool native_parser::parse_dot_step(traversal_expression& t) {
   } else if (accept(token_kind::star)) {
     step.kind = traversal_step::kind_type::attribute_splat;
   } else {
-    fail(range_of(peek()), "Invalid attribute name",
-         fmt::format("A dot is followed by a name, a number or \"*\", but {} was found.", lexer_.describe(peek())));
+    fail(range_of(peek()), "Invalid attribute name", fmt::format("A dot is followed by a name, a number or \"*\", but {} was found.", lexer_.describe(peek())));
     return false;
   }
   step.where = from(dot.begin);
@@ -171,22 +165,14 @@ bool native_parser::parse_bracket_step(traversal_expression& t) {
 
 expression_ptr native_parser::parse_primary() {
   switch (peek().kind) {
-    case token_kind::number:
-      return parse_number();
-    case token_kind::identifier:
-      return parse_name();
-    case token_kind::quote:
-      return parse_quoted();
-    case token_kind::heredoc:
-      return parse_heredoc();
-    case token_kind::paren_open:
-      return parse_parentheses();
-    case token_kind::bracket_open:
-      return parse_brackets();
-    case token_kind::brace_open:
-      return parse_braces();
-    default:
-      return unexpected("a value");
+    case token_kind::number: return parse_number();
+    case token_kind::identifier: return parse_name();
+    case token_kind::quote: return parse_quoted();
+    case token_kind::heredoc: return parse_heredoc();
+    case token_kind::paren_open: return parse_parentheses();
+    case token_kind::bracket_open: return parse_brackets();
+    case token_kind::brace_open: return parse_braces();
+    default: return unexpected("a value");
   }
 }
 
@@ -195,21 +181,17 @@ value number_of(std::string_view digits) {
   auto [end, code] = std::from_chars(digits.data(), digits.data() + digits.size(), n);
   if (code == std::errc() && end == digits.data() + digits.size()) return value(n);
   double d = 0;
-  if (std::from_chars(digits.data(), digits.data() + digits.size(), d).ec == std::errc::result_out_of_range)
-    d = std::numeric_limits<double>::infinity();
+  if (std::from_chars(digits.data(), digits.data() + digits.size(), d).ec == std::errc::result_out_of_range) d = std::numeric_limits<double>::infinity();
   return make_number(d);
 }
 
 expression_ptr native_parser::parse_number() {
   token t = take();
   value v = number_of(lexer_.text(t));
-  if (auto* d = v.as_double(); d != nullptr && !std::isfinite(*d))
-    return fail(range_of(t), "Invalid number literal", "The number is too large.");
+  if (auto* d = v.as_double(); d != nullptr && !std::isfinite(*d)) return fail(range_of(t), "Invalid number literal", "The number is too large.");
   if (const token& next = peek(); next.kind == token_kind::identifier && next.begin == t.end)
-    return fail(range_of(next), "Invalid number literal",
-                fmt::format("A number cannot be followed by {}.", lexer_.describe(next)),
-                fmt::format("A size or duration is a string: {}.",
-                            quoted(std::string(lexer_.text(t)) + std::string(lexer_.text(next)))));
+    return fail(range_of(next), "Invalid number literal", fmt::format("A number cannot be followed by {}.", lexer_.describe(next)),
+                fmt::format("A size or duration is a string: {}.", quoted(std::string(lexer_.text(t)) + std::string(lexer_.text(next)))));
   return std::make_shared<literal_expression>(range_of(t), std::move(v));
 }
 
@@ -320,9 +302,8 @@ bool native_parser::parse_object_item(object_expression& o, uint32_t open) {
   if (item.key == nullptr) return false;
   if (!accept(token_kind::assign) && !accept(token_kind::colon)) {
     fail(range_of(peek()), "Missing attribute value",
-         fmt::format(
-             "Each key of the object that starts {} is followed by \"=\" or \":\" and a value, but {} was found.",
-             place_of(open), lexer_.describe(peek())));
+         fmt::format("Each key of the object that starts {} is followed by \"=\" or \":\" and a value, but {} was found.", place_of(open),
+                     lexer_.describe(peek())));
     return false;
   }
   item.item = parse_expression();
@@ -344,12 +325,9 @@ expression_ptr native_parser::parse_object_key() {
   }
   auto key = parse_expression();
   if (key == nullptr || key->in_parentheses) return key;
-  if (key->kind == expression_kind::variable)
-    return std::make_shared<literal_expression>(key->where, value(as<variable_expression>(*key).name));
-  if (key->kind == expression_kind::traversal &&
-      as<traversal_expression>(*key).source->kind == expression_kind::variable)
-    return fail(key->where, "Ambiguous attribute key",
-                "A key that starts with a name could be meant as text or as a reference.",
+  if (key->kind == expression_kind::variable) return std::make_shared<literal_expression>(key->where, value(as<variable_expression>(*key).name));
+  if (key->kind == expression_kind::traversal && as<traversal_expression>(*key).source->kind == expression_kind::variable)
+    return fail(key->where, "Ambiguous attribute key", "A key that starts with a name could be meant as text or as a reference.",
                 "Put it between quotes for the text, or in parentheses for what it refers to.");
   return key;
 }
@@ -365,8 +343,7 @@ bool native_parser::parse_for_names(std::string& key, std::string& item) {
     key = std::move(item);
     if (!name(item)) return false;
   }
-  if (peek().kind != token_kind::identifier || lexer_.text(peek()) != "in")
-    return unexpected("\"in\" and the collection of the \"for\""), false;
+  if (peek().kind != token_kind::identifier || lexer_.text(peek()) != "in") return unexpected("\"in\" and the collection of the \"for\""), false;
   take();
   return true;
 }
@@ -378,8 +355,7 @@ expression_ptr native_parser::parse_for(const token& open, bool makes_object) {
   auto out = std::make_shared<for_expression>(range_of(open));
   if (!parse_for_names(out->key_name, out->value_name)) return nullptr;
   if ((out->collection = parse_expression()) == nullptr) return nullptr;
-  if (!expect(token_kind::colon, "\":\" and what each element becomes", open.begin, "\"for\" expression"))
-    return nullptr;
+  if (!expect(token_kind::colon, "\":\" and what each element becomes", open.begin, "\"for\" expression")) return nullptr;
   if ((out->item = parse_expression()) == nullptr) return nullptr;
   if (makes_object) {
     out->key = std::move(out->item);

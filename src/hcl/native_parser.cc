@@ -10,8 +10,7 @@ namespace drover::hcl {
 
 native_parser::nesting::nesting(native_parser& p) : parser_(p), ok_(++p.depth_ <= nesting_max) {
   if (ok_) return;
-  p.fail({p.file_.get(), p.last_end_, p.last_end_}, "Too deeply nested",
-         fmt::format("Blocks and brackets nest more than {} levels deep here.", nesting_max));
+  p.fail({p.file_.get(), p.last_end_, p.last_end_}, "Too deeply nested", fmt::format("Blocks and brackets nest more than {} levels deep here.", nesting_max));
 }
 
 const token& native_parser::peek() {
@@ -44,8 +43,7 @@ bool native_parser::accept(token_kind kind) {
 bool native_parser::expect(token_kind kind, std::string_view what, uint32_t opened_at, std::string_view opened) {
   if (accept(kind)) return true;
   fail(range_of(peek()), fmt::format("Missing {}", what),
-       fmt::format("The {} that starts {} needs {} here, but {} was found.", opened, place_of(opened_at), what,
-                   lexer_.describe(peek())));
+       fmt::format("The {} that starts {} needs {} here, but {} was found.", opened, place_of(opened_at), what, lexer_.describe(peek())));
   return false;
 }
 
@@ -54,8 +52,7 @@ std::string native_parser::place_of(uint32_t at) const {
   return fmt::format("at line {}, column {}", p.line, p.column);
 }
 
-std::nullptr_t native_parser::fail(const range& where, std::string summary, std::string detail,
-                                   std::string suggestion) {
+std::nullptr_t native_parser::fail(const range& where, std::string summary, std::string detail, std::string suggestion) {
   problems_.error(where, std::move(summary), std::move(detail), std::move(suggestion));
   return nullptr;
 }
@@ -99,8 +96,7 @@ body_ptr native_parser::parse_body(uint32_t open, bool top) {
     if (t.kind == token_kind::end && top) break;
     if (t.kind == token_kind::brace_close && !top) break;
     if (t.kind == token_kind::end) {
-      fail({file_.get(), open, open + 1}, "Unclosed configuration block",
-           "There is no closing brace for this block before the end of the file.",
+      fail({file_.get(), open, open + 1}, "Unclosed configuration block", "There is no closing brace for this block before the end of the file.",
            "This may be caused by wrong nesting of braces elsewhere in the file.");
       break;
     }
@@ -124,8 +120,7 @@ bool native_parser::parse_item(body_state& state) {
     if (!parse_plain_string(name)) return false;
     token whole{token_kind::quote, first.begin, last_end_};
     if (peek().kind != token_kind::assign) {
-      fail(range_of(whole), "Invalid block definition",
-           "A block's type is written without quotes, and an argument's name is followed by \"=\".");
+      fail(range_of(whole), "Invalid block definition", "A block's type is written without quotes, and an argument's name is followed by \"=\".");
       return false;
     }
     return parse_attribute(state, whole, std::move(name), true);
@@ -144,22 +139,18 @@ bool native_parser::parse_item(body_state& state) {
   }
   take();
   switch (peek().kind) {
-    case token_kind::assign:
-      return parse_attribute(state, first, std::string(lexer_.text(first)), false);
+    case token_kind::assign: return parse_attribute(state, first, std::string(lexer_.text(first)), false);
     case token_kind::identifier:
     case token_kind::quote:
-    case token_kind::brace_open:
-      return parse_block(state, first);
+    case token_kind::brace_open: return parse_block(state, first);
     case token_kind::colon:
-      fail(range_of(peek()), "Invalid argument definition",
-           fmt::format("The name {} is followed by a colon.", quoted(lexer_.text(first))),
+      fail(range_of(peek()), "Invalid argument definition", fmt::format("The name {} is followed by a colon.", quoted(lexer_.text(first))),
            "Set an argument with an equals sign.");
       return false;
     default:
       fail(range_of(peek()), "Invalid argument or block",
-           fmt::format(
-               "After the name {} comes \"=\" and a value, or the labels and \"{{\" of a block, but {} was found.",
-               quoted(lexer_.text(first)), lexer_.describe(peek())));
+           fmt::format("After the name {} comes \"=\" and a value, or the labels and \"{{\" of a block, but {} was found.", quoted(lexer_.text(first)),
+                       lexer_.describe(peek())));
       return false;
   }
 }
@@ -176,8 +167,7 @@ bool native_parser::parse_attribute(body_state& state, const token& name, std::s
     const attribute* first = state.out.find_attribute(text);
     ENSURE(first != nullptr, "a name that was seen is among the attributes");
     fail(a.name_range, "Attribute redefined",
-         fmt::format("The argument {} was already set {}. Each argument may be set only once.", quoted(text),
-                     place_of(first->name_range.begin)));
+         fmt::format("The argument {} was already set {}. Each argument may be set only once.", quoted(text), place_of(first->name_range.begin)));
     return true;  // read to its end: nothing to skip
   }
   a.name = std::move(text);
@@ -196,11 +186,9 @@ bool native_parser::end_of_attribute(body_state& state) {
   bool only = state.out.attributes.empty() && state.out.blocks.empty();
   if (t.kind == token_kind::brace_close && !state.top && state.one_line && only) return true;
   if (state.one_line && !state.top)
-    fail(range_of(t), "Invalid single-argument block definition", "A block on one line holds at most one argument.",
-         "Put each argument on a line of its own.");
+    fail(range_of(t), "Invalid single-argument block definition", "A block on one line holds at most one argument.", "Put each argument on a line of its own.");
   else
-    fail(range_of(t), "Missing newline after argument",
-         fmt::format("An argument ends with its line, but {} was found after it.", lexer_.describe(t)),
+    fail(range_of(t), "Missing newline after argument", fmt::format("An argument ends with its line, but {} was found after it.", lexer_.describe(t)),
          t.kind == token_kind::comma ? "Arguments are not separated by commas." : hint_for(t));
   return false;
 }
@@ -240,10 +228,8 @@ bool native_parser::parse_label(block& b) {
     take();
     label.text = lexer_.text(t);
   } else {
-    fail(
-        range_of(t), "Invalid block definition",
-        fmt::format("A block's type is followed by quoted labels and \"{{\", but {} was found.", lexer_.describe(t)),
-        t.kind == token_kind::assign ? "The equals sign sets an argument, whose name is one word without quotes." : "");
+    fail(range_of(t), "Invalid block definition", fmt::format("A block's type is followed by quoted labels and \"{{\", but {} was found.", lexer_.describe(t)),
+         t.kind == token_kind::assign ? "The equals sign sets an argument, whose name is one word without quotes." : "");
     return false;
   }
   label.where = from(t.begin);
@@ -255,8 +241,7 @@ bool native_parser::parse_label(block& b) {
 uint32_t native_parser::skip_one(uint32_t at) const {
   std::string_view rest = file_->text().substr(at);
   if (rest[0] == '"') return skip_string(at);
-  if (rest[0] == '#' || rest.starts_with("//"))
-    return at + static_cast<uint32_t>(std::min(rest.find('\n'), rest.size()));
+  if (rest[0] == '#' || rest.starts_with("//")) return at + static_cast<uint32_t>(std::min(rest.find('\n'), rest.size()));
   if (rest.starts_with("<<")) return skip_heredoc(lexer_.read(at));
   return at + 1;
 }

@@ -9,17 +9,11 @@
 namespace drover::hcl {
 
 namespace {
-bool is_blank(char c) {
-  return c == ' ' || c == '\t' || c == '\r' || c == '\v' || c == '\f';
-}
-bool is_space(char c) {
-  return is_blank(c) || c == '\n';
-}
+bool is_blank(char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\v' || c == '\f'; }
+bool is_space(char c) { return is_blank(c) || c == '\n'; }
 }  // namespace
 
-expression_ptr native_parser::parse_only_template() {
-  return parse_template_region(0, static_cast<uint32_t>(file_->text().size()));
-}
+expression_ptr native_parser::parse_only_template() { return parse_template_region(0, static_cast<uint32_t>(file_->text().size())); }
 
 expression_ptr native_parser::parse_template_region(uint32_t begin, uint32_t end) {
   std::vector<template_piece> pieces;
@@ -99,8 +93,7 @@ void remove_indentation(Pieces& pieces) {
   };
 
   size_t least = none;
-  each_line(
-      [&](piece_type* piece, size_t i) { least = std::min(least, piece == nullptr ? 0 : indent_at(piece->text, i)); });
+  each_line([&](piece_type* piece, size_t i) { least = std::min(least, piece == nullptr ? 0 : indent_at(piece->text, i)); });
   if (least == none || least == 0) return;
   std::vector<std::pair<void*, size_t>> cuts;
   each_line([&](piece_type* piece, size_t i) {
@@ -133,8 +126,7 @@ expression_ptr native_parser::parse_heredoc() {
   size_t last_line = end_of_marker > open.end ? text.rfind('\n', end_of_marker - 1) + 1 : open.end;
   last_line = std::max<size_t>(last_line, open.end);
   if (last_line >= limit_ || trim(text.substr(last_line, end_of_marker - last_line)) != marker) {
-    return fail(range_of(open), "Unterminated heredoc",
-                fmt::format("No line holds just {}, which would end this heredoc.", quoted(marker)));
+    return fail(range_of(open), "Unterminated heredoc", fmt::format("No line holds just {}, which would end this heredoc.", quoted(marker)));
   }
   uint32_t limit_before = limit_;
   limit_ = static_cast<uint32_t>(last_line);
@@ -176,8 +168,7 @@ bool native_parser::scan_pieces(string_end end, std::vector<template_piece>& pie
       return true;
     }
     if (c == '\n' && is_quoted) {
-      fail({file_.get(), begin - 1, at_}, "Invalid multi-line string",
-           "A quoted string ends on the line where it starts.",
+      fail({file_.get(), begin - 1, at_}, "Invalid multi-line string", "A quoted string ends on the line where it starts.",
            "Close the string with a quote, write \\n for a newline, or use a heredoc (<<EOT).");
       return false;
     }
@@ -204,32 +195,18 @@ bool native_parser::scan_escape(std::string& out) {
   char c = at_ + 1 < text.size() ? text[at_ + 1] : '\n';
   move_to(at_ + 2);
   switch (c) {
-    case 'n':
-      out += '\n';
-      return true;
-    case 'r':
-      out += '\r';
-      return true;
-    case 't':
-      out += '\t';
-      return true;
-    case '"':
-      out += '"';
-      return true;
-    case '\\':
-      out += '\\';
-      return true;
-    case 'u':
-      return scan_unicode(out, 4);
-    case 'U':
-      return scan_unicode(out, 8);
-    default:
-      break;
+    case 'n': out += '\n'; return true;
+    case 'r': out += '\r'; return true;
+    case 't': out += '\t'; return true;
+    case '"': out += '"'; return true;
+    case '\\': out += '\\'; return true;
+    case 'u': return scan_unicode(out, 4);
+    case 'U': return scan_unicode(out, 8);
+    default: break;
   }
   move_to(begin + 1);
   fail({file_.get(), begin, c == '\n' ? begin + 1 : begin + 2}, "Invalid escape sequence",
-       "After a backslash comes n, r, t, \", \\, u with four or U with eight hexadecimal digits.",
-       "Write \\\\ for one backslash.");
+       "After a backslash comes n, r, t, \", \\, u with four or U with eight hexadecimal digits.", "Write \\\\ for one backslash.");
   return false;
 }
 
@@ -239,8 +216,7 @@ bool native_parser::scan_unicode(std::string& out, int digits) {
   for (int i = 0; i < digits; ++i) {
     char c = at_ + i < text.size() ? text[at_ + i] : ' ';
     if (!std::isxdigit(static_cast<unsigned char>(c))) {
-      fail({file_.get(), at_ - 2, at_}, "Invalid escape sequence",
-           fmt::format("\\{} needs {} hexadecimal digits.", digits == 4 ? "u" : "U", digits));
+      fail({file_.get(), at_ - 2, at_}, "Invalid escape sequence", fmt::format("\\{} needs {} hexadecimal digits.", digits == 4 ? "u" : "U", digits));
       return false;
     }
     code = code << 4 | static_cast<uint32_t>(c <= '9' ? c - '0' : (c | 32) - 'a' + 10);
@@ -276,10 +252,8 @@ bool native_parser::scan_sequence(std::vector<template_piece>& pieces) {
     if (piece.expr == nullptr) return false;
   }
   if (!end_sequence(piece)) {
-    fail(range_of(peek()),
-         directive ? "Extra characters in directive" : "Extra characters after interpolation expression",
-         fmt::format("The template sequence that starts {} needs a closing brace here, but {} was found.",
-                     place_of(begin), lexer_.describe(peek())),
+    fail(range_of(peek()), directive ? "Extra characters in directive" : "Extra characters after interpolation expression",
+         fmt::format("The template sequence that starts {} needs a closing brace here, but {} was found.", place_of(begin), lexer_.describe(peek())),
          directive ? "" : "Write \"$${\" if the characters \"${\" are meant.");
     return false;
   }
@@ -304,16 +278,12 @@ bool native_parser::scan_directive(template_piece& piece) {
     piece.expr = parse_expression();
     return piece.expr != nullptr;
   }
-  if (word == "else")
-    piece.kind = kind::otherwise;
-  else if (word == "endif")
-    piece.kind = kind::if_end;
-  else if (word == "endfor")
-    piece.kind = kind::for_end;
+  if (word == "else") piece.kind = kind::otherwise;
+  else if (word == "endif") piece.kind = kind::if_end;
+  else if (word == "endfor") piece.kind = kind::for_end;
   else
     return fail(range_of(t), "Invalid template directive",
-                fmt::format("A directive is one of if, else, endif, for and endfor, but {} was found.",
-                            lexer_.describe(t)),
+                fmt::format("A directive is one of if, else, endif, for and endfor, but {} was found.", lexer_.describe(t)),
                 "Write \"%%{\" if the characters \"%{\" are meant."),
            false;
   take();
@@ -336,8 +306,7 @@ class template_builder {
       piece_type& piece = pieces_[next_];
       switch (piece.kind) {
         case kind::text:
-          if (!piece.text.empty())
-            parts.push_back(std::make_shared<literal_expression>(piece.where, value(std::move(piece.text))));
+          if (!piece.text.empty()) parts.push_back(std::make_shared<literal_expression>(piece.where, value(std::move(piece.text))));
           ++next_;
           break;
         case kind::interpolation:
@@ -352,8 +321,7 @@ class template_builder {
           break;
         case kind::otherwise:
         case kind::if_end:
-        case kind::for_end:
-          return true;
+        case kind::for_end: return true;
       }
     }
     return true;
@@ -380,8 +348,7 @@ class template_builder {
   bool expect(kind wanted, const range& opening, std::string_view directive, std::string_view closing) {
     if (!at_end() && pieces_[next_].kind == wanted) return ++next_, true;
     parser_.fail(at_end() ? opening : where(), "Unbalanced template directive",
-                 fmt::format("The \"{}\" directive that starts {} needs an \"{}\" directive.", directive,
-                             parser_.place_of(opening.begin), closing));
+                 fmt::format("The \"{}\" directive that starts {} needs an \"{}\" directive.", directive, parser_.place_of(opening.begin), closing));
     return false;
   }
 
@@ -444,19 +411,16 @@ expression_ptr native_parser::build_template(std::vector<template_piece>& pieces
   using kind = template_piece::kind_type;
   for (size_t i = 0; i < pieces.size(); ++i) {
     if (pieces[i].trims_before && i > 0 && pieces[i - 1].kind == kind::text) trim_end(pieces[i - 1].text, by_line);
-    if (pieces[i].trims_after && i + 1 < pieces.size() && pieces[i + 1].kind == kind::text)
-      trim_start(pieces[i + 1].text, by_line);
+    if (pieces[i].trims_after && i + 1 < pieces.size() && pieces[i + 1].kind == kind::text) trim_start(pieces[i + 1].text, by_line);
   }
   std::erase_if(pieces, [](const auto& piece) { return piece.kind == kind::text && piece.text.empty(); });
   if (pieces.empty()) return std::make_shared<literal_expression>(where, value(""));
-  if (pieces.size() == 1 && pieces[0].kind == kind::text)
-    return std::make_shared<literal_expression>(where, value(std::move(pieces[0].text)));
+  if (pieces.size() == 1 && pieces[0].kind == kind::text) return std::make_shared<literal_expression>(where, value(std::move(pieces[0].text)));
   bool wraps = pieces.size() == 1 && pieces[0].kind == kind::interpolation;
   template_builder builder(*this, pieces);
   std::vector<expression_ptr> parts;
   if (!builder.build(parts)) return nullptr;
-  if (!builder.at_end())
-    return fail(builder.where(), "Unexpected template directive", "No \"if\" or \"for\" directive is open here.");
+  if (!builder.at_end()) return fail(builder.where(), "Unexpected template directive", "No \"if\" or \"for\" directive is open here.");
   auto out = std::make_shared<template_expression>(where);
   for (const auto& part : parts) adopt(*out, part);
   out->parts = std::move(parts);

@@ -29,16 +29,13 @@ std::optional<value> parse_number(std::string_view text) {
   std::string_view digits = text;
   if (digits.starts_with('+') || digits.starts_with('-')) digits.remove_prefix(1);
   // from_chars also takes "inf" and "nan".
-  if (digits.empty() ||
-      !(std::isdigit(static_cast<unsigned char>(digits[0])) || (digits[0] == '.' && digits.size() > 1)))
-    return std::nullopt;
+  if (digits.empty() || !(std::isdigit(static_cast<unsigned char>(digits[0])) || (digits[0] == '.' && digits.size() > 1))) return std::nullopt;
   if (text.starts_with('+')) text.remove_prefix(1);
   int64_t n = 0;
   const char* last = text.data() + text.size();
   if (auto [end, code] = std::from_chars(text.data(), last, n); code == std::errc() && end == last) return value(n);
   double d = 0;
-  if (auto [end, code] = std::from_chars(text.data(), last, d); code == std::errc() && end == last)
-    return make_number(d);
+  if (auto [end, code] = std::from_chars(text.data(), last, d); code == std::errc() && end == last) return make_number(d);
   return std::nullopt;
 }
 

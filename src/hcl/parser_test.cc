@@ -160,8 +160,7 @@ TEST(parser, json_errors) {
 }
 
 TEST(parser, json_escapes_and_templates_in_them) {
-  auto parsed =
-      parse_json("f", R"({"a": "\u00e9\ud83d\ude00\"${1 + 1}\n$${x}", "b": "x${attr.y}", "c": {"${2}": "\ud800"}})");
+  auto parsed = parse_json("f", R"({"a": "\u00e9\ud83d\ude00\"${1 + 1}\n$${x}", "b": "x${attr.y}", "c": {"${2}": "\ud800"}})");
   ASSERT_FALSE(parsed.problems.has_errors()) << parsed.problems.lines();
   diagnostics problems;
   decoder d(parsed.root, std::make_shared<eval_context>(unknown_names::are_kept), problems);
@@ -177,26 +176,19 @@ TEST(parser, deep_nesting_ends_with_a_message) {
     return out;
   };
   constexpr int deep = 100'000;
-  for (const char* opening : {"(", "[", "{a=", "!", "-", "f(", "\"${", "[for x in ", "a[", "true ? 1 : ", "true ? ",
-                              "\"%{ if true }", "<<E\n${", "{(", "{for x in y : x => "}) {
+  for (const char* opening :
+       {"(", "[", "{a=", "!", "-", "f(", "\"${", "[for x in ", "a[", "true ? 1 : ", "true ? ", "\"%{ if true }", "<<E\n${", "{(", "{for x in y : x => "}) {
     SCOPED_TRACE(opening);
     auto parsed = parse("f", "a = " + repeat(opening, deep));
     EXPECT_TRUE(parsed.problems.has_errors());
     EXPECT_LE(parsed.problems.error_count(), errors_max + 1);
   }
-  EXPECT_NE(parse("f", "a = " + repeat("(", deep) + "1" + repeat(")", deep))
-                .problems.lines()
-                .find("nest more than 200 levels"),
-            std::string::npos);
-  EXPECT_NE(parse("f", repeat("a {\n", deep) + repeat("}\n", deep)).problems.lines().find("nest more than 200 levels"),
-            std::string::npos);
-  EXPECT_NE(parse("f", "a = 1" + repeat(" + 1", deep)).problems.lines().find("More than 1000 operators"),
-            std::string::npos);
-  EXPECT_TRUE(
-      parse("f", "a = \"" + repeat("%{ if true }", deep) + repeat("%{ endif }", deep) + "\"").problems.has_errors());
+  EXPECT_NE(parse("f", "a = " + repeat("(", deep) + "1" + repeat(")", deep)).problems.lines().find("nest more than 200 levels"), std::string::npos);
+  EXPECT_NE(parse("f", repeat("a {\n", deep) + repeat("}\n", deep)).problems.lines().find("nest more than 200 levels"), std::string::npos);
+  EXPECT_NE(parse("f", "a = 1" + repeat(" + 1", deep)).problems.lines().find("More than 1000 operators"), std::string::npos);
+  EXPECT_TRUE(parse("f", "a = \"" + repeat("%{ if true }", deep) + repeat("%{ endif }", deep) + "\"").problems.has_errors());
   EXPECT_NE(parse_json("f", repeat("[", deep)).problems.lines().find("nest more than 200 levels"), std::string::npos);
-  EXPECT_NE(parse_json("f", repeat("{\"a\":", deep)).problems.lines().find("nest more than 200 levels"),
-            std::string::npos);
+  EXPECT_NE(parse_json("f", repeat("{\"a\":", deep)).problems.lines().find("nest more than 200 levels"), std::string::npos);
   // Long is not deep.
   EXPECT_FALSE(parse("f", "a = x" + repeat(".y", deep)).problems.has_errors());
   EXPECT_FALSE(parse("f", "a = x" + repeat("[0]", deep)).problems.has_errors());
@@ -220,9 +212,8 @@ TEST(evaluate, work_and_memory_are_bounded) {
   for (int i = 0; i < 1024; ++i) numbers.emplace_back(i);
   ASSERT_TRUE(context.set("n", value(numbers)));
   ASSERT_TRUE(context.set("s", value(std::string(1 << 20, 'x'))));
-  for (const char* text : {"[for a in n : [for b in n : [for c in n : 1]]]", "[for a in n : [for b in n : s]]",
-                           "join(s, n)", "try([for a in n : [for b in n : s]], 1)",
-                           "\"%{ for a in n }%{ for b in n }${s}%{ endfor }%{ endfor }\"", "replace(s, \"x\", s)"}) {
+  for (const char* text : {"[for a in n : [for b in n : [for c in n : 1]]]", "[for a in n : [for b in n : s]]", "join(s, n)",
+                           "try([for a in n : [for b in n : s]], 1)", "\"%{ for a in n }%{ for b in n }${s}%{ endfor }%{ endfor }\"", "replace(s, \"x\", s)"}) {
     SCOPED_TRACE(text);
     auto parsed = parse_expression("f", text);
     ASSERT_NE(parsed.expr, nullptr) << parsed.problems.lines();
@@ -279,31 +270,22 @@ TEST(parser, random_changes_of_valid_files_never_crash) {
   SCOPED_TRACE(seed);
   std::mt19937_64 random(seed);
   auto below = [&](size_t n) { return static_cast<size_t>(random() % std::max<size_t>(n, 1)); };
-  constexpr std::string_view bits[] = {"${",  "%{",       "}",    "{",  "\"",   "\\",   "<<EOT\n", "EOT", "~",
-                                       "[",   "]",        "(",    ")",  "[*]",  ".*",   ".",       "...", "=>",
-                                       "? :", "for x in", "if",   "\n", "\xff", "\xc3", "\\u",     "0",   "-",
-                                       "/*",  "#",        "null", ",",  "=",    "\r",   "\t",      "1e"};
+  constexpr std::string_view bits[] = {"${",  "%{",  "}",  "{",  "\"",  "\\",   "<<EOT\n", "EOT",      "~",  "[",  "]",    "(",
+                                       ")",   "[*]", ".*", ".",  "...", "=>",   "? :",     "for x in", "if", "\n", "\xff", "\xc3",
+                                       "\\u", "0",   "-",  "/*", "#",   "null", ",",       "=",        "\r", "\t", "1e"};
   for (int round = 0; round < 4000; ++round) {
     bool json = round % 3 == 0;
     std::string text(json ? json_sample : sample);
     for (size_t changes = 1 + below(4); changes > 0; --changes) {
       size_t at = below(text.size() + 1);
       switch (below(5)) {
-        case 0:
-          text.insert(at, bits[below(std::size(bits))]);
-          break;
-        case 1:
-          text.erase(at, below(12));
-          break;
+        case 0: text.insert(at, bits[below(std::size(bits))]); break;
+        case 1: text.erase(at, below(12)); break;
         case 2:
           if (at < text.size()) text[at] = static_cast<char>(1 + below(255));
           break;
-        case 3:
-          text.insert(at, text.substr(below(text.size()), below(40)));
-          break;
-        default:
-          text.resize(std::max(at, text.size() / 2));
-          break;
+        case 3: text.insert(at, text.substr(below(text.size()), below(40))); break;
+        default: text.resize(std::max(at, text.size() / 2)); break;
       }
     }
     exercise(text, json);
@@ -322,8 +304,7 @@ TEST(parser, a_large_file_takes_linear_time) {
   auto measure = [](const char* what, const std::string& text) {
     auto begin = std::clock();
     auto parsed = parse("big", text);
-    double took =
-        static_cast<double>(std::clock() - begin) / CLOCKS_PER_SEC;  // of the processor: others may use it too
+    double took = static_cast<double>(std::clock() - begin) / CLOCKS_PER_SEC;  // of the processor: others may use it too
     EXPECT_FALSE(parsed.problems.has_errors()) << parsed.problems.lines();
     printf("{\"bench\":\"hcl_parse_%s\",\"mb\":%.1f,\"mb_per_s\":%.1f}\n", what, static_cast<double>(text.size()) / 1e6,
            static_cast<double>(text.size()) / 1e6 / took);

@@ -7,8 +7,7 @@ namespace drover::hcl {
 const std::vector<uint32_t>& source_file::line_index() const {
   std::call_once(indexed_, [this] {
     line_starts_.push_back(0);
-    for (size_t at = text_.find('\n'); at != std::string::npos; at = text_.find('\n', at + 1))
-      line_starts_.push_back(static_cast<uint32_t>(at + 1));
+    for (size_t at = text_.find('\n'); at != std::string::npos; at = text_.find('\n', at + 1)) line_starts_.push_back(static_cast<uint32_t>(at + 1));
   });
   return line_starts_;
 }

@@ -30,9 +30,7 @@ struct range {
   std::string_view text() const;
 };
 // From the start of `a` to the end of `b`.
-inline range span(const range& a, const range& b) {
-  return {a.file, a.begin, b.end};
-}
+inline range span(const range& a, const range& b) { return {a.file, a.begin, b.end}; }
 
 class source_file {
  public:
@@ -59,8 +57,6 @@ class source_file {
   mutable std::once_flag indexed_;
   mutable std::vector<uint32_t> line_starts_;
 };
-inline std::string_view range::text() const {
-  return file == nullptr ? std::string_view() : file->text().substr(begin, end - begin);
-}
+inline std::string_view range::text() const { return file == nullptr ? std::string_view() : file->text().substr(begin, end - begin); }
 
 }  // namespace drover::hcl

@@ -52,12 +52,9 @@ int order(const T& a, const T& b) {
 int compare(const value& a, const value& b) {
   if (int by_rank = order(rank(a), rank(b))) return by_rank;
   switch (rank(a)) {
-    case 1:
-      return order(*a.as_bool(), *b.as_bool());
-    case 2:
-      return compare_numbers(a, b);
-    case 3:
-      return order(*a.as_string(), *b.as_string());
+    case 1: return order(*a.as_bool(), *b.as_bool());
+    case 2: return compare_numbers(a, b);
+    case 3: return order(*a.as_string(), *b.as_string());
     case 4: {
       const auto &x = *a.as_list(), &y = *b.as_list();
       for (size_t i = 0; i < std::min(x.size(), y.size()); ++i)
@@ -73,8 +70,7 @@ int compare(const value& a, const value& b) {
       }
       return order(x.size(), y.size());
     }
-    default:
-      return 0;
+    default: return 0;
   }
 }
 

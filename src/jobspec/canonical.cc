@@ -67,9 +67,7 @@ schema::update_strategy no_update() {
 }
 
 // Nothing written, or the canonical "nothing". (`update { max_parallel = 0 }` is written: it leaves the rest unset.)
-bool is_absent(const schema::update_strategy& update) {
-  return codec::equal(update, schema::update_strategy{}) || codec::equal(update, no_update());
-}
+bool is_absent(const schema::update_strategy& update) { return codec::equal(update, schema::update_strategy{}) || codec::equal(update, no_update()); }
 
 // A stored job says only these two at job level (see the end of canonicalize); its zeros must not reach a group that
 // was added since.
@@ -89,13 +87,10 @@ void inherit(std::optional<T>& own, const std::optional<T>& from_job, const std:
   if (defaults.has_value()) fill(*own, *defaults);
 }
 
-bool has_reschedule(std::string_view type) {
-  return type != "system" && type != "sysbatch";
-}
+bool has_reschedule(std::string_view type) { return type != "system" && type != "sysbatch"; }
 
 // ${JOB}, ${TASKGROUP}, ${TASK} and ${BASE} are known now; the others are for the node.
-std::string interpolate_name(std::string text, const schema::job& job, const schema::task_group& group,
-                             std::string_view task) {
+std::string interpolate_name(std::string text, const schema::job& job, const schema::task_group& group, std::string_view task) {
   if (!text.contains("${")) return text;
   text = replace_all(text, "${JOB}", job.name);
   text = replace_all(text, "${TASKGROUP}", group.name);
@@ -145,19 +140,16 @@ void canonicalize(schema::consul_connect& connect) {
 }
 
 // `task` is empty for a service of the group.
-void canonicalize(schema::service& service, const schema::job& job, const schema::task_group& group,
-                  std::string_view task) {
+void canonicalize(schema::service& service, const schema::job& job, const schema::task_group& group, std::string_view task) {
   std::string_view shown = task.empty() ? std::string_view("group") : task;
-  fill(service.name,
-       task.empty() ? fmt::format("{}-{}", job.name, group.name) : fmt::format("{}-{}-{}", job.name, group.name, task));
+  fill(service.name, task.empty() ? fmt::format("{}-{}", job.name, group.name) : fmt::format("{}-{}-{}", job.name, group.name, task));
   service.name = interpolate_name(std::move(service.name), job, group, shown);
   fill(service.address_mode, "auto");
   fill(service.on_update, "require_healthy");
   fill(service.provider, "consul");
   if (service.provider == "consul") {
     fill(service.cluster, "default");
-    fill(service.namespace_,
-         group.consul.has_value() && !group.consul->namespace_.empty() ? group.consul->namespace_ : "default");
+    fill(service.namespace_, group.consul.has_value() && !group.consul->namespace_.empty() ? group.consul->namespace_ : "default");
   } else {
     service.namespace_ = job.namespace_;
   }
@@ -206,8 +198,7 @@ void canonicalize(schema::task_template& tmpl) {
   fill(tmpl.perms, "0644");
   fill(tmpl.left_delim, "{{");
   fill(tmpl.right_delim, "}}");
-  if (tmpl.wait.has_value() && tmpl.wait->min.has_value() && !tmpl.wait->max.has_value())
-    tmpl.wait->max = *tmpl.wait->min * 4;
+  if (tmpl.wait.has_value() && tmpl.wait->min.has_value() && !tmpl.wait->max.has_value()) tmpl.wait->max = *tmpl.wait->min * 4;
   if (tmpl.change_script.has_value()) fill(tmpl.change_script->timeout, seconds(5));
 }
 
@@ -231,8 +222,7 @@ void canonicalize(schema::task_csi_plugin_config& plugin) {
 
 void canonicalize(schema::task& task, const schema::job& job, const schema::task_group& group) {
   fill(task.kill_timeout, seconds(5));
-  if (!task.restart_policy.has_value())
-    task.restart_policy.emplace().render_templates = group.restart_policy->render_templates;
+  if (!task.restart_policy.has_value()) task.restart_policy.emplace().render_templates = group.restart_policy->render_templates;
   fill(*task.restart_policy, *group.restart_policy);
   if (!task.resources.has_value()) task.resources.emplace();
   canonicalize(*task.resources);
@@ -269,27 +259,23 @@ void canonicalize(std::vector<schema::job_dependency>& dependencies, const schem
   }
 }
 
-void canonicalize_policies(schema::task_group& group, const schema::job& job,
-                           const std::optional<schema::update_strategy>& job_update) {
+void canonicalize_policies(schema::task_group& group, const schema::job& job, const std::optional<schema::update_strategy>& job_update) {
   if (group.update.has_value() || job_update.has_value()) {
     if (!group.update.has_value()) group.update.emplace();
     if (job_update.has_value()) fill(*group.update, *job_update);
     fill(*group.update, default_update_strategy());
   }
   std::optional<schema::reschedule_policy> reschedule;
-  if (has_reschedule(job.type) || group.reschedule_policy.has_value() || job.reschedule.has_value())
-    reschedule = default_reschedule_policy(job.type);
+  if (has_reschedule(job.type) || group.reschedule_policy.has_value() || job.reschedule.has_value()) reschedule = default_reschedule_policy(job.type);
   inherit(group.reschedule_policy, job.reschedule, reschedule);
   std::optional<schema::migrate_strategy> migrate;
-  if (job.type == "service" || group.migrate.has_value() || job.migrate.has_value())
-    migrate = default_migrate_strategy();
+  if (job.type == "service" || group.migrate.has_value() || job.migrate.has_value()) migrate = default_migrate_strategy();
   inherit(group.migrate, job.migrate, migrate);
   if (!group.restart_policy.has_value()) group.restart_policy.emplace();
   fill(*group.restart_policy, default_restart_policy(job.type));
 }
 
-void canonicalize(schema::task_group& group, const schema::job& job,
-                  const std::optional<schema::update_strategy>& job_update) {
+void canonicalize(schema::task_group& group, const schema::job& job, const std::optional<schema::update_strategy>& job_update) {
   canonicalize_policies(group, job, job_update);
   if (!group.ephemeral_disk.has_value()) group.ephemeral_disk.emplace();
   if (group.disconnect.has_value()) {

@@ -32,8 +32,7 @@ constexpr std::pair<std::string_view, std::string_view> macros[] = {
 
 result<int> read_number(std::string_view text, const field_rule& rule) {
   if (text.size() == 3 && !rule.names.empty()) {
-    if (size_t at = rule.names.find(to_lower(text)); at != std::string_view::npos && at % 3 == 0)
-      return static_cast<int>(at / 3) + rule.names_at;
+    if (size_t at = rule.names.find(to_lower(text)); at != std::string_view::npos && at % 3 == 0) return static_cast<int>(at / 3) + rule.names_at;
   }
   auto number = parse_int(text);
   if (!number.has_value() || *number < rule.min || *number > rule.max)
@@ -53,8 +52,7 @@ result<span_of> read_span(std::string_view part, const field_rule& rule) {
   if (slash != std::string_view::npos) {
     base = part.substr(0, slash);
     auto step = parse_int(part.substr(slash + 1));
-    if (!step.has_value() || *step < 1 || *step > rule.max)
-      return fail(errc::invalid, "\"{}\" has no valid step; write for example */5", part);
+    if (!step.has_value() || *step < 1 || *step > rule.max) return fail(errc::invalid, "\"{}\" has no valid step; write for example */5", part);
     out.step = static_cast<int>(*step);
   }
   size_t dash = base.find('-');
@@ -81,12 +79,8 @@ result<uint64_t> read_field(std::string_view text, const field_rule& rule) {
   return bits;
 }
 
-bool is_any(std::string_view text) {
-  return text == "*" || text == "?";
-}
-bool has(uint64_t bits, int i) {
-  return (bits >> i & 1) != 0;
-}
+bool is_any(std::string_view text) { return text == "*" || text == "?"; }
+bool has(uint64_t bits, int i) { return (bits >> i & 1) != 0; }
 
 std::vector<std::string_view> words(std::string_view text) {
   std::vector<std::string_view> out;
@@ -102,16 +96,14 @@ result<cron> cron::parse(std::string_view text) {
   text = trim(text);
   if (text.starts_with("@every ")) {
     TRY_ASSIGN(out.every_, parse_duration(trim(text.substr(7))));
-    if (out.every_ < seconds(1))
-      return fail(errc::invalid, "@every {} is shorter than a second", to_string(out.every_));
+    if (out.every_ < seconds(1)) return fail(errc::invalid, "@every {} is shorter than a second", to_string(out.every_));
     return out;
   }
   for (const auto& [name, meaning] : macros)
     if (text == name) text = meaning;
   auto fields = words(text);
   if (fields.size() < 5 || fields.size() > 7)
-    return fail(errc::invalid, "it has {} fields; five to seven are needed (minute hour day month weekday)",
-                fields.size());
+    return fail(errc::invalid, "it has {} fields; five to seven are needed (minute hour day month weekday)", fields.size());
   size_t at = 0;
   if (fields.size() >= 6) {
     // Six fields end in a year, seven begin with seconds as well.
@@ -171,14 +163,10 @@ std::optional<timestamp> cron::next(timestamp after) const {
     int64_t start = day == first_day ? from - day * seconds_a_day : 0;
     for (int64_t at = start; at < seconds_a_day;) {
       int hour = static_cast<int>(at / 3600), minute = static_cast<int>(at / 60 % 60);
-      if (!has(hours_, hour))
-        at = (hour + 1) * 3600;
-      else if (!has(minutes_, minute))
-        at = (at / 60 + 1) * 60;
-      else if (!has(seconds_, static_cast<int>(at % 60)))
-        ++at;
-      else
-        return timestamp((day * seconds_a_day + at) * nanoseconds_a_second);
+      if (!has(hours_, hour)) at = (hour + 1) * 3600;
+      else if (!has(minutes_, minute)) at = (at / 60 + 1) * 60;
+      else if (!has(seconds_, static_cast<int>(at % 60))) ++at;
+      else return timestamp((day * seconds_a_day + at) * nanoseconds_a_second);
     }
   }
   return std::nullopt;

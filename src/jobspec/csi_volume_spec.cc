@@ -42,11 +42,7 @@ constexpr attribute_rule volume_attributes[] = {
     {"capacity_max", {}, &set_bytes<&csi_volume::requested_capacity_max>},
 };
 constexpr block_rule volume_blocks[] = {
-    {"capability", "requested_capabilities", &capability_rules},
-    {"mount_options", {}, &mount_rules},
-    {"secrets"},
-    {"parameters"},
-    {"context"},
+    {"capability", "requested_capabilities", &capability_rules}, {"mount_options", {}, &mount_rules}, {"secrets"}, {"parameters"}, {"context"},
 };
 const body_rules& volume_rules() {
   static const body_rules rules{&schema::type_of<csi_volume>, volume_attributes, volume_blocks};

@@ -47,8 +47,7 @@ constexpr std::pair<std::string_view, std::string_view> object_names[] = {
 };
 // Lists whose elements are the same thing when they have the same name; of other lists an element that changed is
 // another one.
-constexpr std::string_view named_records[] = {"Service", "ServiceCheck", "WorkloadIdentity",
-                                              "Action",  "Secret",       "RequestedDevice"};
+constexpr std::string_view named_records[] = {"Service", "ServiceCheck", "WorkloadIdentity", "Action", "Secret", "RequestedDevice"};
 
 // What a difference leaves out, by record: keys of the walk itself and what the server keeps for itself.
 struct skipped_fields {
@@ -76,41 +75,25 @@ std::string object_name(const type_info& type, const field_info& field) {
   return std::string(type.name);
 }
 
-bool is_scalar(kind k) {
-  return k <= kind::timestamp;
-}
+bool is_scalar(kind k) { return k <= kind::timestamp; }
 
 // Absent is empty.
 std::string scalar_text(const type_info& type, const void* p) {
   switch (type.kind) {
-    case kind::boolean:
-      return *static_cast<const bool*>(p) ? "true" : "false";
-    case kind::int8:
-      return fmt::to_string(*static_cast<const int8_t*>(p));
-    case kind::int32:
-      return fmt::to_string(*static_cast<const int32_t*>(p));
-    case kind::int64:
-      return fmt::to_string(*static_cast<const int64_t*>(p));
-    case kind::uint8:
-      return fmt::to_string(*static_cast<const uint8_t*>(p));
-    case kind::uint16:
-      return fmt::to_string(*static_cast<const uint16_t*>(p));
-    case kind::uint32:
-      return fmt::to_string(*static_cast<const uint32_t*>(p));
-    case kind::uint64:
-      return fmt::to_string(*static_cast<const uint64_t*>(p));
-    case kind::float64:
-      return fmt::to_string(*static_cast<const double*>(p));
-    case kind::string:
-      return *static_cast<const std::string*>(p);
-    case kind::bytes:
-      return base64_encode(static_cast<const bytes*>(p)->data);
-    case kind::duration:
-      return fmt::to_string(static_cast<const duration*>(p)->ns);
-    case kind::timestamp:
-      return to_rfc3339(*static_cast<const timestamp*>(p));
-    default:
-      return {};
+    case kind::boolean: return *static_cast<const bool*>(p) ? "true" : "false";
+    case kind::int8: return fmt::to_string(*static_cast<const int8_t*>(p));
+    case kind::int32: return fmt::to_string(*static_cast<const int32_t*>(p));
+    case kind::int64: return fmt::to_string(*static_cast<const int64_t*>(p));
+    case kind::uint8: return fmt::to_string(*static_cast<const uint8_t*>(p));
+    case kind::uint16: return fmt::to_string(*static_cast<const uint16_t*>(p));
+    case kind::uint32: return fmt::to_string(*static_cast<const uint32_t*>(p));
+    case kind::uint64: return fmt::to_string(*static_cast<const uint64_t*>(p));
+    case kind::float64: return fmt::to_string(*static_cast<const double*>(p));
+    case kind::string: return *static_cast<const std::string*>(p);
+    case kind::bytes: return base64_encode(static_cast<const bytes*>(p)->data);
+    case kind::duration: return fmt::to_string(static_cast<const duration*>(p)->ns);
+    case kind::timestamp: return to_rfc3339(*static_cast<const timestamp*>(p));
+    default: return {};
   }
 }
 
@@ -127,8 +110,7 @@ void flatten_value(const std::string& name, const value& v, flat& out, size_t de
   if (list != nullptr)
     for (size_t i = 0; i < list->size(); ++i) flatten_value(fmt::format("{}[{}]", name, i), (*list)[i], out, depth + 1);
   if (object != nullptr)
-    for (const auto& [key, member] : *object)
-      flatten_value(name.empty() ? key : fmt::format("{}[{}]", name, key), member, out, depth + 1);
+    for (const auto& [key, member] : *object) flatten_value(name.empty() ? key : fmt::format("{}[{}]", name, key), member, out, depth + 1);
 }
 
 // The scalars of a record and its maps of text.
@@ -145,9 +127,8 @@ flat flatten(const type_info& type, const void* record) {
       const void* inner = t.pointer->get(p);
       out[field.wire] = inner == nullptr ? "" : scalar_text(t.element(), inner);
     } else if (t.kind == kind::map && t.element().kind == kind::string) {
-      schema::visit_map(t, p, [&](const std::string& key, const void* text) {
-        out[fmt::format("{}[{}]", field.wire, key)] = *static_cast<const std::string*>(text);
-      });
+      schema::visit_map(
+          t, p, [&](const std::string& key, const void* text) { out[fmt::format("{}[{}]", field.wire, key)] = *static_cast<const std::string*>(text); });
     }
   }
   return out;
@@ -163,18 +144,12 @@ std::vector<schema::field_diff> field_diffs(const flat& before, const flat& afte
     auto new_text = after.contains(name) ? after.at(name) : std::string();
     if (old_text == new_text && (!contextual || old_text.empty())) continue;
     auto type = old_text == new_text ? unchanged : old_text.empty() ? added : new_text.empty() ? deleted : edited;
-    out.push_back({.type = std::string(type),
-                   .name = name,
-                   .old = std::move(old_text),
-                   .new_ = std::move(new_text),
-                   .annotations = {}});
+    out.push_back({.type = std::string(type), .name = name, .old = std::move(old_text), .new_ = std::move(new_text), .annotations = {}});
   }
   return out;
 }
 
-std::string change_type(const void* before, const void* after) {
-  return std::string(before == nullptr ? added : after == nullptr ? deleted : edited);
-}
+std::string change_type(const void* before, const void* after) { return std::string(before == nullptr ? added : after == nullptr ? deleted : edited); }
 
 class object_differ {
  public:
@@ -185,8 +160,7 @@ class object_differ {
     std::vector<schema::object_diff> out;
     for (const auto& field : type.record->fields()) {
       if (is_skipped(type, field)) continue;
-      add_field(field, before == nullptr ? nullptr : field.in(before), after == nullptr ? nullptr : field.in(after),
-                out);
+      add_field(field, before == nullptr ? nullptr : field.in(before), after == nullptr ? nullptr : field.in(after), out);
     }
     std::ranges::sort(out, comes_before);
     return out;
@@ -203,36 +177,29 @@ class object_differ {
     return a.fields.size() < b.fields.size();
   }
 
-  void add_field(const field_info& field, const void* before, const void* after,
-                 std::vector<schema::object_diff>& out) const {
+  void add_field(const field_info& field, const void* before, const void* after, std::vector<schema::object_diff>& out) const {
     const auto& t = field.type();
     switch (t.kind) {
-      case kind::record:
-        return add_record(t, object_name(t, field), before, after, out);
+      case kind::record: return add_record(t, object_name(t, field), before, after, out);
       case kind::optional:
       case kind::shared:
         if (t.element().kind != kind::record) return;
-        return add_record(t.element(), object_name(t.element(), field),
-                          before == nullptr ? nullptr : t.pointer->get(before),
+        return add_record(t.element(), object_name(t.element(), field), before == nullptr ? nullptr : t.pointer->get(before),
                           after == nullptr ? nullptr : t.pointer->get(after), out);
       case kind::list:
         if (t.element().kind == kind::record) return add_list(field, before, after, out);
         return add_flat(field.wire, set_of(t, before), set_of(t, after), out, true);
       case kind::map:
         if (t.element().kind == kind::record) return add_map(field, before, after, out);
-        if (t.element().kind != kind::string)
-          return add_flat(field.wire, tree_of(t, before), tree_of(t, after), out, false);
+        if (t.element().kind != kind::string) return add_flat(field.wire, tree_of(t, before), tree_of(t, after), out, false);
         return;
-      default:
-        return;
+      default: return;
     }
   }
 
-  void add_record(const type_info& type, std::string name, const void* before, const void* after,
-                  std::vector<schema::object_diff>& out) const {
+  void add_record(const type_info& type, std::string name, const void* before, const void* after, std::vector<schema::object_diff>& out) const {
     if (before == nullptr && after == nullptr) return;
-    if (before != nullptr && after != nullptr && codec::equal({&type, before}, {&type, after}, schema::diff_ignore))
-      return;
+    if (before != nullptr && after != nullptr && codec::equal({&type, before}, {&type, after}, schema::diff_ignore)) return;
     schema::object_diff diff;
     diff.type = change_type(before, after);
     diff.name = std::move(name);
@@ -241,8 +208,7 @@ class object_differ {
     if (diff.name == dynamic_port) std::erase_if(diff.fields, [](const auto& f) { return f.name == "Value"; });
     diff.objects = objects(type, before, after);
     // A record in place (no pointer) that says nothing on one side was not there.
-    bool changes =
-        std::ranges::any_of(diff.fields, [](const auto& f) { return f.type != unchanged; }) || !diff.objects.empty();
+    bool changes = std::ranges::any_of(diff.fields, [](const auto& f) { return f.type != unchanged; }) || !diff.objects.empty();
     if (changes || before == nullptr || after == nullptr) out.push_back(std::move(diff));
   }
 
@@ -265,15 +231,13 @@ class object_differ {
         flatten_value(key, *static_cast<const value*>(p), out, 0);
       } else {
         const auto& list = type.element();
-        for (size_t i = 0; i < list.list->size(p); ++i)
-          out[fmt::format("{}[{}]", key, i)] = scalar_text(list.element(), list.list->at(p, i));
+        for (size_t i = 0; i < list.list->size(p); ++i) out[fmt::format("{}[{}]", key, i)] = scalar_text(list.element(), list.list->at(p, i));
       }
     });
     return out;
   }
 
-  void add_flat(const std::string& name, const flat& before, const flat& after, std::vector<schema::object_diff>& out,
-                bool as_set) const {
+  void add_flat(const std::string& name, const flat& before, const flat& after, std::vector<schema::object_diff>& out, bool as_set) const {
     if (before == after) return;
     schema::object_diff diff;
     diff.type = before.empty() ? added : after.empty() ? deleted : edited;
@@ -294,25 +258,21 @@ class object_differ {
     bool named = std::ranges::find(named_records, type.name) != std::end(named_records);
     for (size_t i = 0; i < list_type.list->size(list); ++i) {
       const void* element = list_type.list->at(list, i);
-      auto key = named ? *static_cast<const std::string*>(type.record->find_member("name")->in(element))
-                       : codec::to_json(schema::record_view{&type, element});
+      auto key = named ? *static_cast<const std::string*>(type.record->find_member("name")->in(element)) : codec::to_json(schema::record_view{&type, element});
       size_t n = 0;
       while (!out.emplace(fmt::format("{}#{}", key, n), element).second) ++n;
     }
     return out;
   }
 
-  void add_list(const field_info& field, const void* before, const void* after,
-                std::vector<schema::object_diff>& out) const {
+  void add_list(const field_info& field, const void* before, const void* after, std::vector<schema::object_diff>& out) const {
     add_pairs(field, field.type().element(), keyed(field.type(), before), keyed(field.type(), after), out);
   }
 
-  void add_map(const field_info& field, const void* before, const void* after,
-               std::vector<schema::object_diff>& out) const {
+  void add_map(const field_info& field, const void* before, const void* after, std::vector<schema::object_diff>& out) const {
     auto entries = [&](const void* map) {
       std::map<std::string, const void*> found;
-      if (map != nullptr)
-        schema::visit_map(field.type(), map, [&](const std::string& key, const void* p) { found[key] = p; });
+      if (map != nullptr) schema::visit_map(field.type(), map, [&](const std::string& key, const void* p) { found[key] = p; });
       return found;
     };
     add_pairs(field, field.type().element(), entries(before), entries(after), out);
@@ -334,8 +294,7 @@ class object_differ {
 
 // Pairs of the same name, in order of names.
 template <class T>
-std::map<std::string, std::pair<const T*, const T*>> pairs_by_name(const std::vector<T>* before,
-                                                                   const std::vector<T>* after) {
+std::map<std::string, std::pair<const T*, const T*>> pairs_by_name(const std::vector<T>* before, const std::vector<T>* after) {
   std::map<std::string, std::pair<const T*, const T*>> out;
   if (before != nullptr)
     for (const auto& one : *before) out[one.name].first = &one;
@@ -351,13 +310,11 @@ Diff start(const T* before, const T* after, const object_differ& differ) {
   diff.fields = field_diffs(flatten(type, before), flatten(type, after), false);
   diff.objects = differ.objects(type, before, after);
   bool changes = !diff.fields.empty() || !diff.objects.empty();
-  diff.type =
-      before == nullptr || after == nullptr ? change_type(before, after) : std::string(changes ? edited : unchanged);
+  diff.type = before == nullptr || after == nullptr ? change_type(before, after) : std::string(changes ? edited : unchanged);
   return diff;
 }
 
-schema::task_group_diff diff_group(const schema::task_group* before, const schema::task_group* after,
-                                   const object_differ& differ) {
+schema::task_group_diff diff_group(const schema::task_group* before, const schema::task_group* after, const object_differ& differ) {
   auto diff = start<schema::task_group_diff>(before, after, differ);
   diff.name = before != nullptr ? before->name : after->name;
   for (const auto& [name, pair] : pairs_by_name(before ? &before->tasks : nullptr, after ? &after->tasks : nullptr)) {
@@ -370,17 +327,14 @@ schema::task_group_diff diff_group(const schema::task_group* before, const schem
 
 // Changes of a task that reach it while it runs.
 constexpr std::string_view in_place_fields[] = {"KillTimeout"};
-constexpr std::string_view in_place_objects[] = {"Service",       "Constraint", "Affinity", "LogConfig",
-                                                 "RestartPolicy", "Scaling",    "Action"};
+constexpr std::string_view in_place_objects[] = {"Service", "Constraint", "Affinity", "LogConfig", "RestartPolicy", "Scaling", "Action"};
 
 void annotate_count(schema::task_group_diff& group) {
   for (auto& field : group.fields) {
     if (field.name != "Count" || field.type == unchanged) continue;
     auto before = parse_int(field.old).value_or(0), after = parse_int(field.new_).value_or(0);
-    if (before < after)
-      field.annotations.emplace_back("forces create");
-    else if (after < before)
-      field.annotations.emplace_back("forces destroy");
+    if (before < after) field.annotations.emplace_back("forces create");
+    else if (after < before) field.annotations.emplace_back("forces destroy");
   }
 }
 
@@ -402,8 +356,7 @@ schema::job_diff diff(const schema::job* before, const schema::job* after, bool 
   object_differ differ(contextual);
   auto diff = start<schema::job_diff>(before, after, differ);
   diff.id = before != nullptr ? before->id : after->id;
-  for (const auto& [name, pair] :
-       pairs_by_name(before ? &before->task_groups : nullptr, after ? &after->task_groups : nullptr)) {
+  for (const auto& [name, pair] : pairs_by_name(before ? &before->task_groups : nullptr, after ? &after->task_groups : nullptr)) {
     auto& group = diff.task_groups.emplace_back(diff_group(pair.first, pair.second, differ));
     if (group.type != unchanged && diff.type == unchanged) diff.type = edited;
   }
@@ -413,11 +366,9 @@ schema::job_diff diff(const schema::job* before, const schema::job* after, bool 
 bool is_destructive(const schema::task_diff& diff) {
   if (diff.type != edited) return diff.type != unchanged;
   for (const auto& field : diff.fields)
-    if (field.type != unchanged && std::ranges::find(in_place_fields, field.name) == std::end(in_place_fields))
-      return true;
+    if (field.type != unchanged && std::ranges::find(in_place_fields, field.name) == std::end(in_place_fields)) return true;
   for (const auto& object : diff.objects)
-    if (object.type != unchanged && std::ranges::find(in_place_objects, object.name) == std::end(in_place_objects))
-      return true;
+    if (object.type != unchanged && std::ranges::find(in_place_objects, object.name) == std::end(in_place_objects)) return true;
   return false;
 }
 

@@ -19,20 +19,13 @@ std::optional<schema::job> canonical(const std::string& text) {
   return out.job;
 }
 
-std::string mark(const std::string& type) {
-  return type == "Added" ? "+ " : type == "Deleted" ? "- " : type == "Edited" ? "+/- " : "";
-}
+std::string mark(const std::string& type) { return type == "Added" ? "+ " : type == "Deleted" ? "- " : type == "Edited" ? "+/- " : ""; }
 
-std::string notes(const std::vector<std::string>& annotations) {
-  return annotations.empty() ? "" : " (" + join(annotations, ", ") + ")";
-}
+std::string notes(const std::vector<std::string>& annotations) { return annotations.empty() ? "" : " (" + join(annotations, ", ") + ")"; }
 
-void show(std::string& out, size_t indent, const std::vector<schema::field_diff>& fields,
-          const std::vector<schema::object_diff>& objects) {
+void show(std::string& out, size_t indent, const std::vector<schema::field_diff>& fields, const std::vector<schema::object_diff>& objects) {
   std::string blanks(indent, ' ');
-  for (const auto& f : fields)
-    out +=
-        fmt::format("{}{}{}: \"{}\" => \"{}\"{}\n", blanks, mark(f.type), f.name, f.old, f.new_, notes(f.annotations));
+  for (const auto& f : fields) out += fmt::format("{}{}{}: \"{}\" => \"{}\"{}\n", blanks, mark(f.type), f.name, f.old, f.new_, notes(f.annotations));
   for (const auto& o : objects) {
     out += fmt::format("{}{}{}\n", blanks, mark(o.type), o.name);
     show(out, indent + 2, o.fields, o.objects);
@@ -67,10 +60,8 @@ TEST(diff, cases) {
 }
 
 TEST(diff, contextual_adds_what_stays_the_same) {
-  auto before =
-      canonical("job \"j\" {\n group \"g\" {\n task \"t\" {\n driver = \"exec\"\n resources { cpu = 1 }\n}\n}\n}");
-  auto after =
-      canonical("job \"j\" {\n group \"g\" {\n task \"t\" {\n driver = \"exec\"\n resources { cpu = 2 }\n}\n}\n}");
+  auto before = canonical("job \"j\" {\n group \"g\" {\n task \"t\" {\n driver = \"exec\"\n resources { cpu = 1 }\n}\n}\n}");
+  auto after = canonical("job \"j\" {\n group \"g\" {\n task \"t\" {\n driver = \"exec\"\n resources { cpu = 2 }\n}\n}\n}");
   auto plain = diff(&*before, &*after);
   EXPECT_EQ(plain.task_groups.at(0).tasks.at(0).objects.at(0).fields.size(), 1u);
   auto contextual = diff(&*before, &*after, true);
@@ -105,11 +96,9 @@ void expect_contains(const value& actual, const value& expected, const std::stri
   } else if (const auto* list = expected.as_list()) {
     ASSERT_NE(actual.as_list(), nullptr) << path;
     ASSERT_EQ(actual.as_list()->size(), list->size()) << path;
-    for (size_t i = 0; i < list->size(); ++i)
-      expect_contains((*actual.as_list())[i], (*list)[i], fmt::format("{}[{}]", path, i));
+    for (size_t i = 0; i < list->size(); ++i) expect_contains((*actual.as_list())[i], (*list)[i], fmt::format("{}[{}]", path, i));
   } else {
-    EXPECT_TRUE(actual == expected) << path << ": " << codec::value_to_json(actual) << " instead of "
-                                    << codec::value_to_json(expected);
+    EXPECT_TRUE(actual == expected) << path << ": " << codec::value_to_json(actual) << " instead of " << codec::value_to_json(expected);
   }
 }
 
@@ -120,8 +109,7 @@ TEST(recorded, canonical_job) {
   auto actual = codec::to_value(schema::view(*job));
   auto expected = recorded("recorded-job.json");
   // What the server adds.
-  for (auto key : {"CreateIndex", "ModifyIndex", "JobModifyIndex", "SubmitTime", "Status", "Stable", "Version"})
-    expected.as_object()->erase(key);
+  for (auto key : {"CreateIndex", "ModifyIndex", "JobModifyIndex", "SubmitTime", "Status", "Stable", "Version"}) expected.as_object()->erase(key);
   // Absent unless a file has it, since Nomad 1.7.
   (*expected.as_object()->find("TaskGroups")->as_list())[0].as_object()->erase("Consul");
   expect_contains(actual, expected, "Job");
@@ -185,8 +173,7 @@ struct type_row {
 class defaults_of : public ::testing::TestWithParam<type_row> {};
 TEST_P(defaults_of, type) {
   const auto& row = GetParam();
-  auto job =
-      *canonical(fmt::format("job \"j\" {{\n type = \"{}\"\n group \"g\" {{\n task \"t\" {{}}\n}}\n}}", row.type));
+  auto job = *canonical(fmt::format("job \"j\" {{\n type = \"{}\"\n group \"g\" {{\n task \"t\" {{}}\n}}\n}}", row.type));
   const auto& group = job.task_groups.at(0);
   const auto& task = group.tasks.at(0);
   EXPECT_EQ(group.restart_policy->attempts, row.restarts);
@@ -206,10 +193,8 @@ TEST_P(defaults_of, type) {
   EXPECT_EQ(group.ephemeral_disk->size_mb, 300);
 }
 INSTANTIATE_TEST_SUITE_P(types, defaults_of,
-                         ::testing::Values(type_row{"service", 2, true, true, true, true},
-                                           type_row{"batch", 3, true, false, false, false},
-                                           type_row{"system", 2, false, false, true, false},
-                                           type_row{"sysbatch", 3, false, false, false, false}));
+                         ::testing::Values(type_row{"service", 2, true, true, true, true}, type_row{"batch", 3, true, false, false, false},
+                                           type_row{"system", 2, false, false, true, false}, type_row{"sysbatch", 3, false, false, false, false}));
 
 TEST(canonical, policies_go_down) {
   auto job = *canonical(R"(job "j" {

@@ -16,15 +16,13 @@ namespace {
 
 // What the job's expressions see: var, local, the functions; other names are for the node and stay as they are.
 // `secrets` receives the texts of sensitive variables.
-hcl::context_ptr context_of(hcl::decoder& root, const parse_options& options, hcl::diagnostics& problems,
-                            std::vector<std::string>& secrets) {
-  auto context = std::make_shared<hcl::eval_context>(
-      hcl::unknown_names::are_kept, options.functions != nullptr ? *options.functions : hcl::function_environment{});
+hcl::context_ptr context_of(hcl::decoder& root, const parse_options& options, hcl::diagnostics& problems, std::vector<std::string>& secrets) {
+  auto context =
+      std::make_shared<hcl::eval_context>(hcl::unknown_names::are_kept, options.functions != nullptr ? *options.functions : hcl::function_environment{});
   variables vars(options, problems);
   for (const auto& block : root.blocks("variable", 1)) vars.declare(block);
   auto set = [&](std::string name, value v) {
-    if (auto done = context->set(name, std::move(v)); !done)
-      problems.error({}, fmt::format("Values of {} are too large", name), done.error().text());
+    if (auto done = context->set(name, std::move(v)); !done) problems.error({}, fmt::format("Values of {} are too large", name), done.error().text());
   };
   set("var", vars.resolve());
   secrets = vars.secrets();
@@ -53,12 +51,10 @@ void read_job(hcl::decoder& root, const hcl::context_ptr& context, parse_outcome
   root.finish();
   if (blocks.empty()) {
     if (!out.problems.has_errors())
-      out.problems.error(root.where(), "Missing job block", "A job file needs one block that describes the job.",
-                         "Write job \"name\" { ... }.");
+      out.problems.error(root.where(), "Missing job block", "A job file needs one block that describes the job.", "Write job \"name\" { ... }.");
     return;
   }
-  if (blocks.size() > 1)
-    out.problems.error(blocks[1].header, "Duplicate job block", "A job file describes one job; this is a second one.");
+  if (blocks.size() > 1) out.problems.error(blocks[1].header, "Duplicate job block", "A job file describes one job; this is a second one.");
   if (out.problems.has_errors()) return;
   written_job job;
   job.id = job.name = blocks[0].labels[0].text;
@@ -89,8 +85,7 @@ parse_outcome parse(source_text file, const parse_options& options) {
 result<schema::job> parse_api_json(std::string_view text) {
   TRY_ASSIGN(auto tree, codec::value_from_json(text));
   const auto* object = tree.as_object();
-  if (object == nullptr)
-    return fail(errc::invalid, "the job is {}; an object is needed: {{\"Job\": {{...}}}}", tree.kind());
+  if (object == nullptr) return fail(errc::invalid, "the job is {}; an object is needed: {{\"Job\": {{...}}}}", tree.kind());
   const value* inner = &tree;
   for (const auto& [key, member] : *object) {
     if (!equals_ignoring_case(key, "job")) continue;

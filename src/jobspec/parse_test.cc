@@ -20,9 +20,7 @@ schema::job parsed(std::string text, const parse_options& options = {}) {
   return out.job.value_or(schema::job{});
 }
 
-std::string problems(std::string text, const parse_options& options = {}) {
-  return parse({"test.hcl", std::move(text)}, options).problems.lines();
-}
+std::string problems(std::string text, const parse_options& options = {}) { return parse({"test.hcl", std::move(text)}, options).problems.lines(); }
 
 TEST(parse, every_block) {
   auto job = parsed(read_text(testdata("every-block.nomad.hcl")));
@@ -214,17 +212,14 @@ job "j" {
 
 TEST(variables, later_sources_win) {
   parse_options options;
-  options.environment = {
-      {"NOMAD_VAR_text", "environment"}, {"NOMAD_VAR_number", "2"}, {"NOMAD_VAR_unknown", "x"}, {"HOME", "/"}};
+  options.environment = {{"NOMAD_VAR_text", "environment"}, {"NOMAD_VAR_number", "2"}, {"NOMAD_VAR_unknown", "x"}, {"HOME", "/"}};
   EXPECT_EQ(parsed(std::string(with_variables), options).name, "environment");
-  options.variable_files = {{"a.hcl", "text = \"first\"\nnumber = 3"},
-                            {"b.json", R"({"text": "second", "list": ["a"]})"}};
+  options.variable_files = {{"a.hcl", "text = \"first\"\nnumber = 3"}, {"b.json", R"({"text": "second", "list": ["a"]})"}};
   auto job = parsed(std::string(with_variables), options);
   EXPECT_EQ(job.name, "second");
   EXPECT_EQ(job.priority, 3);
   EXPECT_EQ(job.datacenters, std::vector<std::string>{"a"});
-  options.variables = {
-      {"text", "5"}, {"text", "[flag]"}, {"number", "4"}, {"list", "[\"x\", \"y\"]"}, {"flag", "true"}};
+  options.variables = {{"text", "5"}, {"text", "[flag]"}, {"number", "4"}, {"list", "[\"x\", \"y\"]"}, {"flag", "true"}};
   job = parsed(std::string(with_variables), options);
   EXPECT_EQ(job.name, "[flag]");
   EXPECT_EQ(job.priority, 4);
@@ -284,8 +279,7 @@ TEST(parse, thousand_groups) {
 TEST(parse, large_template) {
   std::string data(size_t{10} << 20, 'x');
   for (size_t i = 80; i < data.size(); i += 81) data[i] = '\n';
-  auto job = parsed("job \"j\" {\n group \"g\" {\n task \"t\" {\n template {\n destination = \"d\"\n data = <<EOT\n" +
-                    data + "\nEOT\n}\n}\n}\n}\n");
+  auto job = parsed("job \"j\" {\n group \"g\" {\n task \"t\" {\n template {\n destination = \"d\"\n data = <<EOT\n" + data + "\nEOT\n}\n}\n}\n}\n");
   EXPECT_EQ(job.task_groups.at(0).tasks.at(0).templates.at(0).embedded_tmpl.size(), data.size() + 1);
 }
 
@@ -316,9 +310,7 @@ TEST_P(example_file, is_a_valid_job) {
   canonicalize(job);
   EXPECT_EQ(multi_error(validate(job).errors), "");
 }
-INSTANTIATE_TEST_SUITE_P(examples, example_file,
-                         ::testing::Values("redis.nomad.hcl", "bootstrap.nomad.hcl", "sleep.nomad.hcl",
-                                           "hello.nomad.hcl"));
+INSTANTIATE_TEST_SUITE_P(examples, example_file, ::testing::Values("redis.nomad.hcl", "bootstrap.nomad.hcl", "sleep.nomad.hcl", "hello.nomad.hcl"));
 
 TEST(example, job_init_texts_are_valid) {
   for (auto options : {example_options{}, example_options{.brief = true}, example_options{.connect = true}}) {

@@ -37,8 +37,7 @@ bool read_integer(hcl::decoder& body, std::string_view name, void* to) {
   if (!n.has_value()) return false;
   if (!std::in_range<T>(*n)) {
     body.error(body.where(name), "Number out of range",
-               fmt::format("The value of \"{}\" is {}; it must be between {} and {}.", name, *n,
-                           std::numeric_limits<T>::min(), std::numeric_limits<T>::max()));
+               fmt::format("The value of \"{}\" is {}; it must be between {} and {}.", name, *n, std::numeric_limits<T>::min(), std::numeric_limits<T>::max()));
     return false;
   }
   at<T>(to) = static_cast<T>(*n);
@@ -53,8 +52,7 @@ bool read_ports(hcl::decoder& body, std::string_view name, std::vector<uint64_t>
     if (number.has_value()) {
       to.push_back(*number);
     } else {
-      body.error(body.where(name), "Incorrect attribute value type",
-                 fmt::format("\"{}\" in \"{}\" is not a whole number.", text, name));
+      body.error(body.where(name), "Incorrect attribute value type", fmt::format("\"{}\" in \"{}\" is not a whole number.", text, name));
     }
   }
   return true;
@@ -71,8 +69,7 @@ bool read_text_lists(hcl::decoder& body, std::string_view name, std::map<std::st
       if (auto text = hcl::to_text(v)) {
         texts.push_back(std::move(*text));
       } else {
-        body.error(body.where(name), "Incorrect attribute value type",
-                   fmt::format("\"{}\" in \"{}\" must be a list of strings.", key, name));
+        body.error(body.where(name), "Incorrect attribute value type", fmt::format("\"{}\" in \"{}\" must be a list of strings.", key, name));
       }
     }
   }
@@ -88,8 +85,7 @@ bool read_values(hcl::decoder& body, std::string_view name, std::map<std::string
     if (auto* members = one.as_object()) {
       for (auto& [key, item] : *members) to[key] = std::move(item);
     } else {
-      body.error(body.where(name), "Incorrect attribute value type",
-                 fmt::format("\"{}\" must be a map or a block.", name));
+      body.error(body.where(name), "Incorrect attribute value type", fmt::format("\"{}\" must be a map or a block.", name));
     }
   }
   return true;
@@ -98,8 +94,7 @@ bool read_values(hcl::decoder& body, std::string_view name, std::map<std::string
 bool read_map(hcl::decoder& body, std::string_view name, const type_info& type, void* to) {
   const auto& element = type.element();
   if (element.kind == kind::value) return read_values(body, name, at<std::map<std::string, value>>(to));
-  if (element.kind == kind::list)
-    return read_text_lists(body, name, at<std::map<std::string, std::vector<std::string>>>(to));
+  if (element.kind == kind::list) return read_text_lists(body, name, at<std::map<std::string, std::vector<std::string>>>(to));
   ENSURE(element.kind == kind::string, "maps hold strings, values, lists of strings or records");
   auto pairs = body.text_map(name);
   if (!pairs.has_value()) return false;
@@ -110,22 +105,14 @@ bool read_map(hcl::decoder& body, std::string_view name, const type_info& type, 
 // Whether the argument was there and right.
 bool read_attribute(hcl::decoder& body, std::string_view name, const type_info& type, void* to) {
   switch (type.kind) {
-    case kind::string:
-      return keep(body.text(name), to);
-    case kind::boolean:
-      return keep(body.boolean(name), to);
-    case kind::duration:
-      return keep(body.duration(name), to);
-    case kind::int8:
-      return read_integer<int8_t>(body, name, to);
-    case kind::int64:
-      return read_integer<int64_t>(body, name, to);
-    case kind::uint8:
-      return read_integer<uint8_t>(body, name, to);
-    case kind::uint64:
-      return read_integer<uint64_t>(body, name, to);
-    case kind::map:
-      return read_map(body, name, type, to);
+    case kind::string: return keep(body.text(name), to);
+    case kind::boolean: return keep(body.boolean(name), to);
+    case kind::duration: return keep(body.duration(name), to);
+    case kind::int8: return read_integer<int8_t>(body, name, to);
+    case kind::int64: return read_integer<int64_t>(body, name, to);
+    case kind::uint8: return read_integer<uint8_t>(body, name, to);
+    case kind::uint64: return read_integer<uint64_t>(body, name, to);
+    case kind::map: return read_map(body, name, type, to);
     case kind::list:
       if (type.element().kind == kind::uint64) return read_ports(body, name, at<std::vector<uint64_t>>(to));
       ENSURE(type.element().kind == kind::string, "lists of arguments hold strings or numbers");
@@ -135,8 +122,7 @@ bool read_attribute(hcl::decoder& body, std::string_view name, const type_info& 
       if (!set) type.pointer->reset(to);
       return set;
     }
-    default:
-      ENSURE(false, "no argument has such a type");
+    default: ENSURE(false, "no argument has such a type");
   }
 }
 
@@ -144,8 +130,7 @@ void read_custom(hcl::decoder& body, const attribute_rule& rule, void* record) {
   auto v = body.get(rule.name);
   if (!v.has_value()) return;
   if (auto problem = rule.set(record, *v); !problem.empty())
-    body.error(body.where(rule.name), "Incorrect attribute value type",
-               fmt::format("Inappropriate value for attribute \"{}\": {}.", rule.name, problem));
+    body.error(body.where(rule.name), "Incorrect attribute value type", fmt::format("Inappropriate value for attribute \"{}\": {}.", rule.name, problem));
 }
 
 void read_inner(hcl::decoder& outer, const hcl::block_instance& block, const block_rule& rule, void* inner) {

@@ -7,8 +7,7 @@ namespace drover::jobspec {
 namespace {
 
 // Networks. `port "x" { static = 80 }` is a reserved port, without `static` a dynamic one.
-constexpr attribute_rule port_attributes[] = {
-    {"static", "value"}, {"value"}, {"to"}, {"host_network"}, {"ignore_collision"}};
+constexpr attribute_rule port_attributes[] = {{"static", "value"}, {"value"}, {"to"}, {"host_network"}, {"ignore_collision"}};
 const body_rules& port_rules() {
   static const body_rules rules{&schema::type_of<schema::port>, port_attributes, {}};
   return rules;
@@ -55,8 +54,7 @@ const body_rules& volume_rules() {
   static const body_rules rules{&schema::type_of<schema::volume_request>, volume_attributes, volume_blocks};
   return rules;
 }
-constexpr attribute_rule disconnect_attributes[] = {
-    {"lost_after"}, {"stop_on_client_after"}, {"replace"}, {"reconcile"}};
+constexpr attribute_rule disconnect_attributes[] = {{"lost_after"}, {"stop_on_client_after"}, {"replace"}, {"reconcile"}};
 const body_rules& disconnect_rules() {
   static const body_rules rules{&schema::type_of<schema::disconnect_strategy>, disconnect_attributes, {}};
   return rules;
@@ -68,16 +66,9 @@ const body_rules& dependency_rules() {
   return rules;
 }
 constexpr attribute_rule group_attributes[] = {
-    {"count"},
-    {"shutdown_delay"},
-    {"max_run_duration"},
-    {"stop_after_client_disconnect"},
-    {"max_client_disconnect"},
-    {"prevent_reschedule_on_lost"},
+    {"count"}, {"shutdown_delay"}, {"max_run_duration"}, {"stop_after_client_disconnect"}, {"max_client_disconnect"}, {"prevent_reschedule_on_lost"},
 };
-void put_group_vault(void* record, const void* inner) {
-  static_cast<written_group*>(record)->vault = *static_cast<const schema::vault*>(inner);
-}
+void put_group_vault(void* record, const void* inner) { static_cast<written_group*>(record)->vault = *static_cast<const schema::vault*>(inner); }
 constexpr block_rule group_blocks[] = {
     {"depends_on", {}, &dependency_rules},
     {"constraint", "constraints", &constraint_rules},
@@ -110,8 +101,7 @@ void finish_group(void* record, const hcl::decoder& body) {
 }
 
 // Jobs.
-constexpr attribute_rule periodic_attributes[] = {
-    {"enabled"}, {"cron", "spec"}, {"crons", "specs"}, {"prohibit_overlap"}, {"time_zone"}};
+constexpr attribute_rule periodic_attributes[] = {{"enabled"}, {"cron", "spec"}, {"crons", "specs"}, {"prohibit_overlap"}, {"time_zone"}};
 const body_rules& periodic_rules() {
   static const body_rules rules{&schema::type_of<schema::periodic_config>, periodic_attributes, {}};
   return rules;
@@ -152,18 +142,10 @@ const body_rules& multiregion_rules() {
   return rules;
 }
 
-written_job& job_of(void* record) {
-  return *static_cast<written_job*>(record);
-}
-void put_group(void* record, const void* inner) {
-  job_of(record).task_groups.push_back(*static_cast<const written_group*>(inner));
-}
-void put_job_vault(void* record, const void* inner) {
-  job_of(record).vault = *static_cast<const schema::vault*>(inner);
-}
-void put_job_secret(void* record, const void* inner) {
-  job_of(record).secrets.push_back(*static_cast<const schema::secret*>(inner));
-}
+written_job& job_of(void* record) { return *static_cast<written_job*>(record); }
+void put_group(void* record, const void* inner) { job_of(record).task_groups.push_back(*static_cast<const written_group*>(inner)); }
+void put_job_vault(void* record, const void* inner) { job_of(record).vault = *static_cast<const schema::vault*>(inner); }
+void put_job_secret(void* record, const void* inner) { job_of(record).secrets.push_back(*static_cast<const schema::secret*>(inner)); }
 // A task directly in the job has a group of its own name.
 void put_job_task(void* record, const void* inner) {
   schema::task_group group;
@@ -173,9 +155,8 @@ void put_job_task(void* record, const void* inner) {
 }
 
 constexpr attribute_rule job_attributes[] = {
-    {"region"},          {"namespace"},   {"id"},          {"name"},      {"type"},
-    {"priority"},        {"all_at_once"}, {"datacenters"}, {"node_pool"}, {"consul_namespace"},
-    {"vault_namespace"},
+    {"region"},           {"namespace"},       {"id"}, {"name"}, {"type"}, {"priority"}, {"all_at_once"}, {"datacenters"}, {"node_pool"},
+    {"consul_namespace"}, {"vault_namespace"},
 };
 constexpr block_rule job_blocks[] = {
     {"depends_on", {}, &dependency_rules},
@@ -192,11 +173,7 @@ constexpr block_rule job_blocks[] = {
     {"ui", {}, &ui_rules},
     {"meta"},
     {.name = "vault", .rules = &vault_rules, .put = &put_job_vault},
-    {.name = "secret",
-     .rules = &secret_rules,
-     .label = label_use::needed,
-     .label_member = "name",
-     .put = &put_job_secret},
+    {.name = "secret", .rules = &secret_rules, .label = label_use::needed, .label_member = "name", .put = &put_job_secret},
     {.name = "task", .rules = &task_rules, .label = label_use::needed, .label_member = "name", .put = &put_job_task},
 };
 void finish_job(void* record, const hcl::decoder& body) {

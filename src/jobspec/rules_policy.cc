@@ -97,10 +97,8 @@ constexpr attribute_rule update_attributes[] = {
     {"stagger"},           {"max_parallel"}, {"health_check"}, {"min_healthy_time"}, {"healthy_deadline"},
     {"progress_deadline"}, {"canary"},       {"auto_revert"},  {"auto_promote"},
 };
-constexpr attribute_rule migrate_attributes[] = {
-    {"max_parallel"}, {"health_check"}, {"min_healthy_time"}, {"healthy_deadline"}};
-constexpr attribute_rule reschedule_attributes[] = {{"attempts"},       {"interval"},  {"delay"},
-                                                    {"delay_function"}, {"max_delay"}, {"unlimited"}};
+constexpr attribute_rule migrate_attributes[] = {{"max_parallel"}, {"health_check"}, {"min_healthy_time"}, {"healthy_deadline"}};
+constexpr attribute_rule reschedule_attributes[] = {{"attempts"}, {"interval"}, {"delay"}, {"delay_function"}, {"max_delay"}, {"unlimited"}};
 constexpr attribute_rule restart_attributes[] = {{"attempts"}, {"interval"}, {"delay"}, {"mode"}, {"render_templates"}};
 
 constexpr attribute_rule scaling_attributes[] = {{"min"}, {"max"}, {"enabled"}, {"type"}};
@@ -142,8 +140,7 @@ const body_rules& restart_rules() {
   return rules;
 }
 const body_rules& scaling_rules() {
-  static const body_rules rules{&schema::type_of<schema::scaling_policy>, scaling_attributes, scaling_blocks,
-                                &finish_scaling};
+  static const body_rules rules{&schema::type_of<schema::scaling_policy>, scaling_attributes, scaling_blocks, &finish_scaling};
   return rules;
 }
 

@@ -13,8 +13,7 @@ const body_rules& lifecycle_rules() {
 }
 
 constexpr attribute_rule device_attributes[] = {{"count"}};
-constexpr block_rule device_blocks[] = {{"constraint", "constraints", &constraint_rules},
-                                        {"affinity", "affinities", &affinity_rules}};
+constexpr block_rule device_blocks[] = {{"constraint", "constraints", &constraint_rules}, {"affinity", "affinities", &affinity_rules}};
 const body_rules& device_rules() {
   static const body_rules rules{&schema::type_of<schema::requested_device>, device_attributes, device_blocks};
   return rules;
@@ -25,13 +24,7 @@ const body_rules& numa_rules() {
   return rules;
 }
 constexpr attribute_rule resources_attributes[] = {
-    {"cpu"},
-    {"cores"},
-    {"memory", "memory_mb"},
-    {"memory_max", "memory_max_mb"},
-    {"disk", "disk_mb"},
-    {"iops"},
-    {"secrets", "secrets_mb"},
+    {"cpu"}, {"cores"}, {"memory", "memory_mb"}, {"memory_max", "memory_max_mb"}, {"disk", "disk_mb"}, {"iops"}, {"secrets", "secrets_mb"},
 };
 constexpr block_rule resources_blocks[] = {
     {"network", "networks", &network_rules},
@@ -39,8 +32,7 @@ constexpr block_rule resources_blocks[] = {
     {"numa", {}, &numa_rules},
 };
 
-constexpr attribute_rule logs_attributes[] = {
-    {"max_files"}, {"max_file_size", "max_file_size_mb"}, {"disabled"}, {"enabled"}};
+constexpr attribute_rule logs_attributes[] = {{"max_files"}, {"max_file_size", "max_file_size_mb"}, {"disabled"}, {"enabled"}};
 constexpr attribute_rule sink_attributes[] = {{"type"}, {"address"}, {"facility"}};
 const body_rules& sink_rules() {
   static const body_rules rules{&schema::type_of<schema::log_sink>, sink_attributes, {}};
@@ -49,11 +41,7 @@ const body_rules& sink_rules() {
 constexpr block_rule logs_blocks[] = {{"sink", "sinks", &sink_rules, label_use::needed, "name"}};
 
 constexpr attribute_rule artifact_attributes[] = {
-    {"source", "getter_source"},
-    {"mode", "getter_mode"},
-    {"insecure", "getter_insecure"},
-    {"destination", "relative_dest"},
-    {"chown"},
+    {"source", "getter_source"}, {"mode", "getter_mode"}, {"insecure", "getter_insecure"}, {"destination", "relative_dest"}, {"chown"},
 };
 constexpr block_rule artifact_blocks[] = {{"options", "getter_options"}, {"headers", "getter_headers"}};
 // A single file without a destination goes to local/ under its own name.
@@ -65,13 +53,11 @@ void finish_artifact(void* record, const hcl::decoder& body) {
   artifact.relative_dest = "local/" + std::string(source.substr(source.rfind('/') + 1));
 }
 const body_rules& artifact_rules() {
-  static const body_rules rules{&schema::type_of<schema::task_artifact>, artifact_attributes, artifact_blocks,
-                                &finish_artifact};
+  static const body_rules rules{&schema::type_of<schema::task_artifact>, artifact_attributes, artifact_blocks, &finish_artifact};
   return rules;
 }
 
-constexpr attribute_rule script_attributes[] = {
-    {"command"}, {"args"}, {"timeout"}, {"fail_on_error"}, {"run_on_first_render"}};
+constexpr attribute_rule script_attributes[] = {{"command"}, {"args"}, {"timeout"}, {"fail_on_error"}, {"run_on_first_render"}};
 const body_rules& script_rules() {
   static const body_rules rules{&schema::type_of<schema::change_script>, script_attributes, {}};
   return rules;
@@ -106,9 +92,7 @@ const body_rules& template_rules() {
 }
 
 constexpr attribute_rule vault_attributes[] = {
-    {"policies"},    {"role"},          {"namespace"},
-    {"cluster"},     {"env"},           {"disable_file"},
-    {"change_mode"}, {"change_signal"}, {"allow_token_expiration"},
+    {"policies"}, {"role"}, {"namespace"}, {"cluster"}, {"env"}, {"disable_file"}, {"change_mode"}, {"change_signal"}, {"allow_token_expiration"},
 };
 constexpr attribute_rule consul_attributes[] = {{"namespace"}, {"cluster"}, {"partition"}};
 constexpr attribute_rule secret_attributes[] = {{"provider"}, {"path"}};
@@ -118,17 +102,14 @@ const body_rules& payload_rules() {
   static const body_rules rules{&schema::type_of<schema::dispatch_payload_config>, payload_attributes, {}};
   return rules;
 }
-constexpr attribute_rule mount_attributes[] = {
-    {"volume"}, {"destination"}, {"read_only"}, {"propagation_mode"}, {"selinux_label"}};
-constexpr attribute_rule csi_attributes[] = {
-    {"id"}, {"type"}, {"mount_dir"}, {"stage_publish_base_dir"}, {"health_timeout"}};
+constexpr attribute_rule mount_attributes[] = {{"volume"}, {"destination"}, {"read_only"}, {"propagation_mode"}, {"selinux_label"}};
+constexpr attribute_rule csi_attributes[] = {{"id"}, {"type"}, {"mount_dir"}, {"stage_publish_base_dir"}, {"health_timeout"}};
 const body_rules& csi_rules() {
   static const body_rules rules{&schema::type_of<schema::task_csi_plugin_config>, csi_attributes, {}};
   return rules;
 }
 constexpr attribute_rule identity_attributes[] = {
-    {"name"}, {"aud", "audience"}, {"change_mode"},  {"change_signal"}, {"env"},
-    {"file"}, {"filepath"},        {"service_name"}, {"ttl"},           {"extra_claims"},
+    {"name"}, {"aud", "audience"}, {"change_mode"}, {"change_signal"}, {"env"}, {"file"}, {"filepath"}, {"service_name"}, {"ttl"}, {"extra_claims"},
 };
 constexpr attribute_rule action_attributes[] = {{"command"}, {"args"}};
 const body_rules& action_rules() {
@@ -150,10 +131,8 @@ const body_rules& schedule_rules() {
 void put_identity(void* record, const void* inner) {
   auto& task = *static_cast<schema::task*>(record);
   const auto& identity = *static_cast<const schema::workload_identity*>(inner);
-  if (identity.name.empty() || identity.name == "default")
-    task.identity = identity;
-  else
-    task.identities.push_back(identity);
+  if (identity.name.empty() || identity.name == "default") task.identity = identity;
+  else task.identities.push_back(identity);
 }
 
 // scaling "cpu" and scaling "mem"
@@ -162,8 +141,7 @@ void finish_vertical(void* record, const hcl::decoder&) {
   if (scaling.type == "cpu" || scaling.type == "mem") scaling.type = "vertical_" + scaling.type;
 }
 const body_rules& vertical_scaling_rules() {
-  static const body_rules rules{&schema::type_of<schema::scaling_policy>, scaling_rules().attributes,
-                                scaling_rules().blocks, &finish_vertical};
+  static const body_rules rules{&schema::type_of<schema::scaling_policy>, scaling_rules().attributes, scaling_rules().blocks, &finish_vertical};
   return rules;
 }
 

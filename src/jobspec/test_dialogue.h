@@ -15,9 +15,7 @@
 
 namespace drover::jobspec {
 
-inline std::string testdata(const std::string& name) {
-  return std::string(source_dir) + "/src/jobspec/testdata/" + name;
-}
+inline std::string testdata(const std::string& name) { return std::string(source_dir) + "/src/jobspec/testdata/" + name; }
 
 inline std::string read_text(const std::string& path) {
   std::ifstream in(path, std::ios::binary);
@@ -27,9 +25,7 @@ inline std::string read_text(const std::string& path) {
   return text.str();
 }
 
-inline bool rewriting() {
-  return std::getenv("DROVER_REWRITE") != nullptr;
-}
+inline bool rewriting() { return std::getenv("DROVER_REWRITE") != nullptr; }
 
 // The whole file is the expected output.
 inline void expect_golden(const std::string& name, const std::string& actual) {

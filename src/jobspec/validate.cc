@@ -13,8 +13,7 @@ void problem_list::nest(std::string_view title, problem_list inner) {
   for (auto& warning : inner.warnings_) warnings_.push_back(std::move(warning));
 }
 
-void problem_list::one_of(std::string_view what, std::string_view given,
-                          std::initializer_list<std::string_view> allowed) {
+void problem_list::one_of(std::string_view what, std::string_view given, std::initializer_list<std::string_view> allowed) {
   for (auto candidate : allowed)
     if (given == candidate) return;
   std::string list;
@@ -23,9 +22,7 @@ void problem_list::one_of(std::string_view what, std::string_view given,
   add("{} is \"{}\"; it must be one of {}", what, given, list);
 }
 
-bool has_nul(std::string_view text) {
-  return text.contains('\0');
-}
+bool has_nul(std::string_view text) { return text.contains('\0'); }
 
 bool is_name(std::string_view text, std::string_view more, size_t length_max) {
   if (text.empty() || text.size() > length_max) return false;
@@ -79,21 +76,17 @@ void check_identity_of_job(problem_list& out, const schema::job& job) {
   for (const auto& datacenter : job.datacenters)
     if (datacenter.empty()) out.add("Job datacenter must be non-empty string");
   if (!job.node_pool.empty() && !is_name(job.node_pool, "-_", 128))
-    out.add("Node pool \"{}\" is no valid name; it must have 1 to 128 letters, digits, dashes or underscores",
-            job.node_pool);
+    out.add("Node pool \"{}\" is no valid name; it must have 1 to 128 letters, digits, dashes or underscores", job.node_pool);
 }
 
 void check_placement_of_job(problem_list& out, const schema::job& job) {
   bool system = job.type == "system" || job.type == "sysbatch";
   for (size_t i = 0; i < job.constraints.size(); ++i)
-    out.nest(fmt::format("Constraint {} validation failed", i + 1),
-             check_constraint(job.constraints[i], placement_scope::job));
+    out.nest(fmt::format("Constraint {} validation failed", i + 1), check_constraint(job.constraints[i], placement_scope::job));
   if (system && !job.affinities.empty()) out.add("System jobs may not have an affinity block");
   if (system && !job.spreads.empty()) out.add("System jobs may not have a spread block");
-  for (size_t i = 0; i < job.affinities.size(); ++i)
-    out.nest(fmt::format("Affinity {} validation failed", i + 1), check_affinity(job.affinities[i]));
-  for (size_t i = 0; i < job.spreads.size(); ++i)
-    out.nest(fmt::format("Spread {} validation failed", i + 1), check_spread(job.spreads[i]));
+  for (size_t i = 0; i < job.affinities.size(); ++i) out.nest(fmt::format("Affinity {} validation failed", i + 1), check_affinity(job.affinities[i]));
+  for (size_t i = 0; i < job.spreads.size(); ++i) out.nest(fmt::format("Spread {} validation failed", i + 1), check_spread(job.spreads[i]));
 }
 
 void check_groups(problem_list& out, const schema::job& job, const validation_limits& limits) {
@@ -113,8 +106,7 @@ void check_groups(problem_list& out, const schema::job& job, const validation_li
     if (group.count > 0 && __builtin_add_overflow(total, group.count, &total)) total = INT64_MAX;
   }
   if (limits.count_max > 0 && total > limits.count_max)
-    out.add("Total count of all task groups is {}; the server allows at most {} (job_max_count)", total,
-            limits.count_max);
+    out.add("Total count of all task groups is {}; the server allows at most {} (job_max_count)", total, limits.count_max);
 }
 
 void check_batch_kinds(problem_list& out, const schema::job& job) {
@@ -134,8 +126,7 @@ void check_multiregion(problem_list& out, const schema::multiregion& multiregion
   std::set<std::string_view> seen;
   for (const auto& region : multiregion.regions)
     if (!seen.insert(region.name).second) out.add("Multiregion region \"{}\" is given twice", region.name);
-  if (multiregion.strategy.has_value())
-    out.one_of("Multiregion on_failure", multiregion.strategy->on_failure.value_or(""), {"", "fail_all", "fail_local"});
+  if (multiregion.strategy.has_value()) out.one_of("Multiregion on_failure", multiregion.strategy->on_failure.value_or(""), {"", "fail_all", "fail_local"});
 }
 
 }  // namespace
@@ -144,11 +135,9 @@ validation validate(const schema::job& job, const validation_limits& limits) {
   problem_list out;
   check_identity_of_job(out, job);
   out.one_of("Job type", job.type, {"service", "batch", "system", "sysbatch"});
-  if (job.priority < 1 || job.priority > limits.priority_max)
-    out.add("Job priority must be between [1, {}]; it is {}", limits.priority_max, job.priority);
+  if (job.priority < 1 || job.priority > limits.priority_max) out.add("Job priority must be between [1, {}]; it is {}", limits.priority_max, job.priority);
   if (job.ui.has_value() && job.ui->description.size() > ui_description_bytes_max)
-    out.add("UI description has {} characters; at most {} are allowed", job.ui->description.size(),
-            ui_description_bytes_max);
+    out.add("UI description has {} characters; at most {} are allowed", job.ui->description.size(), ui_description_bytes_max);
   for (const auto& [key, text] : job.meta)
     if (key.empty() || has_nul(key) || has_nul(text)) out.add("Meta key \"{}\" is empty or has a null character", key);
   check_placement_of_job(out, job);

@@ -36,14 +36,11 @@ void check_tasks(problem_list& out, const schema::task_group& group, const schem
 void check_placement(problem_list& out, const schema::task_group& group, const schema::job& job) {
   bool system = job.type == "system" || job.type == "sysbatch";
   for (size_t i = 0; i < group.constraints.size(); ++i)
-    out.nest(fmt::format("Constraint {} validation failed", i + 1),
-             check_constraint(group.constraints[i], placement_scope::group));
+    out.nest(fmt::format("Constraint {} validation failed", i + 1), check_constraint(group.constraints[i], placement_scope::group));
   if (system && !group.affinities.empty()) out.add("System jobs may not have an affinity block");
-  for (size_t i = 0; i < group.affinities.size(); ++i)
-    out.nest(fmt::format("Affinity {} validation failed", i + 1), check_affinity(group.affinities[i]));
+  for (size_t i = 0; i < group.affinities.size(); ++i) out.nest(fmt::format("Affinity {} validation failed", i + 1), check_affinity(group.affinities[i]));
   if (system && !group.spreads.empty()) out.add("System jobs may not have a spread block");
-  for (size_t i = 0; i < group.spreads.size(); ++i)
-    out.nest(fmt::format("Spread {} validation failed", i + 1), check_spread(group.spreads[i]));
+  for (size_t i = 0; i < group.spreads.size(); ++i) out.nest(fmt::format("Spread {} validation failed", i + 1), check_spread(group.spreads[i]));
 }
 
 void check_update_of(problem_list& out, const schema::task_group& group, const schema::job& job) {
@@ -63,8 +60,7 @@ void check_update_of(problem_list& out, const schema::task_group& group, const s
 
 void check_policies(problem_list& out, const schema::task_group& group, const schema::job& job) {
   check_update_of(out, group, job);
-  if (group.restart_policy.has_value())
-    out.nest("Restart policy validation failed", check_restart(*group.restart_policy));
+  if (group.restart_policy.has_value()) out.nest("Restart policy validation failed", check_restart(*group.restart_policy));
   if (group.reschedule_policy.has_value()) {
     if (job.type == "system" || job.type == "sysbatch") {
       out.add("{} jobs should not have a reschedule policy", job.type == "system" ? "System" : "Sysbatch");
@@ -73,28 +69,22 @@ void check_policies(problem_list& out, const schema::task_group& group, const sc
     }
   }
   if (group.migrate.has_value()) {
-    if (job.type != "service")
-      out.add("Job type \"{}\" does not allow migrate block", job.type);
-    else
-      out.nest("Migrate validation failed", check_migrate(*group.migrate));
+    if (job.type != "service") out.add("Job type \"{}\" does not allow migrate block", job.type);
+    else out.nest("Migrate validation failed", check_migrate(*group.migrate));
   }
   if (group.disconnect.has_value()) out.nest("Disconnect validation failed", check_disconnect(*group.disconnect));
   if (group.scaling.has_value()) out.nest("Scaling validation failed", check_scaling(*group.scaling, group.count));
   if (group.max_run_duration.has_value()) {
-    if (job.type != "batch" && job.type != "sysbatch")
-      out.add("max_run_duration may only be used in batch and sysbatch jobs");
+    if (job.type != "batch" && job.type != "sysbatch") out.add("max_run_duration may only be used in batch and sysbatch jobs");
     if (group.max_run_duration->ns <= 0) out.add("max_run_duration must be greater than zero");
   }
   auto dependencies = check_dependencies(group.depends_on, job, &group);
   for (auto& error : dependencies.errors()) out.add("{}", error);
-  if (group.shutdown_delay.has_value() && group.shutdown_delay->ns < 0)
-    out.add("ShutdownDelay must be a positive value");
+  if (group.shutdown_delay.has_value() && group.shutdown_delay->ns < 0) out.add("ShutdownDelay must be a positive value");
   if (group.stop_after_client_disconnect.has_value())
     out.warn("Group {}: stop_after_client_disconnect is ignored; use disconnect.stop_on_client_after", group.name);
-  if (group.max_client_disconnect.has_value())
-    out.warn("Group {}: max_client_disconnect is ignored; use disconnect.lost_after", group.name);
-  if (group.prevent_reschedule_on_lost)
-    out.warn("Group {}: prevent_reschedule_on_lost is ignored; use disconnect.replace", group.name);
+  if (group.max_client_disconnect.has_value()) out.warn("Group {}: max_client_disconnect is ignored; use disconnect.lost_after", group.name);
+  if (group.prevent_reschedule_on_lost) out.warn("Group {}: prevent_reschedule_on_lost is ignored; use disconnect.replace", group.name);
 }
 
 // Labels and static ports are unique over all networks of a group, those in its tasks' resources included.
@@ -109,10 +99,8 @@ class port_uses {
   void add(problem_list& out, const schema::port& port, bool is_static, std::string_view mode) {
     if (port.label.empty()) out.add("A port has no label; write port \"http\" {{ }}");
     if (!labels_.insert(port.label).second) out.add("Port label \"{}\" is used twice in the group", port.label);
-    if (port.to > port_max || port.to < -1)
-      out.add("Port \"{}\" cannot be mapped to {}; `to` must be between -1 and {}", port.label, port.to, port_max);
-    if (port.ignore_collision && !(mode.empty() || mode == "host"))
-      out.add("Port \"{}\": ignore_collision may only be used in host network mode", port.label);
+    if (port.to > port_max || port.to < -1) out.add("Port \"{}\" cannot be mapped to {}; `to` must be between -1 and {}", port.label, port.to, port_max);
+    if (port.ignore_collision && !(mode.empty() || mode == "host")) out.add("Port \"{}\": ignore_collision may only be used in host network mode", port.label);
     if (!is_static) return;
     if (port.value < 1 || port.value > port_max) {
       out.add("Port \"{}\" has static port {}; it must be between 1 and {}", port.label, port.value, port_max);
@@ -128,8 +116,7 @@ class port_uses {
 };
 
 void check_networks(problem_list& out, const schema::task_group& group) {
-  if (group.networks.size() > 1)
-    out.add("Only one network block may be used in a group; there are {}", group.networks.size());
+  if (group.networks.size() > 1) out.add("Only one network block may be used in a group; there are {}", group.networks.size());
   port_uses ports;
   for (size_t i = 0; i < group.networks.size(); ++i) {
     ports.add(out, group.networks[i]);
@@ -142,27 +129,23 @@ void check_networks(problem_list& out, const schema::task_group& group) {
   }
 }
 
-void check_volume(problem_list& out, const std::string& name, const schema::volume_request& volume,
-                  const schema::task_group& group, const schema::job& job) {
+void check_volume(problem_list& out, const std::string& name, const schema::volume_request& volume, const schema::task_group& group, const schema::job& job) {
   out.one_of("Volume type", volume.type, {"host", "csi"});
   if (volume.source.empty()) out.add("Volume \"{}\" has an empty source", name);
   out.one_of("Volume attachment_mode", volume.attachment_mode, {"", "file-system", "block-device"});
   if (volume.type == "csi") {
     out.one_of("Volume access_mode", volume.access_mode,
-               {"single-node-reader-only", "single-node-writer", "multi-node-reader-only", "multi-node-single-writer",
-                "multi-node-multi-writer"});
+               {"single-node-reader-only", "single-node-writer", "multi-node-reader-only", "multi-node-single-writer", "multi-node-multi-writer"});
     if (volume.attachment_mode.empty()) out.add("CSI volume \"{}\" must have an attachment mode", name);
     if (volume.sticky) out.add("CSI volume \"{}\" cannot be sticky", name);
   } else {
-    out.one_of(
-        "Volume access_mode", volume.access_mode,
-        {"", "single-node-writer", "single-node-reader-only", "single-node-single-writer", "single-node-multi-writer"});
+    out.one_of("Volume access_mode", volume.access_mode,
+               {"", "single-node-writer", "single-node-reader-only", "single-node-single-writer", "single-node-multi-writer"});
     if (volume.mount_options.has_value()) out.add("Host volume \"{}\" cannot have mount options", name);
   }
   if (!volume.per_alloc) return;
   if (job.type == "system" || job.type == "sysbatch") out.add("Volume \"{}\": system jobs cannot use per_alloc", name);
-  if (group.update.has_value() && group.update->canary.value_or(0) > 0)
-    out.add("Volume \"{}\" cannot be per_alloc when canaries are in use", name);
+  if (group.update.has_value() && group.update->canary.value_or(0) > 0) out.add("Volume \"{}\" cannot be per_alloc when canaries are in use", name);
   if (volume.sticky) out.add("Volume \"{}\" cannot be both per_alloc and sticky", name);
 }
 
@@ -170,8 +153,7 @@ void check_mounts(problem_list& out, const schema::task_group& group) {
   for (const auto& task : group.tasks)
     for (const auto& mount : task.volume_mounts)
       if (!group.volumes.contains(mount.volume))
-        out.add("Task {} has a volume mount of volume \"{}\", which the group does not define", task.name,
-                mount.volume);
+        out.add("Task {} has a volume mount of volume \"{}\", which the group does not define", task.name, mount.volume);
 }
 
 void check_services(problem_list& out, const schema::task_group& group) {
@@ -179,8 +161,7 @@ void check_services(problem_list& out, const schema::task_group& group) {
   auto one_provider = [&](const schema::service& service) {
     if (provider.empty()) provider = service.provider;
     if (service.provider == provider) return true;
-    out.add("All services of a group must use the same provider; \"{}\" uses {}, others use {}", service.name,
-            service.provider, provider);
+    out.add("All services of a group must use the same provider; \"{}\" uses {}, others use {}", service.name, service.provider, provider);
     return false;
   };
   bool uniform = true;
@@ -197,23 +178,18 @@ void check_services(problem_list& out, const schema::task_group& group) {
 
 problem_list check_network(const schema::network_resource& network) {
   problem_list out;
-  bool known = network.mode.empty() || network.mode == "none" || network.mode == "host" || network.mode == "bridge" ||
-               network.mode.starts_with("cni/");
+  bool known = network.mode.empty() || network.mode == "none" || network.mode == "host" || network.mode == "bridge" || network.mode.starts_with("cni/");
   if (!known) out.add("Network mode \"{}\" is unknown; it must be none, bridge, host or cni/NAME", network.mode);
   if (!network.hostname.empty()) {
     if (network.mode != "bridge" && !network.mode.starts_with("cni/"))
-      out.add("Hostname is not supported in network mode \"{}\"; use bridge",
-              network.mode.empty() ? "host" : network.mode);
-    static const re2::RE2 dns(
-        R"([A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?)*)");
-    if (!re2::RE2::FullMatch(without_interpolation(network.hostname), dns))
-      out.add("Hostname \"{}\" is not a valid DNS name", network.hostname);
+      out.add("Hostname is not supported in network mode \"{}\"; use bridge", network.mode.empty() ? "host" : network.mode);
+    static const re2::RE2 dns(R"([A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?)*)");
+    if (!re2::RE2::FullMatch(without_interpolation(network.hostname), dns)) out.add("Hostname \"{}\" is not a valid DNS name", network.hostname);
   }
   if (network.cni.has_value())
     for (const auto& [key, text] : network.cni->args)
       if (key.contains(';') || text.contains(';')) out.add("CNI argument \"{}\" contains a semicolon", key);
-  if (network.mbits > 0)
-    out.warn("mbits has been deprecated as of Nomad 0.12.0. Please remove mbits from the network block");
+  if (network.mbits > 0) out.warn("mbits has been deprecated as of Nomad 0.12.0. Please remove mbits from the network block");
   return out;
 }
 
@@ -231,8 +207,7 @@ problem_list check_group(const schema::task_group& group, const schema::job& job
   check_services(out, group);
   if (group.ephemeral_disk.has_value()) {
     const auto& disk = *group.ephemeral_disk;
-    if (disk.size_mb < ephemeral_disk_mb_min)
-      out.add("Ephemeral disk of {} MB is too small; the minimum is {} MB", disk.size_mb, ephemeral_disk_mb_min);
+    if (disk.size_mb < ephemeral_disk_mb_min) out.add("Ephemeral disk of {} MB is too small; the minimum is {} MB", disk.size_mb, ephemeral_disk_mb_min);
   } else {
     out.add("Task group {} should have an ephemeral disk object", group.name);
   }

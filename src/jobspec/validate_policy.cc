@@ -61,19 +61,16 @@ void check_right(problem_list& out, std::string_view operand, const std::string&
     re2::RE2 compiled(right, re2::RE2::Quiet);
     if (!compiled.ok()) out.add("Regular expression \"{}\" failed to compile: {}", right, compiled.error());
   } else if (operand == "version" || operand == "semver") {
-    if (!is_version_list(right, operand == "semver"))
-      out.add("\"{}\" is no {} constraint; write for example \">= 1.2, < 2.0\"", right, operand);
+    if (!is_version_list(right, operand == "semver")) out.add("\"{}\" is no {} constraint; write for example \">= 1.2, < 2.0\"", right, operand);
   } else if (operand == "distinct_hosts") {
-    if (!right.empty() && !parse_bool(right).has_value())
-      out.add("distinct_hosts is \"{}\"; it must be true or false", right);
+    if (!right.empty() && !parse_bool(right).has_value()) out.add("distinct_hosts is \"{}\"; it must be true or false", right);
   } else if (operand == "distinct_property") {
     if (auto count = parse_uint(right); !right.empty() && (!count.has_value() || *count == 0))
       out.add("distinct_property's value is \"{}\"; it must be a whole number of at least 1", right);
   }
 }
 
-void check_operand(problem_list& out, std::string_view operand, const std::string& left, const std::string& right,
-                   bool in_affinity) {
+void check_operand(problem_list& out, std::string_view operand, const std::string& left, const std::string& right, bool in_affinity) {
   if (operand.empty()) {
     out.add("Missing {} operand", in_affinity ? "affinity" : "constraint");
     return;
@@ -84,8 +81,7 @@ void check_operand(problem_list& out, std::string_view operand, const std::strin
     return;
   }
   if (rule->needs_left && left.empty())
-    out.add("No left target (attribute) provided but is required by {} \"{}\"", in_affinity ? "affinity" : "constraint",
-            operand);
+    out.add("No left target (attribute) provided but is required by {} \"{}\"", in_affinity ? "affinity" : "constraint", operand);
   if (rule->right == operand_right::needed && right.empty()) {
     out.add("Operator \"{}\" requires a right target (value)", operand);
     return;
@@ -107,10 +103,8 @@ problem_list check_constraint(const schema::constraint& constraint, placement_sc
   problem_list out;
   check_operand(out, constraint.operand, constraint.l_target, constraint.r_target, false);
   bool distinct = constraint.operand == "distinct_hosts" || constraint.operand == "distinct_property";
-  if (distinct && scope == placement_scope::task)
-    out.add("Constraint \"{}\" is not allowed in a task; put it into the group or the job", constraint.operand);
-  if (distinct && scope == placement_scope::device)
-    out.add("Constraint \"{}\" is not allowed for a device", constraint.operand);
+  if (distinct && scope == placement_scope::task) out.add("Constraint \"{}\" is not allowed in a task; put it into the group or the job", constraint.operand);
+  if (distinct && scope == placement_scope::device) out.add("Constraint \"{}\" is not allowed for a device", constraint.operand);
   return out;
 }
 
@@ -118,24 +112,20 @@ problem_list check_affinity(const schema::affinity& affinity) {
   problem_list out;
   check_operand(out, affinity.operand, affinity.l_target, affinity.r_target, true);
   if (affinity.weight == 0) out.add("Affinity weight cannot be zero");
-  if (affinity.weight < -100 || affinity.weight > 100)
-    out.add("Affinity weight must be within the range [-100, 100]; it is {}", affinity.weight);
+  if (affinity.weight < -100 || affinity.weight > 100) out.add("Affinity weight must be within the range [-100, 100]; it is {}", affinity.weight);
   return out;
 }
 
 problem_list check_spread(const schema::spread& spread) {
   problem_list out;
   if (spread.attribute.empty()) out.add("Missing spread attribute");
-  if (spread.weight <= 0 || spread.weight > 100)
-    out.add("Spread block must have a positive weight of at most 100; it is {}", spread.weight);
+  if (spread.weight <= 0 || spread.weight > 100) out.add("Spread block must have a positive weight of at most 100; it is {}", spread.weight);
   int total = 0;
   for (size_t i = 0; i < spread.spread_target.size(); ++i) {
     const auto& target = spread.spread_target[i];
     for (size_t k = 0; k < i; ++k)
-      if (spread.spread_target[k].value == target.value)
-        out.add("Spread target value \"{}\" already defined", target.value);
-    if (target.percent > 100)
-      out.add("Spread target percentage for value \"{}\" must be between 0 and 100", target.value);
+      if (spread.spread_target[k].value == target.value) out.add("Spread target value \"{}\" already defined", target.value);
+    if (target.percent > 100) out.add("Spread target percentage for value \"{}\" must be between 0 and 100", target.value);
     total += target.percent;
   }
   if (total > 100) out.add("Sum of spread target percentages must not be greater than 100%; got {}%", total);
@@ -147,22 +137,17 @@ problem_list check_update(const schema::update_strategy& update) {
   check_health_check(out, update.health_check.value_or(""), true);
   out.not_negative("Max parallel", update.max_parallel.value_or(0));
   out.not_negative("Canary count", update.canary.value_or(0));
-  if (update.canary.value_or(0) == 0 && update.auto_promote.value_or(false))
-    out.add("Auto Promote requires a Canary count greater than zero");
+  if (update.canary.value_or(0) == 0 && update.auto_promote.value_or(false)) out.add("Auto Promote requires a Canary count greater than zero");
   duration healthy = update.healthy_deadline.value_or(duration());
   duration progress = update.progress_deadline.value_or(duration());
   duration minimum = update.min_healthy_time.value_or(duration());
   if (minimum.ns < 0) out.add("Minimum healthy time may not be less than zero: {}", to_string(minimum));
   if (healthy.ns <= 0) out.add("Healthy deadline must be greater than zero: {}", to_string(healthy));
   if (progress.ns < 0) out.add("Progress deadline must be zero or greater: {}", to_string(progress));
-  if (minimum >= healthy)
-    out.add("Minimum healthy time must be less than healthy deadline: {} is not less than {}", to_string(minimum),
-            to_string(healthy));
+  if (minimum >= healthy) out.add("Minimum healthy time must be less than healthy deadline: {} is not less than {}", to_string(minimum), to_string(healthy));
   if (progress.ns != 0 && healthy >= progress)
-    out.add("Healthy deadline must be less than progress deadline: {} is not less than {}", to_string(healthy),
-            to_string(progress));
-  if (update.stagger.value_or(duration()).ns <= 0)
-    out.add("Stagger must be greater than zero: {}", to_string(update.stagger.value_or(duration())));
+    out.add("Healthy deadline must be less than progress deadline: {} is not less than {}", to_string(healthy), to_string(progress));
+  if (update.stagger.value_or(duration()).ns <= 0) out.add("Stagger must be greater than zero: {}", to_string(update.stagger.value_or(duration())));
   return out;
 }
 
@@ -186,14 +171,11 @@ problem_list check_restart(const schema::restart_policy& policy) {
   duration interval = policy.interval.value_or(duration());
   out.not_negative("Restart attempts", attempts);
   if (delay.ns < 0) out.add("Restart delay is {}; it must not be negative", to_string(delay));
-  if (attempts == 0 && policy.mode == "delay")
-    out.add("Restart policy \"delay\" with 0 attempts is ambiguous; give attempts or use mode \"fail\"");
-  if (interval < interval_min)
-    out.add("Interval can not be less than {} (got {})", to_string(interval_min), to_string(interval));
+  if (attempts == 0 && policy.mode == "delay") out.add("Restart policy \"delay\" with 0 attempts is ambiguous; give attempts or use mode \"fail\"");
+  if (interval < interval_min) out.add("Interval can not be less than {} (got {})", to_string(interval_min), to_string(interval));
   int64_t needed = 0;
   if (attempts > 0 && (__builtin_mul_overflow(attempts, delay.ns, &needed) || needed > interval.ns))
-    out.add("{} restarts with a delay of {} do not fit into an interval of {}", attempts, to_string(delay),
-            to_string(interval));
+    out.add("{} restarts with a delay of {} do not fit into an interval of {}", attempts, to_string(delay), to_string(interval));
   return out;
 }
 
@@ -211,14 +193,11 @@ problem_list check_reschedule(const schema::reschedule_policy& policy) {
   std::string function = policy.delay_function.value_or("");
   if (attempts > 0 && interval.ns <= 0) out.add("Interval must be a non zero value if Attempts > 0");
   if (attempts > 0 && unlimited)
-    out.add("Reschedule Policy with Attempts = {}, Interval = {}, and Unlimited = true is ambiguous", attempts,
-            to_string(interval));
+    out.add("Reschedule Policy with Attempts = {}, Interval = {}, and Unlimited = true is ambiguous", attempts, to_string(interval));
   if (delay < delay_min) out.add("Delay cannot be less than {} (got {})", to_string(delay_min), to_string(delay));
   out.one_of("Delay function", function, {"constant", "exponential", "fibonacci"});
-  if (function != "constant" && delay_max < delay_min)
-    out.add("Max Delay cannot be less than {} (got {})", to_string(delay_min), to_string(delay_max));
-  if (function != "constant" && delay_max < delay)
-    out.add("Max Delay cannot be less than Delay {} (got {})", to_string(delay), to_string(delay_max));
+  if (function != "constant" && delay_max < delay_min) out.add("Max Delay cannot be less than {} (got {})", to_string(delay_min), to_string(delay_max));
+  if (function != "constant" && delay_max < delay) out.add("Max Delay cannot be less than Delay {} (got {})", to_string(delay), to_string(delay_max));
   if (!unlimited && interval < reschedule_interval_min)
     out.add("Interval cannot be less than {} (got {})", to_string(reschedule_interval_min), to_string(interval));
   return out;
@@ -226,15 +205,12 @@ problem_list check_reschedule(const schema::reschedule_policy& policy) {
 
 problem_list check_disconnect(const schema::disconnect_strategy& disconnect) {
   problem_list out;
-  if (disconnect.lost_after.ns < 0)
-    out.add("lost_after is {}; it must not be negative", to_string(disconnect.lost_after));
+  if (disconnect.lost_after.ns < 0) out.add("lost_after is {}; it must not be negative", to_string(disconnect.lost_after));
   if (disconnect.stop_on_client_after.has_value()) {
-    if (disconnect.stop_on_client_after->ns < 0)
-      out.add("stop_on_client_after is {}; it must not be negative", to_string(*disconnect.stop_on_client_after));
+    if (disconnect.stop_on_client_after->ns < 0) out.add("stop_on_client_after is {}; it must not be negative", to_string(*disconnect.stop_on_client_after));
     if (disconnect.lost_after.ns != 0) out.add("Only one of lost_after and stop_on_client_after may be set");
   }
-  out.one_of("Disconnect reconcile", disconnect.reconcile,
-             {"", "keep_original", "keep_replacement", "best_score", "longest_running"});
+  out.one_of("Disconnect reconcile", disconnect.reconcile, {"", "keep_original", "keep_replacement", "best_score", "longest_running"});
   return out;
 }
 
@@ -242,16 +218,12 @@ problem_list check_scaling(const schema::scaling_policy& scaling, int64_t count)
   problem_list out;
   out.one_of("Scaling type", scaling.type, {"horizontal", "vertical_cpu", "vertical_mem"});
   if (scaling.min < 0) out.add("Scaling policy invalid: minimum count must not be negative; it is {}", scaling.min);
-  if (scaling.max < 0)
-    out.add("Scaling policy invalid: maximum count must be specified and non-negative; it is {}", scaling.max);
-  if (scaling.max < scaling.min)
-    out.add("Scaling policy invalid: maximum count {} must not be less than minimum count {}", scaling.max,
-            scaling.min);
+  if (scaling.max < 0) out.add("Scaling policy invalid: maximum count must be specified and non-negative; it is {}", scaling.max);
+  if (scaling.max < scaling.min) out.add("Scaling policy invalid: maximum count {} must not be less than minimum count {}", scaling.max, scaling.min);
   if (scaling.type == "horizontal" && count < scaling.min)
     out.add("Scaling policy invalid: task group count {} must not be less than minimum count {}", count, scaling.min);
   if (scaling.type == "horizontal" && scaling.max >= scaling.min && count > scaling.max)
-    out.add("Scaling policy invalid: task group count {} must not be greater than maximum count {}", count,
-            scaling.max);
+    out.add("Scaling policy invalid: task group count {} must not be greater than maximum count {}", count, scaling.max);
   return out;
 }
 
@@ -261,8 +233,7 @@ problem_list check_periodic(const schema::periodic_config& periodic) {
   if (!periodic.spec.empty() && !periodic.specs.empty()) out.add("Only one of cron or crons may be used");
   if (periodic.spec_type == "cron") {
     auto check = [&](const std::string& spec) {
-      if (auto parsed = cron::parse(spec); !parsed)
-        out.add("Invalid cron spec \"{}\": {}", spec, parsed.error().text());
+      if (auto parsed = cron::parse(spec); !parsed) out.add("Invalid cron spec \"{}\": {}", spec, parsed.error().text());
     };
     if (!periodic.spec.empty()) check(periodic.spec);
     for (const auto& spec : periodic.specs) check(spec);

@@ -31,10 +31,7 @@ TEST(validate, nul_characters) {
 }
 
 TEST(validate, limits_are_the_server_s) {
-  auto job =
-      *parse({"j",
-              "job \"j\" {\n priority = 150\n group \"g\" {\n count = 3\n task \"t\" {\n driver = \"exec\"\n}\n}\n}"})
-           .job;
+  auto job = *parse({"j", "job \"j\" {\n priority = 150\n group \"g\" {\n count = 3\n task \"t\" {\n driver = \"exec\"\n}\n}\n}"}).job;
   canonicalize(job);
   EXPECT_FALSE(validate(job).ok());
   EXPECT_TRUE(validate(job, {.priority_max = 200, .count_max = 3}).ok());
@@ -60,25 +57,19 @@ TEST_P(cron_next, is) {
   auto next = spec->next(*parse_rfc3339(GetParam().after));
   EXPECT_EQ(next.has_value() ? to_rfc3339(*next) : "never", GetParam().next);
 }
-INSTANTIATE_TEST_SUITE_P(rows, cron_next,
-                         ::testing::Values(cron_row{"* * * * *", "2026-11-21T09:10:11Z", "2026-11-21T09:11:00Z"},
-                                           cron_row{"* * * * *", "2026-11-21T09:10:00Z", "2026-11-21T09:11:00Z"},
-                                           cron_row{"*/15 * * * *", "2026-11-21T09:50:00Z", "2026-11-21T10:00:00Z"},
-                                           cron_row{"30 4 1,15 * 5", "2026-11-21T00:00:00Z", "2026-11-27T04:30:00Z"},
-                                           cron_row{"0 0 L * *", "2028-02-01T00:00:00Z", "2028-02-29T00:00:00Z"},
-                                           cron_row{"0 12 * jan-mar MON", "2026-11-21T00:00:00Z",
-                                                    "2027-01-04T12:00:00Z"},
-                                           cron_row{"0 0 * * 7", "2026-11-21T00:00:00Z", "2026-11-22T00:00:00Z"},
-                                           cron_row{"0 0 29 2 * 2027", "2026-11-21T00:00:00Z", "never"},
-                                           cron_row{"*/20 * * * * * *", "2026-11-21T09:10:11Z", "2026-11-21T09:10:20Z"},
-                                           cron_row{"@daily", "2026-12-31T23:59:59.5Z", "2027-01-01T00:00:00Z"},
-                                           cron_row{"@every 90s", "2026-11-21T09:10:11.7Z", "2026-11-21T09:11:41Z"},
-                                           cron_row{"0 0 1 1 * 2020", "2026-11-21T00:00:00Z", "never"}));
+INSTANTIATE_TEST_SUITE_P(
+    rows, cron_next,
+    ::testing::Values(
+        cron_row{"* * * * *", "2026-11-21T09:10:11Z", "2026-11-21T09:11:00Z"}, cron_row{"* * * * *", "2026-11-21T09:10:00Z", "2026-11-21T09:11:00Z"},
+        cron_row{"*/15 * * * *", "2026-11-21T09:50:00Z", "2026-11-21T10:00:00Z"}, cron_row{"30 4 1,15 * 5", "2026-11-21T00:00:00Z", "2026-11-27T04:30:00Z"},
+        cron_row{"0 0 L * *", "2028-02-01T00:00:00Z", "2028-02-29T00:00:00Z"}, cron_row{"0 12 * jan-mar MON", "2026-11-21T00:00:00Z", "2027-01-04T12:00:00Z"},
+        cron_row{"0 0 * * 7", "2026-11-21T00:00:00Z", "2026-11-22T00:00:00Z"}, cron_row{"0 0 29 2 * 2027", "2026-11-21T00:00:00Z", "never"},
+        cron_row{"*/20 * * * * * *", "2026-11-21T09:10:11Z", "2026-11-21T09:10:20Z"}, cron_row{"@daily", "2026-12-31T23:59:59.5Z", "2027-01-01T00:00:00Z"},
+        cron_row{"@every 90s", "2026-11-21T09:10:11.7Z", "2026-11-21T09:11:41Z"}, cron_row{"0 0 1 1 * 2020", "2026-11-21T00:00:00Z", "never"}));
 
 TEST(cron, refuses) {
-  for (auto spec :
-       {"", "* * * *", "60 * * * *", "* 24 * * *", "* * 0 * *", "* * * 13 *", "* * * * 8", "5-1 * * * *", "*/0 * * * *",
-        "a * * * *", "@every 1ms", "@every x", "@fortnightly", "* * * * * * * *", "1, * * * *"})
+  for (auto spec : {"", "* * * *", "60 * * * *", "* 24 * * *", "* * 0 * *", "* * * 13 *", "* * * * 8", "5-1 * * * *", "*/0 * * * *", "a * * * *", "@every 1ms",
+                    "@every x", "@fortnightly", "* * * * * * * *", "1, * * * *"})
     EXPECT_FALSE(cron::parse(spec).has_value()) << spec;
 }
 

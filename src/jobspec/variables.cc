@@ -10,41 +10,31 @@ namespace {
 
 constexpr std::string_view environment_prefix = "NOMAD_VAR_";
 
-hcl::function_environment functions_of(const parse_options& options) {
-  return options.functions != nullptr ? *options.functions : hcl::function_environment{};
-}
+hcl::function_environment functions_of(const parse_options& options) { return options.functions != nullptr ? *options.functions : hcl::function_environment{}; }
 
 // Strings and numbers from outside are taken as they are; anything else is read as an expression: -var 'ports=[80,
 // 443]'.
-bool is_taken_as_text(const hcl::type& type) {
-  return type.kind == hcl::type::kind_type::string || type.kind == hcl::type::kind_type::number;
-}
+bool is_taken_as_text(const hcl::type& type) { return type.kind == hcl::type::kind_type::string || type.kind == hcl::type::kind_type::number; }
 
 // The type of a variable that only has a default.
 hcl::type type_like(const value& v) {
   hcl::type type;
-  if (v.as_string() != nullptr)
-    type.kind = hcl::type::kind_type::string;
-  else if (double unused = 0; v.number(unused))
-    type.kind = hcl::type::kind_type::number;
-  else if (v.as_bool() != nullptr)
-    type.kind = hcl::type::kind_type::boolean;
+  if (v.as_string() != nullptr) type.kind = hcl::type::kind_type::string;
+  else if (double unused = 0; v.number(unused)) type.kind = hcl::type::kind_type::number;
+  else if (v.as_bool() != nullptr) type.kind = hcl::type::kind_type::boolean;
   return type;
 }
 
 }  // namespace
 
 variables::variables(const parse_options& options, hcl::diagnostics& problems)
-    : options_(options),
-      problems_(problems),
-      plain_(std::make_shared<hcl::eval_context>(hcl::unknown_names::are_errors, functions_of(options))) {}
+    : options_(options), problems_(problems), plain_(std::make_shared<hcl::eval_context>(hcl::unknown_names::are_errors, functions_of(options))) {}
 
 void variables::declare(const hcl::block_instance& block) {
   const auto& label = block.labels[0];
   auto [at, added] = declared_.try_emplace(label.text);
   if (!added) {
-    problems_.error(block.header, "Duplicate variable",
-                    fmt::format("The variable \"{}\" is declared twice.", label.text));
+    problems_.error(block.header, "Duplicate variable", fmt::format("The variable \"{}\" is declared twice.", label.text));
     return;
   }
   auto& d = at->second;
@@ -87,10 +77,8 @@ value variables::resolve() {
   for (const auto& [name, d] : declared_) {
     if (!d.current.has_value()) {
       if (d.broken) continue;
-      problems_.error(d.where, fmt::format("Unset variable \"{}\"", name),
-                      "A variable must be set or have a default value.",
-                      fmt::format("Set it with -var {}=..., a -var-file or the environment variable {}{}.", name,
-                                  environment_prefix, name));
+      problems_.error(d.where, fmt::format("Unset variable \"{}\"", name), "A variable must be set or have a default value.",
+                      fmt::format("Set it with -var {}=..., a -var-file or the environment variable {}{}.", name, environment_prefix, name));
       continue;
     }
     check(d);
@@ -121,8 +109,7 @@ void variables::from_file(const source_text& file) {
   files_.push_back(parsed.root->file);
   std::vector<hcl::attribute> attributes;
   if (parsed.root->json) {
-    for (const auto& p : hcl::json_properties(*parsed.root))
-      attributes.push_back({std::string(p.name), p.name_range, true, p.expr});
+    for (const auto& p : hcl::json_properties(*parsed.root)) attributes.push_back({std::string(p.name), p.name_range, true, p.expr});
   } else {
     attributes = hcl::just_attributes(*parsed.root, problems_);
   }
@@ -145,11 +132,9 @@ void variables::from_flag(const std::string& name, const std::string& text) {
 void variables::undeclared(const std::string& name, const std::string& source, const hcl::range& where, bool is_error) {
   std::vector<std::string> known;
   for (const auto& [other, d] : declared_) known.push_back(other);
-  auto problem = hcl::make_error(
-      where, "Undefined variable",
-      fmt::format("A value for \"{}\" was given ({}), but no variable of that name is declared in the job file.", name,
-                  source),
-      hcl::suggest(name, known));
+  auto problem = hcl::make_error(where, "Undefined variable",
+                                 fmt::format("A value for \"{}\" was given ({}), but no variable of that name is declared in the job file.", name, source),
+                                 hcl::suggest(name, known));
   if (!is_error) problem.severity = hcl::severity::warning;
   problems_.add(std::move(problem));
 }
@@ -159,8 +144,7 @@ void variables::set_text(declaration& d, const std::string& text, const std::str
   auto parsed = hcl::parse_expression(fmt::format("<value for var.{} from {}>", d.name, source), text);
   if (parsed.expr == nullptr) {
     if (d.sensitive) {
-      problems_.error({}, fmt::format("Invalid value for variable \"{}\"", d.name),
-                      fmt::format("The value from {} is no expression.", source));
+      problems_.error({}, fmt::format("Invalid value for variable \"{}\"", d.name), fmt::format("The value from {} is no expression.", source));
     } else {
       problems_.append(parsed.problems);
     }
@@ -171,8 +155,7 @@ void variables::set_text(declaration& d, const std::string& text, const std::str
   auto v = hcl::evaluate(*parsed.expr, *plain_, found);
   if (v.has_value()) return set(d, std::move(*v), source, {});
   if (d.sensitive) {
-    problems_.error({}, fmt::format("Invalid value for variable \"{}\"", d.name),
-                    fmt::format("The value from {} cannot be evaluated.", source));
+    problems_.error({}, fmt::format("Invalid value for variable \"{}\"", d.name), fmt::format("The value from {} cannot be evaluated.", source));
   } else {
     problems_.append(found);
   }
@@ -224,8 +207,7 @@ class local_resolver {
 
   void add(const hcl::attribute& a) {
     if (!entries_.try_emplace(a.name, entry{.attribute = a}).second)
-      problems_.error(a.name_range, "Duplicate local value",
-                      fmt::format("A local value \"{}\" is defined twice.", a.name));
+      problems_.error(a.name_range, "Duplicate local value", fmt::format("A local value \"{}\" is defined twice.", a.name));
   }
 
   value run() {
@@ -249,8 +231,7 @@ class local_resolver {
   void visit(const std::string& name, entry& e) {
     if (e.at == state::done) return;
     if (e.at == state::open || depth_ >= chain_max) {
-      problems_.error(e.attribute.name_range, "Cycle in local values",
-                      fmt::format("local.{} depends on itself, or on too long a chain of others.", name));
+      problems_.error(e.attribute.name_range, "Cycle in local values", fmt::format("local.{} depends on itself, or on too long a chain of others.", name));
       return;
     }
     e.at = state::open;
@@ -278,10 +259,8 @@ class local_resolver {
         bool wanted = reference.attribute.empty() ? other != name : other == reference.attribute;
         if (!wanted || !seen.insert(other).second) continue;
         visit(other, of);
-        if (of.result.has_value())
-          needed.append(other, *of.result);
-        else
-          complete = false;
+        if (of.result.has_value()) needed.append(other, *of.result);
+        else complete = false;
       }
     }
     if (!complete) return std::nullopt;
@@ -296,8 +275,7 @@ class local_resolver {
 
 }  // namespace
 
-value resolve_locals(const std::vector<hcl::block_instance>& blocks, const hcl::context_ptr& known,
-                     hcl::diagnostics& problems) {
+value resolve_locals(const std::vector<hcl::block_instance>& blocks, const hcl::context_ptr& known, hcl::diagnostics& problems) {
   local_resolver locals(known, problems);
   for (const auto& block : blocks)
     for (const auto& a : hcl::just_attributes(*block.content, problems)) locals.add(a);

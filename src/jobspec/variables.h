@@ -53,7 +53,6 @@ class variables {
 };
 
 // Every `name = expression` of every locals block, in the order they need each other. `known` has var.
-value resolve_locals(const std::vector<hcl::block_instance>& blocks, const hcl::context_ptr& known,
-                     hcl::diagnostics& problems);
+value resolve_locals(const std::vector<hcl::block_instance>& blocks, const hcl::context_ptr& known, hcl::diagnostics& problems);
 
 }  // namespace drover::jobspec

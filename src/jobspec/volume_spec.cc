@@ -77,11 +77,24 @@ std::optional<int64_t> parse_bytes(std::string_view text) {
     std::string_view name;
     double bytes;
   };
-  static constexpr unit units[] = {{"", 1},           {"b", 1},
-                                   {"k", 1e3},        {"kb", 1e3},        {"ki", 1024.0},          {"kib", 1024.0},
-                                   {"m", 1e6},        {"mb", 1e6},        {"mi", 1048576.0},       {"mib", 1048576.0},
-                                   {"g", 1e9},        {"gb", 1e9},        {"gi", 1073741824.0},    {"gib", 1073741824.0},
-                                   {"t", 1e12},       {"tb", 1e12},       {"ti", 1099511627776.0}, {"tib", 1099511627776.0}};
+  static constexpr unit units[] = {{"", 1},
+                                   {"b", 1},
+                                   {"k", 1e3},
+                                   {"kb", 1e3},
+                                   {"ki", 1024.0},
+                                   {"kib", 1024.0},
+                                   {"m", 1e6},
+                                   {"mb", 1e6},
+                                   {"mi", 1048576.0},
+                                   {"mib", 1048576.0},
+                                   {"g", 1e9},
+                                   {"gb", 1e9},
+                                   {"gi", 1073741824.0},
+                                   {"gib", 1073741824.0},
+                                   {"t", 1e12},
+                                   {"tb", 1e12},
+                                   {"ti", 1099511627776.0},
+                                   {"tib", 1099511627776.0}};
   text = trim(text);
   auto end = text.find_first_not_of("0123456789.");
   auto number = parse_double(text.substr(0, end));

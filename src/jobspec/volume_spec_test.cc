@@ -7,8 +7,18 @@ namespace {
 
 TEST(volume_spec, sizes) {
   const std::pair<const char*, std::optional<int64_t>> rows[] = {
-      {"0", 0},           {"512", 512},           {"512B", 512},      {"10GiB", 10LL << 30},      {"1.5 GB", 1'500'000'000}, {" 2 mib ", 2 << 20},
-      {"3T", 3'000'000'000'000}, {"", std::nullopt}, {"GiB", std::nullopt}, {"1 parsec", std::nullopt}, {"-1", std::nullopt},      {"1.2.3", std::nullopt},
+      {"0", 0},
+      {"512", 512},
+      {"512B", 512},
+      {"10GiB", 10LL << 30},
+      {"1.5 GB", 1'500'000'000},
+      {" 2 mib ", 2 << 20},
+      {"3T", 3'000'000'000'000},
+      {"", std::nullopt},
+      {"GiB", std::nullopt},
+      {"1 parsec", std::nullopt},
+      {"-1", std::nullopt},
+      {"1.2.3", std::nullopt},
       {"99999999TiB", std::nullopt},
   };
   for (const auto& [text, bytes] : rows) EXPECT_EQ(parse_bytes(text), bytes) << text;
@@ -51,7 +61,8 @@ TEST(volume_spec, the_example_is_one) {
 }
 
 TEST(volume_spec, the_other_examples_are_some_too) {
-  for (const auto& text : {example_host_volume_json()}) EXPECT_TRUE(parse_volume({"volume.json", text}).host) << parse_volume({"volume.json", text}).problems.pages();
+  for (const auto& text : {example_host_volume_json()})
+    EXPECT_TRUE(parse_volume({"volume.json", text}).host) << parse_volume({"volume.json", text}).problems.pages();
   for (const auto& [name, text] : {std::pair("volume.json", example_csi_volume_json()), {"volume.hcl", example_csi_volume()}})
     EXPECT_TRUE(parse_volume({name, text}).csi) << parse_volume({name, text}).problems.pages();
 }

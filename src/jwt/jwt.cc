@@ -176,7 +176,8 @@ result<std::vector<jwk>> parse_key_set(std::string_view json) {
   TRY_ASSIGN(auto parsed, codec::value_from_json(json));
   const auto* keys = parsed.find("keys");
   if (keys == nullptr || keys->as_list() == nullptr) return fail(errc::invalid, "a key set is an object with a list \"keys\"");
-  if (keys->as_list()->size() > key_set_keys_max) return fail(errc::too_large, "a key set of {} keys is too long; the limit is {}", keys->as_list()->size(), key_set_keys_max);
+  if (keys->as_list()->size() > key_set_keys_max)
+    return fail(errc::too_large, "a key set of {} keys is too long; the limit is {}", keys->as_list()->size(), key_set_keys_max);
   std::vector<jwk> out;
   for (const auto& each : *keys->as_list()) {
     TRY_ASSIGN(auto key, read_jwk(each));

@@ -22,9 +22,9 @@ TEST(jwt, every_kind_of_key_signs_and_verifies) {
     crypto::private_key key;
     signature_algorithm algorithm;
   };
-  for (const auto& [key, algorithm] : {row{rsa(), signature_algorithm::rs256}, row{rsa(), signature_algorithm::ps384},
-                                       row{*crypto::private_key::make_ec_p256(), signature_algorithm::es256},
-                                       row{*crypto::private_key::from_ed25519_seed(std::string(32, 's')), signature_algorithm::eddsa}}) {
+  for (const auto& [key, algorithm] :
+       {row{rsa(), signature_algorithm::rs256}, row{rsa(), signature_algorithm::ps384}, row{*crypto::private_key::make_ec_p256(), signature_algorithm::es256},
+        row{*crypto::private_key::from_ed25519_seed(std::string(32, 's')), signature_algorithm::eddsa}}) {
     SCOPED_TRACE(crypto::name(algorithm));
     auto text = sign(key, algorithm, "k1", object_of(R"({"sub":"me","n":1})"));
     ASSERT_TRUE(text.has_value());

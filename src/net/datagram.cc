@@ -57,8 +57,8 @@ class udp final : public datagram_socket {
   result<> send(const endpoint& to, std::string_view data) override {
     if (!socket_.is_open()) return fail(errc::closed, "the socket is closed");
     TRY_ASSIGN(auto address, to_socket_address(to));
-    auto count = ::sendto(socket_.native_handle(), data.data(), data.size(), MSG_DONTWAIT | MSG_NOSIGNAL,
-                          static_cast<const sockaddr*>(address.data()), static_cast<socklen_t>(address.size()));
+    auto count = ::sendto(socket_.native_handle(), data.data(), data.size(), MSG_DONTWAIT | MSG_NOSIGNAL, static_cast<const sockaddr*>(address.data()),
+                          static_cast<socklen_t>(address.size()));
     if (count < 0 && errno != EAGAIN) return fail(system_error(errno, "send to " + to_string(to)));
     return {};
   }

@@ -26,7 +26,8 @@ TEST_F(net_descriptor, pipes) {
     auto reader = must(adopt_descriptor(l, from));
     auto writer = must(adopt_descriptor(l, to));
     task_scope scope(l, log::logger("test"));
-    scope.spawn([](std::unique_ptr<byte_stream> writer) -> awaitable<void> { must(co_await writer->write_all(std::string(1'000'000, 'x'))); }(std::move(writer)));
+    scope.spawn(
+        [](std::unique_ptr<byte_stream> writer) -> awaitable<void> { must(co_await writer->write_all(std::string(1'000'000, 'x'))); }(std::move(writer)));
     EXPECT_EQ((co_await read_to_end(*reader)).size(), 1'000'000u);
     co_await scope.join();
   }(l, ends[0], ends[1]));

@@ -32,8 +32,8 @@ awaitable<result<std::vector<generic_endpoint>>> resolve(const endpoint& where) 
     co_return found;
   }
   asio::ip::tcp::resolver resolver(co_await asio::this_coro::executor);
-  auto [code, names] = co_await resolver.async_resolve(where.host, std::to_string(where.port), asio::ip::resolver_base::numeric_service,
-                                                       asio::as_tuple(asio::use_awaitable));
+  auto [code, names] =
+      co_await resolver.async_resolve(where.host, std::to_string(where.port), asio::ip::resolver_base::numeric_service, asio::as_tuple(asio::use_awaitable));
   if (code == asio::error::operation_aborted) co_return fail(errc::cancelled, "dial cancelled");
   if (code) co_return fail(errc::unavailable, "resolving {}: {}", where.host, code.message());
   for (const auto& name : names) found.emplace_back(name.endpoint());

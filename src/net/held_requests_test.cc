@@ -22,15 +22,16 @@ size_t raise_file_limit(size_t wanted) {
 awaitable<void> hold_all(loop& l, size_t count, size_t& bytes_each) {
   event release;
   http_server server(l, {.handler = [&](http_exchange& x) -> awaitable<void> {
-    // As a blocking query does: a deadline and an event.
-    bool released = co_await release.wait(after(minutes(5)));
-    co_await x.respond({200, {}, released ? "released" : "late"});
-  }});
+                       // As a blocking query does: a deadline and an event.
+                       bool released = co_await release.wait(after(minutes(5)));
+                       co_await x.respond({200, {}, released ? "released" : "late"});
+                     }});
   std::vector<std::unique_ptr<byte_stream>> clients, servers;
   for (size_t i = 0; i < count; ++i) {
     auto [client, served] = must(stream_pair(l));
-    must(client->try_write("GET /v1/jobs?index=17&wait=300s&prefix=redis HTTP/1.1\r\nHost: 127.0.0.1:4646\r\nUser-Agent: Go-http-client/1.1\r\n"
-                           "X-Nomad-Token: 00000000-0000-0000-0000-000000000000\r\nAccept-Encoding: gzip\r\n\r\n"));
+    must(
+        client->try_write("GET /v1/jobs?index=17&wait=300s&prefix=redis HTTP/1.1\r\nHost: 127.0.0.1:4646\r\nUser-Agent: Go-http-client/1.1\r\n"
+                          "X-Nomad-Token: 00000000-0000-0000-0000-000000000000\r\nAccept-Encoding: gzip\r\n\r\n"));
     clients.push_back(std::move(client));
     servers.push_back(std::move(served));
   }

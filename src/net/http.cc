@@ -78,8 +78,7 @@ result<std::string> percent_decode(std::string_view text, bool plus_is_space) {
     } else {
       int high = i + 2 < text.size() ? hex_digit(text[i + 1]) : -1;
       int low = i + 2 < text.size() ? hex_digit(text[i + 2]) : -1;
-      if (high < 0 || low < 0)
-        return fail(errc::invalid, "invalid URL escape {:?}: % must be followed by two hexadecimal digits", text.substr(i, 3));
+      if (high < 0 || low < 0) return fail(errc::invalid, "invalid URL escape {:?}: % must be followed by two hexadecimal digits", text.substr(i, 3));
       out += static_cast<char>(high << 4 | low);
       i += 2;
     }

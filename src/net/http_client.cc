@@ -120,10 +120,8 @@ awaitable<result<std::string>> exchange::read_all(size_t bytes_max) {
     CO_TRY_ASSIGN(auto piece, co_await read());
     if (piece.empty()) co_return all;
     if (all.size() + piece.size() > bytes_max) co_return fail(errc::too_large, "the answer is longer than the limit of {} bytes", bytes_max);
-    if (all.empty())
-      all = std::move(piece);
-    else
-      all += piece;
+    if (all.empty()) all = std::move(piece);
+    else all += piece;
   }
 }
 

@@ -17,7 +17,7 @@
 namespace drover::net {
 
 struct http_client_options {
-  std::string address{};  // see parse_url; a path in it is put before every target
+  std::string address{};                     // see parse_url; a path in it is put before every target
   std::shared_ptr<const tls_context> tls{};  // https without one: the system's CAs
   duration connect_timeout = seconds(10);
   http_headers headers{};  // sent with every request

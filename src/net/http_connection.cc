@@ -114,8 +114,7 @@ awaitable<bool> http_connection::read_request() {
   if (request_.headers.has("Transfer-Encoding") && request_.headers.has("Content-Length"))
     co_return co_await refuse(400, "the request has both Transfer-Encoding and Content-Length; send one of them");
   // Whoever stands in front of this server may see a body here, or none: what its end is must be beyond doubt.
-  if (!has_known_coding(request_.headers))
-    co_return co_await refuse(501, "the Transfer-Encoding is not known here; only \"chunked\" is");
+  if (!has_known_coding(request_.headers)) co_return co_await refuse(501, "the Transfer-Encoding is not known here; only \"chunked\" is");
   const auto hosts = request_.headers.get_all("Host").size();
   if (hosts > 1) co_return co_await refuse(400, "the request has more than one Host header");
   if (hosts == 0 && !is_http_1_0_) co_return co_await refuse(400, "the request has no Host header");
@@ -134,10 +133,8 @@ awaitable<bool> http_connection::read_messages(http_parser& parser) {
     auto count = stream_->try_read(server_.scratch);
     if (!count) co_return false;
     if (*count == 0) {
-      if (parser.header_done())
-        set_phase(phase::body, server_.options.limits.body_timeout);
-      else if (phase_ == phase::idle && !pending_.empty())
-        set_phase(phase::header, server_.options.limits.header_timeout);
+      if (parser.header_done()) set_phase(phase::body, server_.options.limits.body_timeout);
+      else if (phase_ == phase::idle && !pending_.empty()) set_phase(phase::header, server_.options.limits.header_timeout);
       if (!co_await stream_->wait_readable()) co_return false;
       continue;
     }
@@ -156,10 +153,8 @@ result<> http_connection::feed(http_parser& parser, std::string_view data) {
   }
   pending_.append(data);
   TRY_ASSIGN(auto used, parser.feed(pending_));
-  if (used == pending_.size())
-    pending_ = std::string();
-  else
-    pending_.erase(0, used);
+  if (used == pending_.size()) pending_ = std::string();
+  else pending_.erase(0, used);
   return {};
 }
 
@@ -288,10 +283,8 @@ std::string http_connection::head(int status, const http_headers& headers, std::
   for (const auto& [name, value] : headers.entries()) append_header(out, name, value);
   out += server_.date();
   out += framing;
-  if (!keep_alive_ || server_.stopping)
-    out += "Connection: close\r\n";
-  else if (is_http_1_0_)
-    out += "Connection: keep-alive\r\n";
+  if (!keep_alive_ || server_.stopping) out += "Connection: close\r\n";
+  else if (is_http_1_0_) out += "Connection: keep-alive\r\n";
   out += "\r\n";
   return out;
 }
@@ -375,7 +368,8 @@ awaitable<result<std::unique_ptr<websocket>>> http_connection::upgrade_websocket
   auto key = request_.headers.get("Sec-WebSocket-Key");
   auto version = request_.headers.get("Sec-WebSocket-Version");
   if (!is_websocket() || !key || version != "13" || is_http_1_0_) {
-    co_await respond({400, {{"Content-Type", "text/plain; charset=utf-8"}, {"Sec-WebSocket-Version", "13"}},
+    co_await respond({400,
+                      {{"Content-Type", "text/plain; charset=utf-8"}, {"Sec-WebSocket-Version", "13"}},
                       "this path speaks WebSocket version 13 only: send GET with Upgrade: websocket, Sec-WebSocket-Key and Sec-WebSocket-Version\n"});
     co_return fail(errc::invalid, "not a WebSocket handshake");
   }

@@ -93,7 +93,9 @@ bool http_server::state::admit(byte_stream& stream, const std::string& ip) {
     refusal = "HTTP/1.1 503 Service Unavailable\r\nContent-Type: text/plain\r\nConnection: close\r\n\r\ntoo many connections\n";
   } else if (auto found = connections_by_ip.find(ip);
              !ip.empty() && limits.connections_per_ip_max > 0 && found != connections_by_ip.end() && found->second >= limits.connections_per_ip_max) {
-    refusal = "HTTP/1.1 429 Too Many Requests\r\nContent-Type: text/plain\r\nConnection: close\r\n\r\nYour IP is issuing too many concurrent connections, please rate limit your calls\n";
+    refusal =
+        "HTTP/1.1 429 Too Many Requests\r\nContent-Type: text/plain\r\nConnection: close\r\n\r\nYour IP is issuing too many concurrent connections, please "
+        "rate limit your calls\n";
   } else {
     return true;
   }
@@ -118,14 +120,13 @@ void http_server::state::serve(std::unique_ptr<byte_stream> stream) {
     sweeping = true;
     scope.spawn(&state::sweep, this);
   }
-  asio::co_spawn(core.owner, connection->run(core.options.tls),
-                 asio::bind_cancellation_slot(connection->cancel_run.slot(),
-                                              [this, connection](const std::exception_ptr& failure) { ended(connection, failure); }));
+  asio::co_spawn(
+      core.owner, connection->run(core.options.tls),
+      asio::bind_cancellation_slot(connection->cancel_run.slot(), [this, connection](const std::exception_ptr& failure) { ended(connection, failure); }));
 }
 
 void http_server::state::ended(http_connection* connection, const std::exception_ptr& failure) {
-  if (auto found = connections_by_ip.find(connection->ip); found != connections_by_ip.end() && --found->second == 0)
-    connections_by_ip.erase(found);
+  if (auto found = connections_by_ip.find(connection->ip); found != connections_by_ip.end() && --found->second == 0) connections_by_ip.erase(found);
   try {
     if (failure) std::rethrow_exception(failure);
   } catch (const std::exception& e) {

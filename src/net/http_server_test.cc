@@ -40,8 +40,7 @@ TEST_F(net_http_server, answers_requests_of_all_shapes) {
               "HTTP/1.1 200 OK", "POST /c abcdefg"},
              {"PURGE /d HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", "HTTP/1.1 200 OK", "PURGE /d "},
              {"nonsense\r\n\r\n", "HTTP/1.1 400 Bad Request", nullptr},
-             {"GET /%zz HTTP/1.1\r\nHost: x\r\n\r\n", "HTTP/1.1 400 Bad Request",
-              "invalid URL escape \"%zz\": % must be followed by two hexadecimal digits\n"},
+             {"GET /%zz HTTP/1.1\r\nHost: x\r\n\r\n", "HTTP/1.1 400 Bad Request", "invalid URL escape \"%zz\": % must be followed by two hexadecimal digits\n"},
              {"GET / HTTP/1.1\r\n\r\n", "HTTP/1.1 400 Bad Request", "the request has no Host header\n"},
              {"GET / HTTP/1.1\r\nHost: x\r\nHost: y\r\n\r\n", "HTTP/1.1 400 Bad Request", "the request has more than one Host header\n"},
              {"GET / HTTP/3.0\r\nHost: x\r\n\r\n", "HTTP/1.1 400 Bad Request", nullptr},
@@ -104,7 +103,8 @@ TEST_F(net_http_server, limits_of_body_and_header) {
     auto raw = co_await raw_dialogue(s.where, head + "Content-Length: 101\r\n\r\n" + std::string(101, 'x'));
     EXPECT_EQ(first_line(raw), "HTTP/1.1 413 Request Entity Too Large");
     EXPECT_EQ(body_of(raw), "the request body is longer than the limit of 100 bytes\n");
-    raw = co_await raw_dialogue(s.where, head + "Transfer-Encoding: chunked\r\n\r\n40\r\n" + std::string(64, 'x') + "\r\n40\r\n" + std::string(64, 'x') + "\r\n");
+    raw =
+        co_await raw_dialogue(s.where, head + "Transfer-Encoding: chunked\r\n\r\n40\r\n" + std::string(64, 'x') + "\r\n40\r\n" + std::string(64, 'x') + "\r\n");
     EXPECT_EQ(first_line(raw), "HTTP/1.1 413 Request Entity Too Large");
     raw = co_await raw_dialogue(s.where, head + "Connection: close\r\nContent-Length: 100\r\n\r\n" + std::string(100, 'x'));
     EXPECT_EQ(first_line(raw), "HTTP/1.1 200 OK");
@@ -282,11 +282,13 @@ TEST_F(net_http_server, a_client_that_takes_nothing_is_cut) {
   run_test(l, [](loop& l) -> awaitable<void> {
     event ended;
     errc code = errc::unknown;
-    test_server s(l, [&](http_exchange& x) -> awaitable<void> {
-      auto sent = co_await x.respond({200, {}, std::string(20'000'000, 'x')});
-      code = sent ? errc::unknown : sent.error().code();
-      ended.set();
-    }, {.write_timeout = milliseconds(20)});
+    test_server s(l,
+                  [&](http_exchange& x) -> awaitable<void> {
+                    auto sent = co_await x.respond({200, {}, std::string(20'000'000, 'x')});
+                    code = sent ? errc::unknown : sent.error().code();
+                    ended.set();
+                  },
+                  {.write_timeout = milliseconds(20)});
     auto stream = must(co_await dial(s.where));
     must(co_await stream->write_all("GET / HTTP/1.1\r\nHost: x\r\n\r\n"));
     EXPECT_TRUE(co_await ended.wait());

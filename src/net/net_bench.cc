@@ -41,9 +41,9 @@ void run_clients(endpoint where) {
 void measure(std::string_view name, bool waits) {
   loop l;
   http_server server(l, {.handler = [waits](http_exchange& x) -> awaitable<void> {
-    if (waits) co_await yield();
-    co_await x.respond({200, {{"Content-Type", "application/json"}}, R"({"ID":"redis","Status":"running"})"});
-  }});
+                       if (waits) co_await yield();
+                       co_await x.respond({200, {{"Content-Type", "application/json"}}, R"({"ID":"redis","Status":"running"})"});
+                     }});
   auto where = server.listen({.host = "127.0.0.1"});
   auto clients_done = std::make_unique<remote_event>(l);
   std::thread clients([&, done = clients_done->setter()] {

@@ -92,10 +92,8 @@ class readiness_stream : public byte_stream {
 
   std::unexpected<error> failed(const error_code& code, std::string_view doing) const {
     namespace e = boost::asio::error;
-    if (code == e::operation_aborted)
-      return closed_ ? fail(errc::closed, "the connection was closed") : fail(errc::cancelled, "{} cancelled", doing);
-    if (code == e::connection_reset || code == e::broken_pipe || code == e::bad_descriptor)
-      return fail(errc::closed, "{}: {}", doing, code.message());
+    if (code == e::operation_aborted) return closed_ ? fail(errc::closed, "the connection was closed") : fail(errc::cancelled, "{} cancelled", doing);
+    if (code == e::connection_reset || code == e::broken_pipe || code == e::bad_descriptor) return fail(errc::closed, "{}: {}", doing, code.message());
     return fail(errc::io, "{}: {}", doing, code.message());
   }
 

@@ -52,9 +52,7 @@ class socket_stream final : public readiness_stream<generic_socket> {
 
  private:
   ssize_t read_now(std::span<char> into) override { return ::recv(handle_.native_handle(), into.data(), into.size(), MSG_DONTWAIT); }
-  ssize_t write_now(std::string_view data) override {
-    return ::send(handle_.native_handle(), data.data(), data.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
-  }
+  ssize_t write_now(std::string_view data) override { return ::send(handle_.native_handle(), data.data(), data.size(), MSG_DONTWAIT | MSG_NOSIGNAL); }
 
   // Kept, because after a reset the kernel no longer tells. A Unix client has no name.
   void remember_remote() {

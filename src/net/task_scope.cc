@@ -98,8 +98,7 @@ awaitable<bool> detail::run_with_deadline(awaitable<void> body, time_point deadl
   event ended;
   std::exception_ptr failure;
   bool timed_out = false;
-  asio::co_spawn(co_await asio::this_coro::executor, std::move(body),
-                 asio::bind_cancellation_slot(signal.slot(), [&](const std::exception_ptr& e) {
+  asio::co_spawn(co_await asio::this_coro::executor, std::move(body), asio::bind_cancellation_slot(signal.slot(), [&](const std::exception_ptr& e) {
                    failure = e;
                    ended.set();
                  }));

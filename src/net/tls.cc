@@ -94,8 +94,7 @@ result<> context::load() {
     if (other) return fail(errc::invalid, "TLS key {} does not belong to certificate {}", o.key_file, o.certificate_file);
     return fail(errc::invalid, "TLS key {} is no unencrypted PEM private key: {}", o.key_file, reason);
   }
-  if (SSL_CTX_check_private_key(handle_) != 1)
-    return fail(errc::invalid, "TLS key {} does not belong to certificate {}", o.key_file, o.certificate_file);
+  if (SSL_CTX_check_private_key(handle_) != 1) return fail(errc::invalid, "TLS key {} does not belong to certificate {}", o.key_file, o.certificate_file);
   return {};
 }
 
@@ -255,10 +254,8 @@ result<bool> tls_stream::try_flush() {
   if (sending_) return false;
   if (unsent_.empty()) return true;
   TRY_ASSIGN(auto count, under_->try_write(unsent_));
-  if (count == unsent_.size())
-    unsent_ = std::string();
-  else
-    unsent_.erase(0, count);
+  if (count == unsent_.size()) unsent_ = std::string();
+  else unsent_.erase(0, count);
   return unsent_.empty();
 }
 
@@ -327,10 +324,8 @@ result<size_t> tls_stream::try_write(std::string_view data) {
     ERR_clear_error();
     if (SSL_write_ex(ssl_, data.data() + taken, data.size() - taken, &count) != 1) return fail(errc::io, "TLS: {}", failure_reason());
     TRY_ASSIGN(flushed, try_flush());
-    if (flushed)
-      taken += count;
-    else
-      carried_ = count;
+    if (flushed) taken += count;
+    else carried_ = count;
   }
   return taken;
 }
@@ -369,8 +364,7 @@ std::string chain_failure(X509_STORE_CTX* chain, const std::string& expected) {
     case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
     case X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE:
     case X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN:
-    case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT:
-      return fmt::format("{}: {} is signed by \"{}\", which is no trusted CA", reason, who, info.issuer_common_name);
+    case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT: return fmt::format("{}: {} is signed by \"{}\", which is no trusted CA", reason, who, info.issuer_common_name);
     case X509_V_ERR_CERT_SIGNATURE_FAILURE:
       return fmt::format("{}: {} names \"{}\" as its CA, but the trusted CA of that name has another key", reason, who, info.issuer_common_name);
     case X509_V_ERR_HOSTNAME_MISMATCH:
@@ -453,9 +447,7 @@ awaitable<result<std::unique_ptr<byte_stream>>> start(std::unique_ptr<byte_strea
 }
 }  // namespace
 
-result<std::shared_ptr<const tls_context>> tls_context::client(const tls_options& options) {
-  return context::create(TLS_client_method(), options, false);
-}
+result<std::shared_ptr<const tls_context>> tls_context::client(const tls_options& options) { return context::create(TLS_client_method(), options, false); }
 result<std::shared_ptr<const tls_context>> tls_client_of_http2(const tls_options& options) {
   TRY_ASSIGN(auto made, tls_context::client(options));
   static constexpr unsigned char h2[] = {2, 'h', '2'};
@@ -482,9 +474,7 @@ result<std::shared_ptr<const tls_context>> tls_client_trusting(std::string_view 
   if (count == 0) return fail(errc::invalid, "the text holds no PEM certificate");
   return made;
 }
-result<std::shared_ptr<const tls_context>> tls_context::server(const tls_options& options) {
-  return context::create(TLS_server_method(), options, true);
-}
+result<std::shared_ptr<const tls_context>> tls_context::server(const tls_options& options) { return context::create(TLS_server_method(), options, true); }
 
 awaitable<result<std::unique_ptr<byte_stream>>> tls_connect(std::unique_ptr<byte_stream> stream, std::shared_ptr<const tls_context> context,
                                                             std::string server_name, time_point deadline) {

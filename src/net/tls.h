@@ -46,7 +46,6 @@ awaitable<result<std::unique_ptr<byte_stream>>> tls_connect(std::unique_ptr<byte
 awaitable<result<std::unique_ptr<byte_stream>>> tls_accept(std::unique_ptr<byte_stream> stream, std::shared_ptr<const tls_context> context,
                                                            time_point deadline = never);
 
-
 // Every name of the verified certificate of the other side: its DNS names, and its common name if it is none of them. Empty without TLS, and
 // where nothing was verified. Only for the stream that tls_connect or tls_accept gave, not for one around it.
 std::vector<std::string> peer_names(const byte_stream& stream);

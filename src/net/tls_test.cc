@@ -187,22 +187,21 @@ TEST_F(net_tls, refusals_say_why) {
     tls_options client;
     std::string name, sentence;
   };
-  run_test(l, [](loop& l, std::vector<row> rows) -> awaitable<void> {
-    for (auto& [server, client, name, sentence] : rows) {
-      auto both = co_await shake_hands(l, must(tls_context::client(client)), must(tls_context::server(server)), name);
-      if (sentence.empty())
-        EXPECT_EQ(both.client, "") << name;
-      else
-        EXPECT_THAT(both.client, HasSubstr(sentence));
-    }
-  }(l, {{good, {.ca_file = trusted.ca()}, "server.global.nomad", ""},
-        {good, {.ca_file = trusted.ca(), .verify_name = false}, "other.name", ""},
-        {good, {.ca_file = trusted.ca()}, "other.name", "expected \"other.name\", it is for server.global.nomad, server, 10.1.1.1"},
-        {good, {.ca_file = trusted.ca()}, "10.1.1.2", "expected \"10.1.1.2\", it is for server.global.nomad, server, 10.1.1.1"},
-        {expired, {.ca_file = trusted.ca(), .verify_name = false}, "", "\"expired\" expired at "},
-        {early, {.ca_file = trusted.ca(), .verify_name = false}, "", "is the clock right?"},
-        {foreign, {.ca_file = trusted.ca(), .verify_name = false}, "", "\"foreign\" is signed by \"Test CA "},
-        {foreign, {.verify = false}, "", ""}}));
+  run_test(l,
+           [](loop& l, std::vector<row> rows) -> awaitable<void> {
+             for (auto& [server, client, name, sentence] : rows) {
+               auto both = co_await shake_hands(l, must(tls_context::client(client)), must(tls_context::server(server)), name);
+               if (sentence.empty()) EXPECT_EQ(both.client, "") << name;
+               else EXPECT_THAT(both.client, HasSubstr(sentence));
+             }
+           }(l, {{good, {.ca_file = trusted.ca()}, "server.global.nomad", ""},
+                 {good, {.ca_file = trusted.ca(), .verify_name = false}, "other.name", ""},
+                 {good, {.ca_file = trusted.ca()}, "other.name", "expected \"other.name\", it is for server.global.nomad, server, 10.1.1.1"},
+                 {good, {.ca_file = trusted.ca()}, "10.1.1.2", "expected \"10.1.1.2\", it is for server.global.nomad, server, 10.1.1.1"},
+                 {expired, {.ca_file = trusted.ca(), .verify_name = false}, "", "\"expired\" expired at "},
+                 {early, {.ca_file = trusted.ca(), .verify_name = false}, "", "is the clock right?"},
+                 {foreign, {.ca_file = trusted.ca(), .verify_name = false}, "", "\"foreign\" is signed by \"Test CA "},
+                 {foreign, {.verify = false}, "", ""}}));
 }
 
 TEST_F(net_tls, every_name_of_the_peer_is_known_and_may_be_refused) {
@@ -225,7 +224,8 @@ TEST_F(net_tls, every_name_of_the_peer_is_known_and_may_be_refused) {
     EXPECT_THAT(east.client, HasSubstr("expected \"server.east.nomad\", it is for localhost, server.global.nomad"));
     cli.verify_name = client.verify_name = false;
     auto refused = co_await shake_hands(l, must(tls_context::client(cli)), accepting, "");
-    EXPECT_THAT(refused.server, HasSubstr("the certificate is not accepted: it is neither of a server nor of a client of region global, but for cli.global.nomad"));
+    EXPECT_THAT(refused.server,
+                HasSubstr("the certificate is not accepted: it is neither of a server nor of a client of region global, but for cli.global.nomad"));
     EXPECT_THAT(refused.client, HasSubstr("the other side refuses the certificate"));
     auto bare = co_await shake_hands(l, must(tls_context::client({.ca_file = ca, .verify_name = false})), accepting, "");
     EXPECT_THAT(bare.server, HasSubstr("the other side showed no certificate"));

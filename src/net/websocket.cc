@@ -64,9 +64,7 @@ std::string encode_frame(uint8_t op, std::string_view payload, bool masked) {
   return out;
 }
 
-bool is_valid_close_code(uint16_t code) {
-  return (code >= 1000 && code <= 1003) || (code >= 1007 && code <= 1014) || (code >= 3000 && code <= 4999);
-}
+bool is_valid_close_code(uint16_t code) { return (code >= 1000 && code <= 1003) || (code >= 1007 && code <= 1014) || (code >= 3000 && code <= 4999); }
 
 class websocket_connection final : public websocket {
  public:
@@ -98,7 +96,9 @@ class websocket_connection final : public websocket {
   awaitable<result<>> wait_for_close();
   void broken(uint16_t code, std::string reason);
   std::unexpected<error> protocol_error(uint16_t code, std::string_view sentence);
-  std::unexpected<error> closed_error() const { return fail(errc::closed, "the WebSocket is closed: code {}{}{}", closed_with_, closed_reason_.empty() ? "" : ", ", closed_reason_); }
+  std::unexpected<error> closed_error() const {
+    return fail(errc::closed, "the WebSocket is closed: code {}{}{}", closed_with_, closed_reason_.empty() ? "" : ", ", closed_reason_);
+  }
 
   std::unique_ptr<byte_stream> stream_;
   std::string input_;  // received, not yet taken
@@ -301,8 +301,7 @@ awaitable<result<>> websocket_connection::close(uint16_t code, std::string reaso
 }
 }  // namespace
 
-std::unique_ptr<websocket> make_websocket(std::unique_ptr<byte_stream> stream, std::string received, websocket_role role,
-                                          websocket_limits limits) {
+std::unique_ptr<websocket> make_websocket(std::unique_ptr<byte_stream> stream, std::string received, websocket_role role, websocket_limits limits) {
   return std::make_unique<websocket_connection>(std::move(stream), std::move(received), role, limits);
 }
 

@@ -96,8 +96,9 @@ TEST_F(net_websocket, protocol_errors_end_with_their_close_code) {
   };
   run_test(l, [](loop& l) -> awaitable<void> {
     test_server s(l, echo);
-    auto handshake = "GET / HTTP/1.1\r\nHost: x\r\nConnection: keep-alive, Upgrade\r\nUpgrade: WebSocket\r\nSec-WebSocket-Version: 13\r\n"
-                     "Sec-WebSocket-Protocol: other, chat\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+    auto handshake =
+        "GET / HTTP/1.1\r\nHost: x\r\nConnection: keep-alive, Upgrade\r\nUpgrade: WebSocket\r\nSec-WebSocket-Version: 13\r\n"
+        "Sec-WebSocket-Protocol: other, chat\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
     for (const auto& [name, frames, code] : {
              row{"unmasked", std::string("\x81\x01x", 3), 1002},
              row{"reserved bit", masked_frame(0xc1, "x"), 1002},
@@ -129,9 +130,10 @@ TEST_F(net_websocket, fragments_with_a_ping_between_and_input_behind_the_handsha
   run_test(l, [](loop& l) -> awaitable<void> {
     test_server s(l, echo);
     auto stream = must(co_await dial(s.where));
-    std::string all = "GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
-                      "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n" +
-                      masked_frame(0x01, "gr\xc3") + masked_frame(0x89, "p") + masked_frame(0x80, "\xbcn");
+    std::string all =
+        "GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n" +
+        masked_frame(0x01, "gr\xc3") + masked_frame(0x89, "p") + masked_frame(0x80, "\xbcn");
     must(co_await stream->write_all(all));
     auto raw = co_await read_until(*stream, "\xbcn");
     EXPECT_TRUE(raw.ends_with(std::string("\x8a\x01p\x81\x05gr\xc3\xbcn"))) << raw;

@@ -59,7 +59,8 @@ std::string thread_name(int32_t id) {
 }  // namespace
 
 result<> start_cpu_recording() {
-  if (under_way.exchange(true)) return fail(errc::exists, "cpu profiling already in use: this agent records one profile at a time, try again when it has ended");
+  if (under_way.exchange(true))
+    return fail(errc::exists, "cpu profiling already in use: this agent records one profile at a time, try again when it has ended");
   if (samples == nullptr) {
     void* memory = mmap(nullptr, samples_max * sizeof(sample), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (memory == MAP_FAILED) {
@@ -68,7 +69,7 @@ result<> start_cpu_recording() {
     }
     samples = static_cast<sample*>(memory);
   }
-  struct sigaction action {};
+  struct sigaction action{};
   action.sa_sigaction = &on_signal;
   action.sa_flags = SA_SIGINFO | SA_RESTART;
   sigaction(SIGPROF, &action, nullptr);

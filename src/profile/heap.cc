@@ -119,13 +119,15 @@ live_block* block_at(const void* at, const void* wanted) {
 }
 
 [[maybe_unused]] inline void on_new(const void* at, size_t size, uintptr_t frame) {
-  if (!sampling.load(std::memory_order_acquire)) [[likely]] return;
+  if (!sampling.load(std::memory_order_acquire)) [[likely]]
+    return;
   bytes_left -= static_cast<int64_t>(size);
   if (bytes_left < 0 && at != nullptr) note_allocation(at, size, frame);
 }
 
 [[maybe_unused]] inline void on_delete(const void* at) {
-  if (!sampling.load(std::memory_order_acquire)) [[likely]] return;
+  if (!sampling.load(std::memory_order_acquire)) [[likely]]
+    return;
   if (at != nullptr && all->filter[digest(reinterpret_cast<uintptr_t>(at)) & 0xffff].load(std::memory_order_relaxed) != 0) note_free(at);
 }
 

@@ -10,7 +10,19 @@ namespace {
 using grpc::message_writer;
 
 // Field numbers of the messages Profile, Sample, Mapping, Location and Function.
-enum : uint32_t { sample_type = 1, sample = 2, mapping = 3, location = 4, function = 5, string_table = 6, time_nanos = 9, duration_nanos = 10, period_type = 11, period = 12, default_sample_type = 14 };
+enum : uint32_t {
+  sample_type = 1,
+  sample = 2,
+  mapping = 3,
+  location = 4,
+  function = 5,
+  string_table = 6,
+  time_nanos = 9,
+  duration_nanos = 10,
+  period_type = 11,
+  period = 12,
+  default_sample_type = 14
+};
 
 // Packed repeated numbers; zeros count too.
 std::string packed(std::span<const int64_t> numbers) {
@@ -44,8 +56,13 @@ class encoder {
     message_writer rest;
     int64_t id = 0;
     for (const auto& each : symbols_.code()) {
-      rest.message(mapping, message_writer().integer(1, ++id).integer(2, static_cast<int64_t>(each.begin)).integer(3, static_cast<int64_t>(each.end))
-                                .integer(4, static_cast<int64_t>(each.offset)).integer(5, text(each.file)).flag(7, true));
+      rest.message(mapping, message_writer()
+                                .integer(1, ++id)
+                                .integer(2, static_cast<int64_t>(each.begin))
+                                .integer(3, static_cast<int64_t>(each.end))
+                                .integer(4, static_cast<int64_t>(each.offset))
+                                .integer(5, text(each.file))
+                                .flag(7, true));
     }
     rest.integer(time_nanos, head.when.ns).integer(duration_nanos, head.took.ns).message(period_type, type_of(head.period_type)).integer(period, head.period);
     if (!head.default_type.empty()) rest.integer(default_sample_type, text(head.default_type));

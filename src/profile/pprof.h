@@ -21,7 +21,7 @@ struct value_type {
 struct counted_stack {
   std::vector<uintptr_t> stack;
   std::vector<int64_t> values;
-  std::string thread{};            // empty: not said
+  std::string thread{};              // empty: not said
   std::vector<std::string> words{};  // instead of `stack`: names of places, innermost first
 };
 

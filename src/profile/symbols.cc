@@ -83,7 +83,8 @@ const symbols::file_names& symbols::names_in(const loaded_code& code) {
   const auto size = std::filesystem::file_size(code.file, wrong);
   std::ifstream in(code.file, std::ios::binary);
   auto head = read_at<Elf64_Ehdr>(in, 0, sizeof(Elf64_Ehdr));
-  if (!in || wrong || size > names_file_bytes_max || std::memcmp(head[0].e_ident, ELFMAG, SELFMAG) != 0 || head[0].e_ident[EI_CLASS] != ELFCLASS64) return *kept;
+  if (!in || wrong || size > names_file_bytes_max || std::memcmp(head[0].e_ident, ELFMAG, SELFMAG) != 0 || head[0].e_ident[EI_CLASS] != ELFCLASS64)
+    return *kept;
   for (const auto& part : read_at<Elf64_Phdr>(in, head[0].e_phoff, uint64_t{head[0].e_phnum} * sizeof(Elf64_Phdr)))
     if (part.p_type == PT_LOAD && (part.p_flags & PF_X) != 0) kept->parts.push_back({part.p_offset, part.p_filesz, part.p_vaddr});
   auto sections = read_at<Elf64_Shdr>(in, head[0].e_shoff, uint64_t{head[0].e_shnum} * sizeof(Elf64_Shdr));

@@ -130,8 +130,7 @@ TEST(cluster, grows_from_one_server_and_shrinks) {
   r = change([&](node& n, callback done) { n.assign(2, role::voter, done); });
   ASSERT_TRUE(r) << text(r);
   ASSERT_TRUE(c.machine(1).wait_for(1));
-  EXPECT_EQ(c.at(0).stats().servers,
-            (std::vector<server>{{1, c.address(0), role::voter}, {2, c.address(1), role::voter}}));
+  EXPECT_EQ(c.at(0).stats().servers, (std::vector<server>{{1, c.address(0), role::voter}, {2, c.address(1), role::voter}}));
   c.write("with two");
   ASSERT_TRUE(c.machine(1).wait_for(2));
   // The leader may remove itself; the other goes on alone.

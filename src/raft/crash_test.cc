@@ -37,9 +37,7 @@ options small_files(const std::string& directory) {
 }
 
 // Entry number n: its number and a payload that can be checked.
-std::string numbered(uint64_t n, size_t size) {
-  return fmt::format("{}:{}", n, std::string(size, static_cast<char>('a' + n % 26)));
-}
+std::string numbered(uint64_t n, size_t size) { return fmt::format("{}:{}", n, std::string(size, static_cast<char>('a' + n % 26))); }
 
 // Appends numbered entries for ever with up to `in_flight` at once, writing each acknowledged number to stdout.
 [[noreturn]] void child_main(const std::string& directory, int in_flight, size_t size, bool snapshots) {
@@ -74,8 +72,7 @@ class child {
     if (pid_ == 0) {
       dup2(ends[1], STDOUT_FILENO);
       std::string a = std::to_string(in_flight), b = std::to_string(size), c = snapshots ? "1" : "0";
-      execl("/proc/self/exe", "raft_test", "--append-for-ever", directory.c_str(), a.c_str(), b.c_str(), c.c_str(),
-            nullptr);
+      execl("/proc/self/exe", "raft_test", "--append-for-ever", directory.c_str(), a.c_str(), b.c_str(), c.c_str(), nullptr);
       _exit(6);
     }
     close(ends[1]);
@@ -130,8 +127,7 @@ TEST(crash, every_acknowledged_entry_is_there_once_and_in_order) {
     auto n = node::start(small_files(dir.path()), machine);
     ASSERT_TRUE(n) << text(n);
     auto entries = machine.entries();
-    for (size_t i = 0; i < entries.size(); i++)
-      ASSERT_TRUE(entries[i].starts_with(fmt::format("{}:", i))) << "entry " << i << " of round " << round;
+    for (size_t i = 0; i < entries.size(); i++) ASSERT_TRUE(entries[i].starts_with(fmt::format("{}:", i))) << "entry " << i << " of round " << round;
     for (uint64_t number : acknowledged) ASSERT_LT(number, entries.size()) << "lost in round " << round;
   }
 }
@@ -182,29 +178,20 @@ TEST(crash, what_follows_the_last_acknowledged_write_is_cut_and_damage_is_an_err
   };
   const row rows[] = {
       {"untouched", [](left_behind&) {}, 0, ""},
-      {"the file ends inside the last write", [](left_behind& l) { l.content.resize(l.last() + 3000); }, 1,
-       "never acknowledged"},
-      {"the file ends inside the header of the last write", [](left_behind& l) { l.content.resize(l.last() + 20); }, 1,
-       "never acknowledged"},
+      {"the file ends inside the last write", [](left_behind& l) { l.content.resize(l.last() + 3000); }, 1, "never acknowledged"},
+      {"the file ends inside the header of the last write", [](left_behind& l) { l.content.resize(l.last() + 20); }, 1, "never acknowledged"},
       {"the file ends right after an entry", [](left_behind& l) { l.content.resize(l.end()); }, 0, ""},
       {"the first sector of the last write is missing",
-       [](left_behind& l) { std::fill_n(l.content.begin() + static_cast<long>(l.last()), 512 - l.last() % 512, 0); }, 1,
-       "never acknowledged"},
+       [](left_behind& l) { std::fill_n(l.content.begin() + static_cast<long>(l.last()), 512 - l.last() % 512, 0); }, 1, "never acknowledged"},
       {"a later sector of the last write is missing",
-       [](left_behind& l) { std::fill_n(l.content.begin() + static_cast<long>(l.last() / 512 + 3) * 512, 512, 0); }, 1,
-       "never acknowledged"},
-      {"a bit of the last write flips", [](left_behind& l) { l.content[l.last() + 2000] ^= 1; }, -1,
-       "does not match its checksum"},
+       [](left_behind& l) { std::fill_n(l.content.begin() + static_cast<long>(l.last() / 512 + 3) * 512, 512, 0); }, 1, "never acknowledged"},
+      {"a bit of the last write flips", [](left_behind& l) { l.content[l.last() + 2000] ^= 1; }, -1, "does not match its checksum"},
       {"a bit of its header flips", [](left_behind& l) { l.content[l.last() + 17] ^= 1; }, -1, "is damaged at byte"},
-      {"a bit of an earlier write flips", [](left_behind& l) { l.content[l.batches[4] + 2000] ^= 1; }, -1,
-       "does not match its checksum"},
-      {"an earlier write is wiped",
-       [](left_behind& l) { std::fill_n(l.content.begin() + static_cast<long>(l.batches[4]), 6000, 0); }, -1,
+      {"a bit of an earlier write flips", [](left_behind& l) { l.content[l.batches[4] + 2000] ^= 1; }, -1, "does not match its checksum"},
+      {"an earlier write is wiped", [](left_behind& l) { std::fill_n(l.content.begin() + static_cast<long>(l.batches[4]), 6000, 0); }, -1,
        "is damaged at byte"},
-      {"the beginning of the file is wiped", [](left_behind& l) { std::fill_n(l.content.begin(), 4096, 0); }, -1,
-       "is damaged at byte"},
-      {"something else was written after the log",
-       [](left_behind& l) { l.content.replace(l.end(), 64, std::string(64, '#')); }, -1, "is damaged at byte"},
+      {"the beginning of the file is wiped", [](left_behind& l) { std::fill_n(l.content.begin(), 4096, 0); }, -1, "is damaged at byte"},
+      {"something else was written after the log", [](left_behind& l) { l.content.replace(l.end(), 64, std::string(64, '#')); }, -1, "is damaged at byte"},
   };
   for (const row& r : rows) {
     SCOPED_TRACE(r.name);
@@ -270,13 +257,10 @@ TEST(crash, damage_of_complete_files_is_an_error_that_names_the_file) {
   const row rows[] = {
       {"the first log file", [](const std::string& f) { flip_byte(f, 60); }, 0, "is damaged at byte 8"},
       {"the last log file", [](const std::string& f) { flip_byte(f, 300); }, 2, "is damaged at byte"},
-      {"a shorter log file",
-       [](const std::string& f) { std::filesystem::resize_file(f, std::filesystem::file_size(f) - 100); }, 1,
+      {"a shorter log file", [](const std::string& f) { std::filesystem::resize_file(f, std::filesystem::file_size(f) - 100); }, 1,
        "before the batch of entries does"},
-      {"an empty log file", [](const std::string& f) { std::filesystem::resize_file(f, 0); }, 2,
-       "number of a known format"},
-      {"a missing log file", [](const std::string& f) { std::filesystem::remove(f); }, 1,
-       "log entries 2 to 21 are missing"},
+      {"an empty log file", [](const std::string& f) { std::filesystem::resize_file(f, 0); }, 2, "number of a known format"},
+      {"a missing log file", [](const std::string& f) { std::filesystem::remove(f); }, 1, "log entries 2 to 21 are missing"},
   };
   for (const row& r : rows) {
     SCOPED_TRACE(r.name);
@@ -290,8 +274,7 @@ TEST(crash, damage_of_complete_files_is_an_error_that_names_the_file) {
     ASSERT_FALSE(n);
     EXPECT_EQ(n.error().code(), errc::corrupt);
     EXPECT_THAT(n.error().text(), ::testing::HasSubstr(r.message));
-    EXPECT_THAT(n.error().text(),
-                ::testing::HasSubstr(std::filesystem::exists(logs[r.file]) ? logs[r.file] : dir.path()));
+    EXPECT_THAT(n.error().text(), ::testing::HasSubstr(std::filesystem::exists(logs[r.file]) ? logs[r.file] : dir.path()));
     EXPECT_TRUE(machine.entries().empty());
     EXPECT_TRUE(files(dir.path(), "corrupt").empty());
   }
@@ -364,8 +347,7 @@ TEST(crash, a_directory_without_permission_is_an_error_that_says_so) {
   // Root may write anywhere but where nothing can be written.
   auto n = node::start(single("/proc/self"), machine);
   ASSERT_FALSE(n);
-  EXPECT_THAT(n.error().text(),
-              ::testing::HasSubstr("the data directory cannot be written: cannot open /proc/self/lock"));
+  EXPECT_THAT(n.error().text(), ::testing::HasSubstr("the data directory cannot be written: cannot open /proc/self/lock"));
 }
 
 // Until `done()` holds; the node tells when its leadership changes.
@@ -426,8 +408,7 @@ TEST(crash, a_full_disk_refuses_entries_and_goes_on_when_there_is_room) {
   std::string disk = dir.path() + "/disk";
   mkdir(disk.c_str(), 0700);
   if (mount("none", disk.c_str(), "tmpfs", 0, "size=4m") == 0) {
-    fill_and_recover(disk + "/data",
-                     [&] { ASSERT_EQ(mount("none", disk.c_str(), "tmpfs", MS_REMOUNT, "size=64m"), 0); });
+    fill_and_recover(disk + "/data", [&] { ASSERT_EQ(mount("none", disk.c_str(), "tmpfs", MS_REMOUNT, "size=64m"), 0); });
     umount2(disk.c_str(), MNT_DETACH);
     return;
   }

@@ -74,12 +74,10 @@ result<> make_directory(const std::string& directory) {
   for (size_t at = 1; at <= directory.size(); at++) {
     if (at != directory.size() && directory[at] != '/') continue;
     std::string part = directory.substr(0, at);
-    if (mkdir(part.c_str(), 0700) != 0 && errno != EEXIST)
-      return fail(path_error(errno, "cannot make the data directory", part));
+    if (mkdir(part.c_str(), 0700) != 0 && errno != EEXIST) return fail(path_error(errno, "cannot make the data directory", part));
   }
   struct stat info;
-  if (stat(directory.c_str(), &info) != 0)
-    return fail(path_error(errno, "cannot examine the data directory", directory));
+  if (stat(directory.c_str(), &info) != 0) return fail(path_error(errno, "cannot examine the data directory", directory));
   if (!S_ISDIR(info.st_mode)) return fail(errc::invalid, "the data directory {} is not a directory", directory);
   return {};
 }
@@ -137,14 +135,12 @@ result<listing> list_directory(const std::string& directory) {
     if (auto segment = parse_segment(name)) (segment->open ? out.open : out.closed).push_back(*segment);
     // A snapshot without its .meta was never finished; libraft removes it.
     auto snapshot = parse_snapshot(name);
-    if (snapshot && std::find(names.begin(), names.end(), name + ".meta") != names.end())
-      out.snapshots.push_back(*snapshot);
+    if (snapshot && std::find(names.begin(), names.end(), name + ".meta") != names.end()) out.snapshots.push_back(*snapshot);
   }
   std::sort(out.closed.begin(), out.closed.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
   std::sort(out.open.begin(), out.open.end(), [](const auto& a, const auto& b) { return a.counter < b.counter; });
-  std::sort(out.snapshots.begin(), out.snapshots.end(), [](const auto& a, const auto& b) {
-    return std::tie(a.term, a.index, a.timestamp) < std::tie(b.term, b.index, b.timestamp);
-  });
+  std::sort(out.snapshots.begin(), out.snapshots.end(),
+            [](const auto& a, const auto& b) { return std::tie(a.term, a.index, a.timestamp) < std::tie(b.term, b.index, b.timestamp); });
   return out;
 }
 
@@ -154,15 +150,12 @@ result<uint64_t> check_snapshot(const std::string& directory, const listing& fil
   TRY_ASSIGN(std::string content, read_file(directory + "/" + newest.name));
   auto view = read_snapshot_frame(content);
   if (!view) {
-    return fail(
-        error(errc::corrupt,
-              fmt::format("snapshot {}/{} is damaged; restore the directory from a backup or from another server",
-                          directory, newest.name),
-              view.error()));
+    return fail(error(errc::corrupt,
+                      fmt::format("snapshot {}/{} is damaged; restore the directory from a backup or from another server", directory, newest.name),
+                      view.error()));
   }
   if (view->index != newest.index) {
-    return fail(errc::corrupt, "snapshot {}/{} holds the state at index {}, not at {}", directory, newest.name,
-                view->index, newest.index);
+    return fail(errc::corrupt, "snapshot {}/{} holds the state at index {}, not at {}", directory, newest.name, view->index, newest.index);
   }
   return newest.index;
 }
@@ -173,12 +166,11 @@ result<> check_closed(const std::string& directory, const segment_name& segment)
   segment_scan scan = scan_segment(content);
   uint64_t expected = segment.last - segment.first + 1;
   if (scan.end != content.size() || scan.entries != expected) {
-    return fail(
-        errc::corrupt,
-        "log file {}/{} is damaged at byte {} (entry {}): {}; restore the directory from a backup or from another "
-        "server",
-        directory, segment.name, scan.end, segment.first + scan.entries,
-        scan.problem.empty() ? fmt::format("it holds {} entries instead of {}", scan.entries, expected) : scan.problem);
+    return fail(errc::corrupt,
+                "log file {}/{} is damaged at byte {} (entry {}): {}; restore the directory from a backup or from another "
+                "server",
+                directory, segment.name, scan.end, segment.first + scan.entries,
+                scan.problem.empty() ? fmt::format("it holds {} entries instead of {}", scan.entries, expected) : scan.problem);
   }
   if (segment.first == 1 && scan.first_type != entry_type_configuration) {
     return fail(errc::corrupt, "log file {}/{} does not begin with a configuration", directory, segment.name);
@@ -187,17 +179,15 @@ result<> check_closed(const std::string& directory, const segment_name& segment)
 }
 
 // The run of closed segments without a gap that the newest entries end in. Older ones were replaced by a snapshot.
-result<> check_closed_segments(const std::string& directory, const listing& files, uint64_t snapshot_index,
-                               directory_report& report) {
+result<> check_closed_segments(const std::string& directory, const listing& files, uint64_t snapshot_index, directory_report& report) {
   const auto& closed = files.closed;
   if (closed.empty()) return {};
   size_t begin = closed.size() - 1;
   while (begin > 0 && closed[begin - 1].last + 1 == closed[begin].first) begin--;
   if (closed[begin].first > snapshot_index + 1) {
     uint64_t known = begin > 0 ? std::max(snapshot_index, closed[begin - 1].last) : snapshot_index;
-    return fail(errc::corrupt,
-                "log entries {} to {} are missing in {}; restore the directory from a backup or from another server",
-                known + 1, closed[begin].first - 1, directory);
+    return fail(errc::corrupt, "log entries {} to {} are missing in {}; restore the directory from a backup or from another server", known + 1,
+                closed[begin].first - 1, directory);
   }
   for (size_t i = begin; i < closed.size(); i++) TRY(check_closed(directory, closed[i]));
   report.first_index = closed[begin].first;
@@ -213,8 +203,7 @@ struct open_plan {
   std::string repair;
 };
 
-result<std::vector<open_plan>> plan_open_segments(const std::string& directory, const listing& files,
-                                                  uint64_t snapshot_index, directory_report& report) {
+result<std::vector<open_plan>> plan_open_segments(const std::string& directory, const listing& files, uint64_t snapshot_index, directory_report& report) {
   std::vector<open_plan> plans;
   const segment_name* torn = nullptr;
   for (const segment_name& segment : files.open) {
@@ -229,10 +218,8 @@ result<std::vector<open_plan>> plan_open_segments(const std::string& directory, 
                   directory, torn->name, segment.name);
     }
     if (tail == tail_state::damaged) {
-      return fail(
-          errc::corrupt,
-          "log file {}/{} is damaged at byte {}: {}; restore the directory from a backup or from another server",
-          directory, segment.name, scan.end, scan.problem);
+      return fail(errc::corrupt, "log file {}/{} is damaged at byte {}: {}; restore the directory from a backup or from another server", directory,
+                  segment.name, scan.end, scan.problem);
     }
     open_plan plan{&segment, 0, 0, 0, {}};
     if (tail == tail_state::torn) {
@@ -244,8 +231,7 @@ result<std::vector<open_plan>> plan_open_segments(const std::string& directory, 
     }
     if (scan.entries > 0) {
       if (report.last_index != 0 && report.last_index < snapshot_index) {
-        return fail(errc::corrupt, "log entries {} to {} are missing in {}", report.last_index + 1, snapshot_index,
-                    directory);
+        return fail(errc::corrupt, "log entries {} to {} are missing in {}", report.last_index + 1, snapshot_index, directory);
       }
       plan.first = (report.last_index != 0 ? report.last_index : snapshot_index) + 1;
       plan.last = plan.first + scan.entries - 1;
@@ -267,8 +253,7 @@ result<> carry_out(const std::string& directory, const open_plan& plan) {
   }
   file f(open(path.c_str(), O_WRONLY | O_CLOEXEC));
   if (f.fd() < 0) return fail(path_error(errno, "cannot open", path));
-  if (ftruncate(f.fd(), static_cast<off_t>(plan.keep_bytes)) != 0)
-    return fail(path_error(errno, "cannot shorten", path));
+  if (ftruncate(f.fd(), static_cast<off_t>(plan.keep_bytes)) != 0) return fail(path_error(errno, "cannot shorten", path));
   if (fsync(f.fd()) != 0) return fail(path_error(errno, "cannot sync", path));
   std::string closed = fmt::format("{}/{:016}-{:016}", directory, plan.first, plan.last);
   if (rename(path.c_str(), closed.c_str()) != 0) return fail(path_error(errno, "cannot rename", path));
@@ -367,8 +352,7 @@ result<std::unique_ptr<directory_lock>> directory_lock::take(const std::string& 
     if (errno != EWOULDBLOCK) return fail(path_error(errno, "cannot lock", path));
     char owner[32] = {};
     ssize_t n = pread(fd, owner, sizeof owner - 1, 0);
-    return fail(errc::conflict,
-                "the data directory {} is in use by another process{}; stop it, or choose another directory", directory,
+    return fail(errc::conflict, "the data directory {} is in use by another process{}; stop it, or choose another directory", directory,
                 n > 0 ? fmt::format(" (pid {})", trim(owner)) : "");
   }
   // Only for the message above: a failed write here (a full disk) must not keep a server from starting.
@@ -377,9 +361,7 @@ result<std::unique_ptr<directory_lock>> directory_lock::take(const std::string& 
   return lock;
 }
 
-directory_lock::~directory_lock() {
-  close(fd_);
-}
+directory_lock::~directory_lock() { close(fd_); }
 
 result<directory_report> recover_directory(const std::string& directory) {
   directory_report report;
@@ -464,8 +446,7 @@ result<> mark_directory(const std::string& directory, uint64_t id) {
   if (access(path.c_str(), F_OK) == 0) return {};
   file f(open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
   std::string content = fmt::format("{}\n", id);
-  if (f.fd() < 0 || write(f.fd(), content.data(), content.size()) < 0)
-    return fail(path_error(errno, "cannot write", path));
+  if (f.fd() < 0 || write(f.fd(), content.data(), content.size()) < 0) return fail(path_error(errno, "cannot write", path));
   return {};
 }
 
@@ -476,13 +457,10 @@ result<> check_mark(const std::string& directory, uint64_t id, const directory_r
   auto owner = parse_uint(trim(content));
   if (!owner) return {};  // a full disk when it was written
   if (*owner != id) {
-    return fail(errc::invalid,
-                "the data directory {} belongs to server {}, not to this one ({}); choose another directory", directory,
-                *owner, id);
+    return fail(errc::invalid, "the data directory {} belongs to server {}, not to this one ({}); choose another directory", directory, *owner, id);
   }
   if (report.last_index == 0 && report.snapshot_index == 0) {
-    return fail(errc::corrupt, "the log in {} is gone; restore the directory from a backup, or remove it to begin anew",
-                directory);
+    return fail(errc::corrupt, "the log in {} is gone; restore the directory from a backup, or remove it to begin anew", directory);
   }
   return {};
 }

@@ -105,8 +105,7 @@ int disk::set_term(raft_io* io, raft_term term) {
   return self.original_.set_term(io, term);
 }
 
-int disk::snapshot_put(raft_io* io, unsigned trailing, raft_io_snapshot_put* req, const raft_snapshot* snapshot,
-                       raft_io_snapshot_put_cb cb) {
+int disk::snapshot_put(raft_io* io, unsigned trailing, raft_io_snapshot_put* req, const raft_snapshot* snapshot, raft_io_snapshot_put_cb cb) {
   disk& self = of(io);
   self.submit_all_waiting();
   self.snapshot_callback_ = cb;

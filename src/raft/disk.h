@@ -57,8 +57,7 @@ class disk {
   static int append(raft_io* io, raft_io_append* req, const raft_entry entries[], unsigned n, raft_io_append_cb cb);
   static int truncate(raft_io* io, raft_index index);
   static int set_term(raft_io* io, raft_term term);
-  static int snapshot_put(raft_io* io, unsigned trailing, raft_io_snapshot_put* req, const raft_snapshot* snapshot,
-                          raft_io_snapshot_put_cb cb);
+  static int snapshot_put(raft_io* io, unsigned trailing, raft_io_snapshot_put* req, const raft_snapshot* snapshot, raft_io_snapshot_put_cb cb);
   static void append_done(raft_io_append* req, int status);
   static void snapshot_done(raft_io_snapshot_put* req, int status);
   void submit(request* r);

@@ -25,16 +25,10 @@ uint32_t load_u32(const void* at) {
   return value;
 }
 
-void store_u64(void* at, uint64_t value) {
-  memcpy(at, &value, sizeof value);
-}
-void store_u32(void* at, uint32_t value) {
-  memcpy(at, &value, sizeof value);
-}
+void store_u64(void* at, uint64_t value) { memcpy(at, &value, sizeof value); }
+void store_u32(void* at, uint32_t value) { memcpy(at, &value, sizeof value); }
 
-size_t entry_frame_size(size_t payload) {
-  return (entry_header_bytes + payload + 8) / 8 * 8;
-}
+size_t entry_frame_size(size_t payload) { return (entry_header_bytes + payload + 8) / 8 * 8; }
 
 void write_entry_frame(char* out, std::string_view payload) {
   ENSURE(payload.size() <= entry_bytes_max, "an entry above the limit reached the log");
@@ -47,8 +41,7 @@ void write_entry_frame(char* out, std::string_view payload) {
 
 result<std::string_view> read_entry_frame(std::string_view frame) {
   if (frame.size() < entry_header_bytes) {
-    return fail(errc::corrupt, "a log entry has {} bytes, fewer than its header of {}", frame.size(),
-                entry_header_bytes);
+    return fail(errc::corrupt, "a log entry has {} bytes, fewer than its header of {}", frame.size(), entry_header_bytes);
   }
   size_t size = load_u32(frame.data());
   if (size > entry_bytes_max || entry_frame_size(size) != frame.size()) {

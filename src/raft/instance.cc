@@ -17,19 +17,14 @@ static constexpr size_t snapshot_bytes_per_ms = 2000;
 
 static int to_libraft(role r) {
   switch (r) {
-    case role::voter:
-      return RAFT_VOTER;
-    case role::standby:
-      return RAFT_STANDBY;
-    case role::spare:
-      return RAFT_SPARE;
+    case role::voter: return RAFT_VOTER;
+    case role::standby: return RAFT_STANDBY;
+    case role::spare: return RAFT_SPARE;
   }
   return RAFT_SPARE;
 }
 
-static role from_libraft(int r) {
-  return r == RAFT_VOTER ? role::voter : r == RAFT_STANDBY ? role::standby : role::spare;
-}
+static role from_libraft(int r) { return r == RAFT_VOTER ? role::voter : r == RAFT_STANDBY ? role::standby : role::spare; }
 
 instance::instance(owner& o, const options& settings, uv_loop_t* loop, stream_bridge& bridge)
     : owner_(o),
@@ -40,16 +35,13 @@ instance::instance(owner& o, const options& settings, uv_loop_t* loop, stream_br
              .snapshot_stored = [this](result<> r) { snapshot_stored(std::move(r)); },
              .term_begins = [this](uint64_t term) { owner_.term_begins(term); }}) {}
 
-instance::~instance() {
-  ENSURE(closed_, "libraft still runs");
-}
+instance::~instance() { ENSURE(closed_, "libraft still runs"); }
 
 result<> instance::initialise() {
   bridge_.attach(&transport_);
   if (int status = raft_uv_init(&io_, loop_, settings_.directory.c_str(), &transport_); status != 0) {
     bridge_.detach();
-    return fail(
-        libraft_error(status, fmt::format("cannot open the data directory {}", settings_.directory), io_.errmsg));
+    return fail(libraft_error(status, fmt::format("cannot open the data directory {}", settings_.directory), io_.errmsg));
   }
   // 0.15 has async_work, which asynchronous snapshots need, but does not say so.
   ENSURE(io_.async_work != nullptr, "libraft's disk cannot work in the background");
@@ -93,9 +85,7 @@ result<> instance::bootstrap() {
   }
   if (status == 0) status = raft_bootstrap(&raft_, &configuration);
   raft_configuration_close(&configuration);
-  if (status != 0)
-    return fail(libraft_error(status, fmt::format("cannot write the first configuration to {}", settings_.directory),
-                              io_.errmsg));
+  if (status != 0) return fail(libraft_error(status, fmt::format("cannot write the first configuration to {}", settings_.directory), io_.errmsg));
   return {};
 }
 
@@ -111,8 +101,7 @@ result<> instance::open(bool fresh) {
     }
   }
   if (int status = raft_start(&raft_); status != 0) {
-    error e = libraft_error(status, fmt::format("cannot start from the data directory {}", settings_.directory),
-                            raft_.errmsg);
+    error e = libraft_error(status, fmt::format("cannot start from the data directory {}", settings_.directory), raft_.errmsg);
     close();
     return fail(std::move(e));
   }
@@ -136,8 +125,7 @@ std::optional<error> instance::failure() {
   if (disk_.failure()) return disk_.failure();
   if (raft_.state != RAFT_UNAVAILABLE) return std::nullopt;
   const char* detail = *io_.errmsg != '\0' ? io_.errmsg : raft_.errmsg;
-  return error(errc::io,
-               fmt::format("raft had to stop: {}", *detail != '\0' ? detail : "its term or vote could not be stored"));
+  return error(errc::io, fmt::format("raft had to stop: {}", *detail != '\0' ? detail : "its term or vote could not be stored"));
 }
 
 bool instance::only_voter(uint64_t id) const {
@@ -152,8 +140,7 @@ bool instance::only_voter(uint64_t id) const {
 
 bool instance::sole_voter() const {
   unsigned voters = 0;
-  for (unsigned i = 0; i < raft_.configuration.n; i++)
-    voters += raft_.configuration.servers[i].role == RAFT_VOTER ? 1 : 0;
+  for (unsigned i = 0; i < raft_.configuration.n; i++) voters += raft_.configuration.servers[i].role == RAFT_VOTER ? 1 : 0;
   return voters == 1;
 }
 
@@ -168,9 +155,7 @@ const raft_entry* instance::log_entry(uint64_t index) const {
   return &log.entries[(log.front + (index - log.offset - 1)) % log.size];
 }
 
-uint64_t instance::last_index() const {
-  return raft_.log.offset + log_entries();
-}
+uint64_t instance::last_index() const { return raft_.log.offset + log_entries(); }
 
 uint64_t instance::term_of(uint64_t index) const {
   if (index == raft_.log.snapshot.last_index) return raft_.log.snapshot.last_term;
@@ -192,16 +177,13 @@ void instance::appended(size_t bytes) {
   const auto most = std::max({settings_.snapshot_bytes, settings_.snapshot_bytes_most, snapshot_size_});
   const auto covered = std::max<uint64_t>(snapshot_index_, raft_.log.snapshot.last_index);
   const bool has_entries = last_index() >= covered + settings_.snapshot_threshold;
-  if (log_bytes_ > std::clamp(8 * snapshot_size_, settings_.snapshot_bytes, most) ||
-      (is_large() && has_entries && log_bytes_ > snapshot_size_)) {
+  if (log_bytes_ > std::clamp(8 * snapshot_size_, settings_.snapshot_bytes, most) || (is_large() && has_entries && log_bytes_ > snapshot_size_)) {
     raft_set_snapshot_threshold(&raft_, 1);
   }
 }
 
 // libraft counts entries; those of a large state also have to be worth the writing of it.
-void instance::wait_for_entries() {
-  raft_set_snapshot_threshold(&raft_, is_large() ? std::numeric_limits<unsigned>::max() : settings_.snapshot_threshold);
-}
+void instance::wait_for_entries() { raft_set_snapshot_threshold(&raft_, is_large() ? std::numeric_limits<unsigned>::max() : settings_.snapshot_threshold); }
 
 void instance::force_snapshot() {
   forced_ = true;
@@ -268,8 +250,7 @@ int instance::fsm_snapshot_async(raft_fsm* fsm, raft_buffer* bufs[], unsigned* n
   auto data = self.serialiser_();
   self.serialiser_ = nullptr;
   if (data && data->size() > snapshot_bytes_max) {
-    data =
-        fail(errc::too_large, "the state is {} bytes; a snapshot holds at most {}", data->size(), snapshot_bytes_max);
+    data = fail(errc::too_large, "the state is {} bytes; a snapshot holds at most {}", data->size(), snapshot_bytes_max);
   }
   if (!data) {
     self.snapshot_error_ = data.error();

@@ -4,26 +4,19 @@ namespace drover::raft {
 
 std::string_view name(role r) {
   switch (r) {
-    case role::voter:
-      return "voter";
-    case role::standby:
-      return "standby";
-    case role::spare:
-      return "spare";
+    case role::voter: return "voter";
+    case role::standby: return "standby";
+    case role::spare: return "spare";
   }
   return "unknown";
 }
 
 std::string_view name(state s) {
   switch (s) {
-    case state::stopped:
-      return "Stopped";
-    case state::follower:
-      return "Follower";
-    case state::candidate:
-      return "Candidate";
-    case state::leader:
-      return "Leader";
+    case state::stopped: return "Stopped";
+    case state::follower: return "Follower";
+    case state::candidate: return "Candidate";
+    case state::leader: return "Leader";
   }
   return "Unknown";
 }

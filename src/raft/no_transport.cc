@@ -15,8 +15,6 @@ class no_transport final : public transport {
 
 }  // namespace
 
-std::unique_ptr<transport> make_no_transport() {
-  return std::make_unique<no_transport>();
-}
+std::unique_ptr<transport> make_no_transport() { return std::make_unique<no_transport>(); }
 
 }  // namespace drover::raft

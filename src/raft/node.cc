@@ -17,26 +17,20 @@ static constexpr uint64_t reopen_ms = 1000;
 
 node::impl::impl(options o, state_machine& machine) : settings_(std::move(o)), machine_(machine) {}
 
-node::impl::~impl() {
-  stop();
-}
+node::impl::~impl() { stop(); }
 
 static result<> check(const options& o) {
   if (o.id == 0) return fail(errc::invalid, "raft needs the id of this server; make it with id_from_uuid()");
   if (o.address.empty() || o.address.size() > address_bytes_max) {
     return fail(errc::invalid, "the raft address '{}' must have 1 to {} characters", o.address, address_bytes_max);
   }
-  if (o.bootstrap.size() > servers_max)
-    return fail(errc::invalid, "{} servers are too many, at most {} can form a cluster", o.bootstrap.size(),
-                servers_max);
+  if (o.bootstrap.size() > servers_max) return fail(errc::invalid, "{} servers are too many, at most {} can form a cluster", o.bootstrap.size(), servers_max);
   if (o.heartbeat.ms() < 1 || o.heartbeat >= o.election_timeout) {
-    return fail(errc::invalid,
-                "the raft heartbeat ({}) must be at least 1ms and shorter than the election timeout ({})",
-                to_string(o.heartbeat), to_string(o.election_timeout));
+    return fail(errc::invalid, "the raft heartbeat ({}) must be at least 1ms and shorter than the election timeout ({})", to_string(o.heartbeat),
+                to_string(o.election_timeout));
   }
   if (o.snapshot_threshold == 0 || o.snapshot_trailing == 0) {
-    return fail(errc::invalid, "the snapshot threshold ({}) and trailing entries ({}) must be at least 1",
-                o.snapshot_threshold, o.snapshot_trailing);
+    return fail(errc::invalid, "the snapshot threshold ({}) and trailing entries ({}) must be at least 1", o.snapshot_threshold, o.snapshot_trailing);
   }
   return {};
 }
@@ -105,8 +99,7 @@ void node::impl::turn() {
     error e = trouble_ ? *trouble_ : error(errc::cancelled, "the server stops");
     for (compaction& c : std::exchange(compactions_, {})) c.done(fail(e));
     if (bootstrapping_) open_bootstrapped();
-    else if (!stopping_ && !halted_)
-      uv_timer_start(&retry_, [](uv_timer_t* t) { static_cast<impl*>(t->data)->reopen(); }, reopen_ms, 0);
+    else if (!stopping_ && !halted_) uv_timer_start(&retry_, [](uv_timer_t* t) { static_cast<impl*>(t->data)->reopen(); }, reopen_ms, 0);
   }
   watch_instance();
   if (instance_ && !instance_->closing()) instance_->disk().submit_waiting();
@@ -130,8 +123,7 @@ void node::impl::watch_instance() {
   auto failure = halted_ ? trouble_ : instance_->failure();
   if (!failure) return;
   trouble_ = std::move(failure);
-  logger.error(halted_ ? "raft has halted" : "raft cannot write, and tries again every second",
-               {{"error", trouble_->text()}});
+  logger.error(halted_ ? "raft has halted" : "raft cannot write, and tries again every second", {{"error", trouble_->text()}});
   instance_->close();
   // Who is told of the failure finds that this server no longer leads.
   publish();
@@ -161,8 +153,7 @@ void node::impl::reopen() {
     halted_ = true;
     logger.error("raft has halted", {{"error", r.error().text()}});
   }
-  if (!instance_ && !halted_)
-    uv_timer_start(&retry_, [](uv_timer_t* t) { static_cast<impl*>(t->data)->reopen(); }, reopen_ms, 0);
+  if (!instance_ && !halted_) uv_timer_start(&retry_, [](uv_timer_t* t) { static_cast<impl*>(t->data)->reopen(); }, reopen_ms, 0);
 }
 
 void node::impl::open_bootstrapped() {
@@ -170,11 +161,9 @@ void node::impl::open_bootstrapped() {
   if (stopping_) return wanted.done(fail(errc::cancelled, "the server stops"));
   reopen();
   if (!instance_) return wanted.done(fail(trouble_ ? *trouble_ : error(errc::io, "raft could not start again")));
-  if (instance_->last_index() == 0)
-    return wanted.done(fail(errc::conflict, "this server has voted in a cluster already and waits for its leader"));
+  if (instance_->last_index() == 0) return wanted.done(fail(errc::conflict, "this server has voted in a cluster already and waits for its leader"));
   // libraft's timer for the first election; its next tick looks at it.
-  if (wanted.elect_now && instance_->raft().state == RAFT_FOLLOWER)
-    instance_->raft().follower_state.randomized_election_timeout = 0;
+  if (wanted.elect_now && instance_->raft().state == RAFT_FOLLOWER) instance_->raft().follower_state.randomized_election_timeout = 0;
   wanted.done({});
 }
 
@@ -239,12 +228,11 @@ bool node::impl::refuse(size_t bytes, apply_callback& done) {
   if (bytes == 0) {
     e = error(errc::invalid, "an empty entry cannot be written to the log");
   } else if (bytes > entry_bytes_max) {
-    e = error(errc::too_large, fmt::format("an entry of {} bytes cannot be written to the log, at most {} are allowed",
-                                           bytes, entry_bytes_max));
+    e = error(errc::too_large, fmt::format("an entry of {} bytes cannot be written to the log, at most {} are allowed", bytes, entry_bytes_max));
   } else if (in_flight_entries_ >= in_flight_entries_max || in_flight_bytes_ + bytes > in_flight_bytes_max) {
     refused_++;
-    e = error(errc::unavailable, fmt::format("{} entries ({} bytes) already wait to be written; try again later",
-                                             in_flight_entries_.load(), in_flight_bytes_.load()));
+    e = error(errc::unavailable,
+              fmt::format("{} entries ({} bytes) already wait to be written; try again later", in_flight_entries_.load(), in_flight_bytes_.load()));
   }
   if (!e) return false;
   post([done = std::move(done), e = std::move(*e)](const result<>&) { done(fail(e)); });
@@ -286,8 +274,7 @@ void node::impl::take_in() {
 }
 
 error node::impl::not_leading() const {
-  if (told_.leader_id == 0 || told_.leader_id == settings_.id)
-    return error(errc::unavailable, "this server is not the leader, and none is known");
+  if (told_.leader_id == 0 || told_.leader_id == settings_.id) return error(errc::unavailable, "this server is not the leader, and none is known");
   return error(errc::unavailable, fmt::format("this server is not the leader; it is {}", told_.leader_address));
 }
 
@@ -333,17 +320,14 @@ void node::impl::submit(std::vector<item> items) {
   b.request.data = &b;
   b.term = instance_->raft().current_term;
   // libraft calls back after the first entry of several was applied; the entries are answered in apply_entry().
-  int status =
-      raft_apply(&instance_->raft(), &b.request, buffers.data(), static_cast<unsigned>(buffers.size()),
-                 [](apply_request* request, int, void*) { static_cast<batch*>(request->data)->released = true; });
+  int status = raft_apply(&instance_->raft(), &b.request, buffers.data(), static_cast<unsigned>(buffers.size()),
+                          [](apply_request* request, int, void*) { static_cast<batch*>(request->data)->released = true; });
   b.first = b.request.index;
   if (status == 0) return;
   for (const raft_buffer& buffer : buffers) raft_free(buffer.base);
   std::vector<item> refused = std::move(b.items);
   batches_.pop_back();
-  error e = status == RAFT_NOTLEADER
-                ? not_leading()
-                : libraft_error(status, "cannot append to the log", raft_errmsg(&instance_->raft()));
+  error e = status == RAFT_NOTLEADER ? not_leading() : libraft_error(status, "cannot append to the log", raft_errmsg(&instance_->raft()));
   for (item& i : refused) answer(i, fail(e));
 }
 
@@ -377,8 +361,7 @@ void node::impl::fail_waiting(const error& e) {
 void node::impl::sweep_batches() {
   // libraft has answered all of its requests once it no longer leads.
   if (!batches_.empty() && (!instance_ || !instance_->leads())) {
-    fail_batches(
-        error(errc::unavailable, "leadership was lost before the entry was committed; it may still be applied"));
+    fail_batches(error(errc::unavailable, "leadership was lost before the entry was committed; it may still be applied"));
   }
   batches_.remove_if([](const batch& b) { return b.released && b.answered == b.items.size(); });
 }
@@ -400,14 +383,10 @@ result<> node::impl::apply_entry(uint64_t index, std::string_view frame) {
   auto payload = read_entry_frame(frame);
   batch* mine = batch_at(index);
   void* proposed = mine ? mine->items[mine->answered].proposed.get() : nullptr;
-  result<std::any> r = !payload   ? fail(payload.error())
-                       : proposed ? machine_.apply_proposed(index, *payload, proposed)
-                                  : machine_.apply(index, *payload);
+  result<std::any> r = !payload ? fail(payload.error()) : proposed ? machine_.apply_proposed(index, *payload, proposed) : machine_.apply(index, *payload);
   if (!r && r.error().code() == errc::corrupt) {
     halted_ = true;
-    trouble_ =
-        error(errc::corrupt, fmt::format("the log entry at index {} cannot be applied, and no later one can be", index),
-              r.error());
+    trouble_ = error(errc::corrupt, fmt::format("the log entry at index {} cannot be applied, and no later one can be", index), r.error());
     return fail(*trouble_);
   }
   machine_index_ = index;
@@ -438,9 +417,7 @@ result<> node::impl::restore_state(std::string_view frame) {
   return {};
 }
 
-state_machine::serialiser node::impl::freeze_state() {
-  return machine_.snapshot();
-}
+state_machine::serialiser node::impl::freeze_state() { return machine_.snapshot(); }
 
 void node::impl::snapshot_finished(result<> r) {
   if (r) {
@@ -498,9 +475,7 @@ void node::impl::publish() {
   raft::state state = raft::state::stopped;
   if (instance_ && !instance_->closing()) {
     ::raft& r = instance_->raft();
-    state = r.state == RAFT_LEADER      ? raft::state::leader
-            : r.state == RAFT_CANDIDATE ? raft::state::candidate
-                                        : raft::state::follower;
+    state = r.state == RAFT_LEADER ? raft::state::leader : r.state == RAFT_CANDIDATE ? raft::state::candidate : raft::state::follower;
     raft_id id = 0;
     const char* address = nullptr;
     raft_leader(&r, &id, &address);

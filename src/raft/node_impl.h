@@ -143,12 +143,12 @@ class node::impl final : public instance::owner {
   uint64_t closed_appends_ = 0;
 
   mutable std::mutex mutex_;
-  std::vector<item> inbox_;   // guarded by mutex_
+  std::vector<item> inbox_;     // guarded by mutex_
   bool told_of_inbox_ = false;  // guarded by mutex_
-  bool stop_wanted_ = false;  // guarded by mutex_
-  bool stopped_ = false;      // guarded by mutex_
-  raft::stats stats_;         // guarded by mutex_
-  uint64_t contact_at_ = 0;   // guarded by mutex_: when the leader was heard, in milliseconds of uv_hrtime(); 0: none is known
+  bool stop_wanted_ = false;    // guarded by mutex_
+  bool stopped_ = false;        // guarded by mutex_
+  raft::stats stats_;           // guarded by mutex_
+  uint64_t contact_at_ = 0;     // guarded by mutex_: when the leader was heard, in milliseconds of uv_hrtime(); 0: none is known
   std::atomic<bool> is_leader_ = false;
   std::atomic<bool> is_sole_voter_ = false;
   std::atomic<uint64_t> applied_ = 0;

@@ -39,8 +39,7 @@ void node::impl::save_snapshot(snapshot_callback done) {
       saved_snapshot saved;
       result<std::string> data;
     };
-    auto* w =
-        new work{{}, this, machine_.snapshot(), done, {machine_index_, instance_->term_of(machine_index_), {}}, {}};
+    auto* w = new work{{}, this, machine_.snapshot(), done, {machine_index_, instance_->term_of(machine_index_), {}}, {}};
     w->request.data = w;
     workers_++;
     uv_queue_work(
@@ -159,73 +158,43 @@ result<std::unique_ptr<node>> node::start(options o, state_machine& machine) {
 void node::apply(std::string entry, apply_callback done, std::shared_ptr<void> proposed, handing hand) {
   impl_->apply(std::move(entry), std::move(done), std::move(proposed), hand);
 }
-void node::wake() {
-  impl_->wake();
-}
-void node::barrier(callback done) {
-  impl_->barrier(std::move(done));
-}
-bool node::is_leader() const {
-  return impl_->is_leader();
-}
-bool node::is_sole_voter() const {
-  return impl_->is_sole_voter();
-}
-uint64_t node::term() const {
-  return impl_->term();
-}
-raft::leadership node::leader() const {
-  return impl_->leader();
-}
-uint64_t node::last_applied() const {
-  return impl_->last_applied();
-}
-raft::stats node::stats() const {
-  return impl_->stats();
-}
-void node::save_snapshot(snapshot_callback done) {
-  impl_->save_snapshot(std::move(done));
-}
-void node::compact(callback done) {
-  impl_->compact(std::move(done));
-}
-void node::stop() {
-  impl_->stop();
-}
+void node::wake() { impl_->wake(); }
+void node::barrier(callback done) { impl_->barrier(std::move(done)); }
+bool node::is_leader() const { return impl_->is_leader(); }
+bool node::is_sole_voter() const { return impl_->is_sole_voter(); }
+uint64_t node::term() const { return impl_->term(); }
+raft::leadership node::leader() const { return impl_->leader(); }
+uint64_t node::last_applied() const { return impl_->last_applied(); }
+raft::stats node::stats() const { return impl_->stats(); }
+void node::save_snapshot(snapshot_callback done) { impl_->save_snapshot(std::move(done)); }
+void node::compact(callback done) { impl_->compact(std::move(done)); }
+void node::stop() { impl_->stop(); }
 
 void node::add(uint64_t id, std::string address, callback done) {
   if (id == 0 || address.empty() || address.size() > address_bytes_max) {
     return impl_->post([done = std::move(done), id, address = std::move(address)](const result<>&) {
-      done(fail(errc::invalid, "a server needs an id (here {}) and an address of 1 to {} characters (here '{}')", id,
-                address_bytes_max, address));
+      done(fail(errc::invalid, "a server needs an id (here {}) and an address of 1 to {} characters (here '{}')", id, address_bytes_max, address));
     });
   }
   impl_->change(
       fmt::format("cannot add server {} ({})", id, address),
-      [id, address](::raft* r, raft_change* q, raft_change_cb cb) { return raft_add(r, q, id, address.c_str(), cb); },
-      std::move(done));
+      [id, address](::raft* r, raft_change* q, raft_change_cb cb) { return raft_add(r, q, id, address.c_str(), cb); }, std::move(done));
 }
 
 void node::assign(uint64_t id, role to, callback done) {
   int number = to == role::voter ? RAFT_VOTER : to == role::standby ? RAFT_STANDBY : RAFT_SPARE;
   impl_->change(
       fmt::format("cannot make server {} a {}", id, name(to)),
-      [id, number](::raft* r, raft_change* q, raft_change_cb cb) { return raft_assign(r, q, id, number, cb); },
-      std::move(done));
+      [id, number](::raft* r, raft_change* q, raft_change_cb cb) { return raft_assign(r, q, id, number, cb); }, std::move(done));
 }
 
 void node::remove(uint64_t id, callback done) {
   impl_->change(
-      fmt::format("cannot remove server {}", id),
-      [id](::raft* r, raft_change* q, raft_change_cb cb) { return raft_remove(r, q, id, cb); }, std::move(done));
+      fmt::format("cannot remove server {}", id), [id](::raft* r, raft_change* q, raft_change_cb cb) { return raft_remove(r, q, id, cb); }, std::move(done));
 }
 
-void node::bootstrap(std::vector<server> members, bool elect_now, callback done) {
-  impl_->bootstrap(std::move(members), elect_now, std::move(done));
-}
+void node::bootstrap(std::vector<server> members, bool elect_now, callback done) { impl_->bootstrap(std::move(members), elect_now, std::move(done)); }
 
-void node::transfer(uint64_t id, callback done) {
-  impl_->transfer(id, std::move(done));
-}
+void node::transfer(uint64_t id, callback done) { impl_->transfer(id, std::move(done)); }
 
 }  // namespace drover::raft

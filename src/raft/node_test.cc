@@ -80,8 +80,7 @@ TEST(node, entries_that_wait_for_the_next_wake_are_written_together) {
   EXPECT_TRUE((*n)->is_sole_voter());
   const auto before = (*n)->stats().appends;
   std::vector<std::promise<result<apply_outcome>>> answers(100);
-  for (auto& each : answers)
-    (*n)->apply("x", [&each](auto r) { each.set_value(std::move(r)); }, nullptr, node::handing::with_the_next);
+  for (auto& each : answers) (*n)->apply("x", [&each](auto r) { each.set_value(std::move(r)); }, nullptr, node::handing::with_the_next);
   (*n)->wake();
   for (auto& each : answers) ASSERT_TRUE(each.get_future().get());
   EXPECT_EQ((*n)->stats().appends, before + 1);
@@ -363,8 +362,7 @@ TEST(node, one_directory_has_one_node) {
   auto second = node::start(single(dir.path()), other);
   ASSERT_FALSE(second);
   EXPECT_EQ(second.error().code(), errc::conflict);
-  EXPECT_THAT(second.error().text(),
-              ::testing::HasSubstr(fmt::format("is in use by another process (pid {})", getpid())));
+  EXPECT_THAT(second.error().text(), ::testing::HasSubstr(fmt::format("is in use by another process (pid {})", getpid())));
   n->reset();
   EXPECT_TRUE(node::start(single(dir.path()), other));
 }

@@ -179,9 +179,7 @@ result<stored_snapshot> newest_snapshot(const std::string& directory) {
   return stored_snapshot{.index = view.index, .payload = std::string(view.payload)};
 }
 
-bool is_newer(const log_survey& a, const log_survey& b) {
-  return std::tie(a.last_term, a.last_index) > std::tie(b.last_term, b.last_index);
-}
+bool is_newer(const log_survey& a, const log_survey& b) { return std::tie(a.last_term, a.last_index) > std::tie(b.last_term, b.last_index); }
 
 result<> recover(const recovery& r) {
   TRY_ASSIGN(auto lock, directory_lock::take(r.directory));

@@ -172,8 +172,7 @@ class node {
   // `hand`: whether the raft thread is told at once, or by the next wake() (or any call that tells it): what one thread
   // has together is then written together.
   enum class handing { now, with_the_next };
-  void apply(std::string entry, apply_callback done, std::shared_ptr<void> proposed = nullptr,
-             handing hand = handing::now);
+  void apply(std::string entry, apply_callback done, std::shared_ptr<void> proposed = nullptr, handing hand = handing::now);
   void wake();
   // Calls back when everything committed before has been applied here and this server is still the leader: a
   // linearizable read follows.

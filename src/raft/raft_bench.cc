@@ -18,9 +18,7 @@ namespace {
 using namespace drover;
 using clock_type = std::chrono::steady_clock;
 
-double milliseconds_since(clock_type::time_point start) {
-  return std::chrono::duration<double, std::milli>(clock_type::now() - start).count();
-}
+double milliseconds_since(clock_type::time_point start) { return std::chrono::duration<double, std::milli>(clock_type::now() - start).count(); }
 
 class counter final : public raft::state_machine {
  public:
@@ -105,8 +103,8 @@ int main(int argc, char** argv) {
   long after = pss_kib();
   raft::node& n = **first;
   double idle_us = median_idle_us(n);
-  double at_1 = applies_per_second(n, 1, 1000), at_16 = applies_per_second(n, 16, 1000),
-         at_256 = applies_per_second(n, 256, 1000), at_4096 = applies_per_second(n, 4096, 1000);
+  double at_1 = applies_per_second(n, 1, 1000), at_16 = applies_per_second(n, 16, 1000), at_256 = applies_per_second(n, 256, 1000),
+         at_4096 = applies_per_second(n, 4096, 1000);
   n.stop();
   start = clock_type::now();
   auto again = raft::node::start(single(directory), machine);

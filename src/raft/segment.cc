@@ -36,9 +36,7 @@ std::optional<uint64_t> claimed_entries(std::string_view content, size_t at) {
   return n;
 }
 
-size_t header_end(size_t at, uint64_t entries) {
-  return at + checksums_bytes + 8 + entries * entry_header;
-}
+size_t header_end(size_t at, uint64_t entries) { return at + checksums_bytes + 8 + entries * entry_header; }
 
 bool header_is_valid(std::string_view content, size_t at, uint64_t entries) {
   size_t begin = at + checksums_bytes;
@@ -48,8 +46,7 @@ bool header_is_valid(std::string_view content, size_t at, uint64_t entries) {
 // Where the data of a batch with a valid header ends; beyond the content if the file was cut.
 size_t data_end(std::string_view content, size_t at, uint64_t entries) {
   size_t size = 0;
-  for (uint64_t i = 0; i < entries; i++)
-    size += load_u32(content.data() + at + checksums_bytes + 8 + i * entry_header + 12);
+  for (uint64_t i = 0; i < entries; i++) size += load_u32(content.data() + at + checksums_bytes + 8 + i * entry_header + 12);
   return header_end(at, entries) + size;
 }
 
@@ -62,8 +59,7 @@ std::optional<batch> read_batch(std::string_view content, size_t at, std::string
   if (!n) return say("no batch of entries begins there");
   if (!header_is_valid(content, at, *n)) return say("the header of a batch of entries does not match its checksum");
   size_t begin = header_end(at, *n), end = data_end(content, at, *n);
-  if (end > content.size())
-    return say(fmt::format("the file ends {} bytes before the batch of entries does", end - content.size()));
+  if (end > content.size()) return say(fmt::format("the file ends {} bytes before the batch of entries does", end - content.size()));
   if (load_u32(content.data() + at + 4) != crc32(content.data() + begin, end - begin)) {
     return say("a batch of entries does not match its checksum");
   }
@@ -152,8 +148,7 @@ tail_state judge_tail(std::string_view content, const segment_scan& scan) {
     end = header_is_valid(content, at, *n) ? data_end(content, at, *n) : header_end(at, *n);
   } else if (load_u64(content.data() + at + checksums_bytes) != 0) {
     // More entries are claimed than the file can hold: the file was cut, or the number is not one that was written.
-    return load_u64(content.data() + at + checksums_bytes) <= batch_entries_max ? tail_state::torn
-                                                                                : tail_state::damaged;
+    return load_u64(content.data() + at + checksums_bytes) <= batch_entries_max ? tail_state::torn : tail_state::damaged;
   }
   return has_unwritten_sector(content, scan.end, end) ? tail_state::torn : tail_state::damaged;
 }

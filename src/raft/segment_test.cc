@@ -66,9 +66,7 @@ std::string batch(std::initializer_list<size_t> sizes, uint8_t type = 1) {
   return out + header + data;
 }
 
-std::string format() {
-  return std::string("\1\0\0\0\0\0\0\0", 8);
-}
+std::string format() { return std::string("\1\0\0\0\0\0\0\0", 8); }
 
 TEST(segment, batches_are_counted_up_to_the_first_flaw) {
   struct row {
@@ -86,12 +84,10 @@ TEST(segment, batches_are_counted_up_to_the_first_flaw) {
       {zeros, 0, 0, "does not begin with the number", tail_state::clean},
       {format(), 0, 8, "", tail_state::clean},
       {format() + one + two, 3, 8 + one.size() + two.size(), "", tail_state::clean},
-      {format() + one + two + zeros, 3, 8 + one.size() + two.size(), "no batch of entries begins there",
-       tail_state::clean},
+      {format() + one + two + zeros, 3, 8 + one.size() + two.size(), "no batch of entries begins there", tail_state::clean},
       {format() + one + damaged + zeros, 1, 8 + one.size(), "does not match its checksum", tail_state::damaged},
       {format() + damaged + one + zeros, 0, 8, "does not match its checksum", tail_state::damaged},
-      {format() + one + two.substr(0, two.size() - 3), 1, 8 + one.size(), "before the batch of entries does",
-       tail_state::torn},
+      {format() + one + two.substr(0, two.size() - 3), 1, 8 + one.size(), "before the batch of entries does", tail_state::torn},
       {format() + one + "xyz", 1, 8 + one.size(), "no batch of entries begins there", tail_state::torn},
       {zeros.substr(0, 8) + one + zeros, 0, 0, "does not begin with the number", tail_state::damaged},
   };
@@ -113,9 +109,7 @@ TEST(segment, a_missing_sector_is_torn_and_a_flipped_bit_is_damage) {
   std::string whole = start + last + std::string(4096, '\0');
   for (size_t sector = start.size() / 512; sector * 512 < start.size() + last.size(); sector++) {
     std::string content = whole;
-    for (size_t i = std::max(start.size(), sector * 512); i < std::min(start.size() + last.size(), (sector + 1) * 512);
-         i++)
-      content[i] = 0;
+    for (size_t i = std::max(start.size(), sector * 512); i < std::min(start.size() + last.size(), (sector + 1) * 512); i++) content[i] = 0;
     segment_scan scan = scan_segment(content);
     EXPECT_EQ(scan.entries, 1u);
     EXPECT_NE(judge_tail(content, scan), tail_state::damaged) << "sector " << sector;

@@ -27,9 +27,7 @@ class state_machine {
   virtual result<std::any> apply(uint64_t index, std::string_view entry) = 0;
   // The same for an entry that was proposed here, with what the caller of node::apply() gave beside it: the command as it
   // is in memory, which may be taken apart instead of reading the entry. Both must come to the same.
-  virtual result<std::any> apply_proposed(uint64_t index, std::string_view entry, void* /*proposed*/) {
-    return apply(index, entry);
-  }
+  virtual result<std::any> apply_proposed(uint64_t index, std::string_view entry, void* /*proposed*/) { return apply(index, entry); }
 
   // Writes what snapshot() froze. Runs on a worker thread.
   using serialiser = std::function<result<std::string>()>;

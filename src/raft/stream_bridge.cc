@@ -45,15 +45,12 @@ stream_bridge::stream_bridge(std::unique_ptr<transport> t, std::function<void()>
   mailbox_->wake = std::move(wake);
 }
 
-stream_bridge::~stream_bridge() {
-  stop();
-}
+stream_bridge::~stream_bridge() { stop(); }
 
 result<> stream_bridge::start(uv_loop_t* loop, uint64_t id, const std::string& address) {
   loop_ = loop;
-  return transport_->start(id, address, [box = mailbox_](uint64_t from, std::string from_address, connection c) {
-    box->put({0, from, std::move(from_address), c});
-  });
+  return transport_->start(id, address,
+                           [box = mailbox_](uint64_t from, std::string from_address, connection c) { box->put({0, from, std::move(from_address), c}); });
 }
 
 void stream_bridge::attach(raft_uv_transport* out) {
@@ -67,23 +64,18 @@ void stream_bridge::attach(raft_uv_transport* out) {
   attached_ = out;
 }
 
-int stream_bridge::init(raft_uv_transport*, raft_id, const char*) {
-  return 0;
-}
+int stream_bridge::init(raft_uv_transport*, raft_id, const char*) { return 0; }
 
 int stream_bridge::listen(raft_uv_transport* t, raft_uv_accept_cb cb) {
   static_cast<stream_bridge*>(t->impl)->accept_ = cb;
   return 0;
 }
 
-int stream_bridge::connect(raft_uv_transport* t, raft_uv_connect* req, raft_id id, const char* address,
-                           raft_uv_connect_cb cb) {
+int stream_bridge::connect(raft_uv_transport* t, raft_uv_connect* req, raft_id id, const char* address, raft_uv_connect_cb cb) {
   auto& self = *static_cast<stream_bridge*>(t->impl);
   uint64_t number = self.next_connect_++;
   self.connecting_[number] = {req, cb};
-  self.transport_->connect(id, address, [box = self.mailbox_, number, id](result<connection> c) {
-    box->put({number, id, {}, std::move(c)});
-  });
+  self.transport_->connect(id, address, [box = self.mailbox_, number, id](result<connection> c) { box->put({number, id, {}, std::move(c)}); });
   return 0;
 }
 

@@ -37,8 +37,7 @@ class stream_bridge {
   struct mailbox;
   static int init(raft_uv_transport* t, raft_id id, const char* address);
   static int listen(raft_uv_transport* t, raft_uv_accept_cb cb);
-  static int connect(raft_uv_transport* t, raft_uv_connect* req, raft_id id, const char* address,
-                     raft_uv_connect_cb cb);
+  static int connect(raft_uv_transport* t, raft_uv_connect* req, raft_id id, const char* address, raft_uv_connect_cb cb);
   static void close(raft_uv_transport* t, raft_uv_transport_close_cb cb);
   // Null if the socket cannot be used; it is closed then.
   uv_stream_t* open_stream(int fd);

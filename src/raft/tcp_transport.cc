@@ -36,9 +36,7 @@ struct endpoint {
 result<endpoint> parse_endpoint(const std::string& address) {
   size_t colon = address.rfind(':');
   auto port = colon == std::string::npos ? std::nullopt : parse_uint(std::string_view(address).substr(colon + 1));
-  if (!port || *port > 65535)
-    return fail(errc::invalid, "'{}' is not an address: it must be a numeric host and a port, such as 127.0.0.1:4647",
-                address);
+  if (!port || *port > 65535) return fail(errc::invalid, "'{}' is not an address: it must be a numeric host and a port, such as 127.0.0.1:4647", address);
   std::string host = address.substr(0, colon);
   if (host.size() > 2 && host.front() == '[' && host.back() == ']') host = host.substr(1, host.size() - 2);
   endpoint e;
@@ -68,8 +66,7 @@ class tcp_transport final : public transport {
     if (listener_ < 0) return fail(system_error(errno, "cannot make a socket"));
     int on = 1;
     setsockopt(listener_, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-    if (bind(listener_, reinterpret_cast<sockaddr*>(&local.storage), local.size) != 0 ||
-        listen(listener_, SOMAXCONN) != 0) {
+    if (bind(listener_, reinterpret_cast<sockaddr*>(&local.storage), local.size) != 0 || listen(listener_, SOMAXCONN) != 0) {
       error e = system_error(errno, fmt::format("cannot listen on {}", address));
       close(listener_);
       listener_ = -1;
@@ -236,8 +233,6 @@ class tcp_transport final : public transport {
 
 }  // namespace
 
-std::unique_ptr<transport> make_tcp_transport() {
-  return std::make_unique<tcp_transport>();
-}
+std::unique_ptr<transport> make_tcp_transport() { return std::make_unique<tcp_transport>(); }
 
 }  // namespace drover::raft

@@ -111,8 +111,7 @@ inline options single(const std::string& directory) {
 
 template <class T>
 result<T> get(std::future<result<T>>& f) {
-  if (f.wait_for(std::chrono::seconds(30)) != std::future_status::ready)
-    return fail(errc::timeout, "no answer within 30 s");
+  if (f.wait_for(std::chrono::seconds(30)) != std::future_status::ready) return fail(errc::timeout, "no answer within 30 s");
   return f.get();
 }
 

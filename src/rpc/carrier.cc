@@ -28,8 +28,7 @@ carrier::carrier(net::loop& l, std::unique_ptr<net::byte_stream> stream, carrier
 
 // Streams that only wait for the next call are no use; streaming calls of ours are.
 bool carrier::is_idle() const {
-  bool used = channel_->calls_under_way() > 0 || session_->stream_count() > channel_->idle_streams() + streams_.size() ||
-              (serving_ && serving_->under_way > 0);
+  bool used = channel_->calls_under_way() > 0 || session_->stream_count() > channel_->idle_streams() + streams_.size() || (serving_ && serving_->under_way > 0);
   auto last = serving_ ? std::max(serving_->last_used, channel_->last_used()) : channel_->last_used();
   return !used && net::now() - last >= std::chrono::nanoseconds(options_.idle.ns);
 }

@@ -61,7 +61,7 @@ struct call_context {
   bool in_process = true;
   // Asked by the callee's own process for its own duties: nobody's permissions are looked at.
   bool internal = false;
-  std::string remote_address;  // empty in process
+  std::string remote_address;            // empty in process
   std::vector<std::string> tls_names{};  // of the peer's certificate (net::peer_names), empty without TLS
   // The caller's own methods, called over the connection by which this call came; null when that is not possible. Whoever keeps it asks
   // is_open() before each use: the connection may end at any time.
@@ -87,8 +87,7 @@ class method_table {
   template <class Request, class Response>
   void add(std::string name, std::function<awaitable<result<Response>>(call_context, Request)> handler) {
     methods_[std::move(name)] = {&schema::type_of<Request>(), &schema::type_of<Response>(),
-                                 [handler = std::move(handler)](call_context context, schema::record_view request,
-                                                                schema::record_slot response) {
+                                 [handler = std::move(handler)](call_context context, schema::record_view request, schema::record_slot response) {
                                    return run<Request, Response>(handler, std::move(context), request, response);
                                  }};
   }
@@ -97,20 +96,15 @@ class method_table {
   template <class Request, class Response>
   void add_in_place(std::string name, std::function<awaitable<result<>>(call_context, const Request&, Response&)> handler) {
     methods_[std::move(name)] = {&schema::type_of<Request>(), &schema::type_of<Response>(),
-                                 [handler = std::move(handler)](call_context context, schema::record_view request,
-                                                                schema::record_slot response) {
-                                   return handler(std::move(context), *static_cast<const Request*>(request.data),
-                                                  *static_cast<Response*>(response.data));
+                                 [handler = std::move(handler)](call_context context, schema::record_view request, schema::record_slot response) {
+                                   return handler(std::move(context), *static_cast<const Request*>(request.data), *static_cast<Response*>(response.data));
                                  }};
   }
   template <class Request>
-  void add_stream(std::string name,
-                  std::function<awaitable<result<>>(call_context, Request, std::unique_ptr<message_stream>)> handler) {
+  void add_stream(std::string name, std::function<awaitable<result<>>(call_context, Request, std::unique_ptr<message_stream>)> handler) {
     streams_[std::move(name)] = {&schema::type_of<Request>(),
-                                 [handler = std::move(handler)](call_context context, schema::record_view request,
-                                                                std::unique_ptr<message_stream> stream) {
-                                   return handler(std::move(context), *static_cast<const Request*>(request.data),
-                                                  std::move(stream));
+                                 [handler = std::move(handler)](call_context context, schema::record_view request, std::unique_ptr<message_stream> stream) {
+                                   return handler(std::move(context), *static_cast<const Request*>(request.data), std::move(stream));
                                  }};
   }
   const method* find(const std::string& name) const {

@@ -31,8 +31,7 @@ class end : public message_stream {
     co_return message;
   }
   awaitable<result<>> write(std::string message) override {
-    if (message.size() > message_bytes_max)
-      co_return fail(errc::too_large, "a stream message of {} bytes is above {}", message.size(), message_bytes_max);
+    if (message.size() > message_bytes_max) co_return fail(errc::too_large, "a stream message of {} bytes is above {}", message.size(), message_bytes_max);
     auto out = out_;
     if (!co_await out->queue.send(std::move(message))) co_return fail(errc::closed, "the stream was closed by the other side");
     co_return result<>{};
@@ -60,8 +59,7 @@ stream_pair make_stream_pair() {
   return {std::make_unique<end>(left, right), std::make_unique<end>(right, left)};
 }
 
-local_channel::local_channel(net::loop& l, const method_table& table, call_context as)
-    : table_(table), as_(std::move(as)), streams_(l, log::logger("rpc")) {}
+local_channel::local_channel(net::loop& l, const method_table& table, call_context as) : table_(table), as_(std::move(as)), streams_(l, log::logger("rpc")) {}
 local_channel::~local_channel() = default;
 
 // No coroutine of its own: every frame of a held query counts.

@@ -93,7 +93,13 @@ TEST(Port, AnErrorHasAnEmptyBody) {
     rpc_world w(l);
     auto stream = must(co_await net::dial(w.where));
     must(co_await stream->write_all("\x01" + request_frame(7, "No.Such", {})));
-    std::string expected = "\x83\xa5" "Error\xbf" "rpc: can't find service No.Such\xa3" "Seq\x07\xad" "ServiceMethod\xa7" "No.Such\x80";
+    std::string expected =
+        "\x83\xa5"
+        "Error\xbf"
+        "rpc: can't find service No.Such\xa3"
+        "Seq\x07\xad"
+        "ServiceMethod\xa7"
+        "No.Such\x80";
     std::string got(expected.size(), '\0');
     must(co_await stream->read_exactly(got));
     EXPECT_EQ(got, expected);
@@ -165,9 +171,9 @@ TEST(Port, GarbageIsLoggedOnceAndWithoutItsBytes) {
     schema::generic_request request;
     std::string session = "\x06";
     append(session, {yamux_header::data, yamux_header::syn, 1, 6});
-    for (const auto& bytes : std::vector<std::string>{std::string("GET /secret HTTP/1.1\r\n"), std::string("\x04\x16\x03"), std::string("\x02"), std::string(1, '\0'),
-                              "\x01" + std::string(5000, '\x94'), "\x01\xc1secret", "\x01\xdf\xff\xff\xff\xff", "\x05\xdd\x7f\xff\xff\xff",
-                              "\x06secret, more than a header", session + "secret"}) {
+    for (const auto& bytes : std::vector<std::string>{std::string("GET /secret HTTP/1.1\r\n"), std::string("\x04\x16\x03"), std::string("\x02"),
+                                                      std::string(1, '\0'), "\x01" + std::string(5000, '\x94'), "\x01\xc1secret", "\x01\xdf\xff\xff\xff\xff",
+                                                      "\x05\xdd\x7f\xff\xff\xff", "\x06secret, more than a header", session + "secret"}) {
       logged.clear();
       auto stream = must(co_await net::dial(w.where));
       must(co_await stream->write_all(bytes));

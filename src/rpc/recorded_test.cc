@@ -102,8 +102,8 @@ TEST(Recorded, SessionsComeApartAndGoTogether) {
       check_calls(objects(std::string_view(callers).substr(1)), objects(callees), methods);
     }
   }
-  for (auto method : {"Node.Register", "Node.UpdateStatus", "Node.GetClientAllocs", "Node.UpdateAlloc", "Alloc.GetAllocs", "Eval.Dequeue",
-                      "Allocations.Stats", "Allocations.Signal", "Status.Ping"})
+  for (auto method : {"Node.Register", "Node.UpdateStatus", "Node.GetClientAllocs", "Node.UpdateAlloc", "Alloc.GetAllocs", "Eval.Dequeue", "Allocations.Stats",
+                      "Allocations.Signal", "Status.Ping"})
     EXPECT_GT(methods[method], 0) << method;
 }
 

@@ -16,9 +16,9 @@ constexpr struct {
   errc code;
   int status;
 } statuses[] = {
-    {errc::unknown, 500},     {errc::invalid, 400},     {errc::permission_denied, 403}, {errc::not_found, 404}, {errc::method_not_allowed, 405},
-    {errc::conflict, 409},    {errc::too_large, 413},   {errc::cancelled, 499},         {errc::unsupported, 501}, {errc::unavailable, 503},
-    {errc::timeout, 504},     {errc::io, 520},          {errc::corrupt, 521},           {errc::exists, 522},    {errc::closed, 523},
+    {errc::unknown, 500},  {errc::invalid, 400},   {errc::permission_denied, 403}, {errc::not_found, 404},   {errc::method_not_allowed, 405},
+    {errc::conflict, 409}, {errc::too_large, 413}, {errc::cancelled, 499},         {errc::unsupported, 501}, {errc::unavailable, 503},
+    {errc::timeout, 504},  {errc::io, 520},        {errc::corrupt, 521},           {errc::exists, 522},      {errc::closed, 523},
 };
 
 // Texts with a meaning, as Nomad's agents write and look for them (shared wire facts, "Errors that clients match on").

@@ -51,8 +51,7 @@ std::string error_frame(uint64_t seq, std::string method, const error& e) {
 // The calls of one stream.
 class call_stream {
  public:
-  call_stream(const serving& with, net::byte_stream& stream)
-      : with_(with), stream_(stream), reader_(stream), handlers_(with.loop, with.logger) {}
+  call_stream(const serving& with, net::byte_stream& stream) : with_(with), stream_(stream), reader_(stream), handlers_(with.loop, with.logger) {}
 
   // Returns when no more requests come. An end inside a request is an error.
   awaitable<result<>> read_requests();
@@ -186,8 +185,7 @@ awaitable<result<>> converse(std::shared_ptr<const serving> with, std::shared_pt
   auto request = make_record(*method->request);
   CO_TRY(co_await stream->read(body_bytes_max, {method->request, request.get()}));
   call_under_way counted(*with);
-  auto done = co_await method->handle(with->context, {method->request, request.get()},
-                                      std::make_unique<wire_stream>(stream, wire_stream::side::callee));
+  auto done = co_await method->handle(with->context, {method->request, request.get()}, std::make_unique<wire_stream>(stream, wire_stream::side::callee));
   if (!done && done.error().code() != errc::closed && done.error().code() != errc::cancelled) co_return co_await end_with(*stream, done.error());
   co_return result<>{};
 }

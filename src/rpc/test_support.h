@@ -42,14 +42,13 @@ struct rpc_world {
   explicit rpc_world(net::loop& l, pool_options pool_o = {}, wire_server_options server_o = {}) {
     table.add<schema::generic_request, schema::generic_response>(
         "Test.Answer", [this](call_context c, schema::generic_request r) { return answer(std::move(c), std::move(r)); });
-    table.add<schema::generic_request, std::string>(
-        "Test.Filter", [](call_context, schema::generic_request r) -> awaitable<result<std::string>> { co_return r.filter; });
+    table.add<schema::generic_request, std::string>("Test.Filter",
+                                                    [](call_context, schema::generic_request r) -> awaitable<result<std::string>> { co_return r.filter; });
     table.add<schema::generic_request, std::string>(
         "Status.Leader", [](call_context, schema::generic_request) -> awaitable<result<std::string>> { co_return "127.0.0.1:4647"; });
     table.add<schema::generic_request, std::vector<std::string>>(
-        "Region.List", [](call_context, schema::generic_request) -> awaitable<result<std::vector<std::string>>> {
-          co_return std::vector<std::string>{"global", "west"};
-        });
+        "Region.List",
+        [](call_context, schema::generic_request) -> awaitable<result<std::vector<std::string>>> { co_return std::vector<std::string>{"global", "west"}; });
     table.add_stream<schema::fs_logs_request>("Test.Echo", stream_echo);
     table.add_stream<schema::fs_logs_request>("Test.Numbers", stream_numbers);
     server_o.table = &table;

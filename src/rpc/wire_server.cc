@@ -145,8 +145,7 @@ awaitable<result<wire_kind>> wire_server::state::greet(std::unique_ptr<net::byte
 }
 
 awaitable<void> wire_server::state::serve_kind(wire_kind kind, std::unique_ptr<net::byte_stream> stream, std::unique_ptr<ticket> held) {
-  if (kind == wire_kind::yamux || kind == wire_kind::yamux_calls)
-    co_return co_await serve_session(std::move(stream), kind == wire_kind::yamux);
+  if (kind == wire_kind::yamux || kind == wire_kind::yamux_calls) co_return co_await serve_session(std::move(stream), kind == wire_kind::yamux);
   if (kind == wire_kind::raft) {
     if (!options.on_raft) co_return refuse(*stream, "it speaks Raft, and no Raft runs here");
     held.reset();

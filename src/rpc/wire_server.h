@@ -17,8 +17,8 @@
 namespace drover::rpc {
 
 struct wire_limits {
-  duration handshake_timeout = seconds(5);   // first byte and TLS; 0: none
-  size_t connections_per_ip_max = 100;       // refused and logged; 0: no limit. Streaming connections get 20 fewer
+  duration handshake_timeout = seconds(5);  // first byte and TLS; 0: none
+  size_t connections_per_ip_max = 100;      // refused and logged; 0: no limit. Streaming connections get 20 fewer
   size_t connections_max = 100'000;
 };
 

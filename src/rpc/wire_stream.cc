@@ -49,8 +49,7 @@ awaitable<result<std::optional<std::string>>> wire_stream::read() {
 }
 
 awaitable<result<>> wire_stream::write(std::string message) {
-  if (message.size() > message_bytes_max)
-    co_return fail(errc::too_large, "a stream message of {} bytes is above {}", message.size(), message_bytes_max);
+  if (message.size() > message_bytes_max) co_return fail(errc::too_large, "a stream message of {} bytes is above {}", message.size(), message_bytes_max);
   CO_TRY_ASSIGN(auto length, codec::msgpack_length(message));
   if (length != message.size()) co_return fail(errc::invalid, "a stream message is not exactly one msgpack object");
   auto under = under_;

@@ -95,9 +95,8 @@ TEST(Wire, TheCalleeCallsBack) {
   net::loop l;
   run_test(l, [](net::loop& l) -> awaitable<void> {
     method_table node;
-    node.add<schema::generic_request, std::string>("Node.Who", [](call_context c, schema::generic_request) -> awaitable<result<std::string>> {
-      co_return c.remote_address;
-    });
+    node.add<schema::generic_request, std::string>(
+        "Node.Who", [](call_context c, schema::generic_request) -> awaitable<result<std::string>> { co_return c.remote_address; });
     node.add_stream<schema::fs_logs_request>("Node.Logs", stream_numbers);
     rpc_world w(l, {.serve = &node});
     schema::generic_request request;

@@ -41,8 +41,7 @@ std::vector<std::string> devices_of(const schema::node& node) {
   std::vector<std::string> found;
   for (const auto& device : node.node_resources->devices)
     found.push_back(device.vendor + "/" + device.type + "/" + device.name + " " +
-                    std::to_string(std::ranges::count_if(device.instances, &schema::node_device::healthy)) + " " +
-                    std::to_string(hash_of(device.attributes)));
+                    std::to_string(std::ranges::count_if(device.instances, &schema::node_device::healthy)) + " " + std::to_string(hash_of(device.attributes)));
   return found;
 }
 

@@ -51,12 +51,11 @@ class counted_scheduler {
       s_.annotate(marked_unknown(*one.alloc, s_.now()));
       return true;
     });
-    at_their_times(s_, std::move(waiting), "max-disconnect-timeout", "created for delayed disconnect timeout",
-                   [&](const later& one, const std::string& id) {
-                     auto changed = marked_unknown(*one.alloc, s_.now());
-                     changed.followup_eval_id = id;
-                     s_.annotate(std::move(changed));
-                   });
+    at_their_times(s_, std::move(waiting), "max-disconnect-timeout", "created for delayed disconnect timeout", [&](const later& one, const std::string& id) {
+      auto changed = marked_unknown(*one.alloc, s_.now());
+      changed.followup_eval_id = id;
+      s_.annotate(std::move(changed));
+    });
   }
 
   void place(const placement& what, const std::string& deployment_id) {

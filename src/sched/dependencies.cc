@@ -96,9 +96,8 @@ std::string missing_for(const state::snapshot& state, const schema::job& job, co
 }
 
 bool has_started(const schema::job& job, const schema::task_group& group, const std::vector<alloc_ref>& allocs) {
-  return std::ranges::any_of(allocs, [&](const alloc_ref& alloc) {
-    return alloc->task_group == group.name && (alloc->desired_status == "run" || same_version(*alloc, job));
-  });
+  return std::ranges::any_of(
+      allocs, [&](const alloc_ref& alloc) { return alloc->task_group == group.name && (alloc->desired_status == "run" || same_version(*alloc, job)); });
 }
 
 std::vector<wait_reason> reasons_to_wait(const state::snapshot& state, const schema::job& job, const schema::task_group& group,

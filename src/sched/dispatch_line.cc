@@ -56,8 +56,8 @@ std::string place_in_line(const state::snapshot& state, const schema::job& child
     return running + before < *most;
   });
   if (running + before < *most) return {};
-  return fmt::format("{} of job \"{}\" may run at a time (max_parallel), and {} before it", *most == 1 ? std::string("1 instance") : fmt::format("{} instances", *most),
-                     parent->id, before == 0 ? "as many run" : "others come");
+  return fmt::format("{} of job \"{}\" may run at a time (max_parallel), and {} before it",
+                     *most == 1 ? std::string("1 instance") : fmt::format("{} instances", *most), parent->id, before == 0 ? "as many run" : "others come");
 }
 
 std::vector<std::string> next_in_line(const state::snapshot& state, const schema::job& parent) {
@@ -72,7 +72,8 @@ std::vector<std::string> next_in_line(const state::snapshot& state, const schema
   });
   auto may_start = waiting.size();
   if (most) may_start = std::min(may_start, static_cast<size_t>(std::max<int64_t>(0, *most - running)));
-  std::ranges::partial_sort(waiting, waiting.begin() + static_cast<std::ptrdiff_t>(may_start), [](const auto& a, const auto& b) { return goes_before(*a, *b); });
+  std::ranges::partial_sort(waiting, waiting.begin() + static_cast<std::ptrdiff_t>(may_start),
+                            [](const auto& a, const auto& b) { return goes_before(*a, *b); });
   waiting.resize(may_start);
   std::vector<std::string> ids;
   for (const auto& child : waiting) ids.push_back(child->id);

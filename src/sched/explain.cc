@@ -44,7 +44,8 @@ std::string about_unsuited(const failed_check& check, const group_explanation& w
   if (check.check.starts_with("missing ")) return fmt::format("{} {} {}", nodes(check.nodes), is(check.nodes), check.check);
   if (check.check == "distinct_hosts") return fmt::format("{} already {} an allocation of it (distinct_hosts)", nodes(check.nodes), has(check.nodes));
   if (check.check.starts_with("distinct_property")) return fmt::format("{} {} ruled out by {}", nodes(check.nodes), is(check.nodes), check.check);
-  if (check.check.starts_with("CSI ") || check.check.starts_with("did not")) return fmt::format("{} {} ruled out: {}", nodes(check.nodes), is(check.nodes), check.check);
+  if (check.check.starts_with("CSI ") || check.check.starts_with("did not"))
+    return fmt::format("{} {} ruled out: {}", nodes(check.nodes), is(check.nodes), check.check);
   std::string text = fmt::format("{} {} not satisfy the constraint \"{}\"", nodes(check.nodes), check.nodes == 1 ? "does" : "do", trim(check.check));
   return check.found.empty() ? text : fmt::format("{}; found: {}", text, listed(check.found));
 }
@@ -68,8 +69,8 @@ void about_scope(const group_explanation& why, std::vector<std::string>& out) {
   int64_t elsewhere = sum(why.in_other_datacenters);
   std::string pool = fmt::format("{} {} node pool {}", nodes(in_pool), has(in_pool), why.node_pool);
   if (elsewhere == in_pool)
-    out.push_back(fmt::format("{}, but none is in a datacenter that matches {}; found: {}.", pool, join(why.datacenters, ", "),
-                              listed(why.in_other_datacenters)));
+    out.push_back(
+        fmt::format("{}, but none is in a datacenter that matches {}; found: {}.", pool, join(why.datacenters, ", "), listed(why.in_other_datacenters)));
   else if (elsewhere > 0)
     out.push_back(fmt::format("{}; {} of them {} outside the datacenters {}.", pool, elsewhere, is(elsewhere), join(why.datacenters, ", ")));
   for (const auto& [state, n] : why.not_ready) out.push_back(fmt::format("{} {} {}.", nodes(n), is(n), state));
@@ -107,8 +108,7 @@ std::string remedy(const group_explanation& why) {
     if (why.wanted.cpu > why.largest.cpu) parts.push_back(fmt::format("{} MHz of CPU where the largest node has {}", why.wanted.cpu, why.largest.cpu));
     if (why.wanted.memory > why.largest.memory)
       parts.push_back(fmt::format("{} MB of memory where the largest node has {}", why.wanted.memory, why.largest.memory));
-    if (why.wanted.disk > why.largest.disk)
-      parts.push_back(fmt::format("{} MB of disk where the largest node has {}", why.wanted.disk, why.largest.disk));
+    if (why.wanted.disk > why.largest.disk) parts.push_back(fmt::format("{} MB of disk where the largest node has {}", why.wanted.disk, why.largest.disk));
     if (parts.empty()) return "No suited node is large enough even when empty: ask for less, or add a larger node.";
     return fmt::format("It asks for {}: ask for less, or add a larger node.", join(parts, " and "));
   }
@@ -133,8 +133,8 @@ std::string remedy(const group_explanation& why) {
 
 std::vector<std::string> sentences(const group_explanation& why) {
   std::vector<std::string> out;
-  out.push_back(fmt::format("{} of group \"{}\" {} {}.", why.waiting == 1 ? "1 allocation" : fmt::format("{} allocations", why.waiting),
-                            why.group, why.waiting == 1 ? "waits" : "wait", why.waits_for.empty() ? "for a node" : "before looking for a node"));
+  out.push_back(fmt::format("{} of group \"{}\" {} {}.", why.waiting == 1 ? "1 allocation" : fmt::format("{} allocations", why.waiting), why.group,
+                            why.waiting == 1 ? "waits" : "wait", why.waits_for.empty() ? "for a node" : "before looking for a node"));
   if (!why.waits_for.empty()) {
     for (const auto& each : why.waits_for) out.push_back(fmt::format("It waits because {}.", each));
     out.push_back("It looks for a node as soon as that has changed.");

@@ -37,12 +37,12 @@ struct group_explanation {
   int64_t waiting = 0;  // allocations without a node
   // Not empty: no node was asked, because this has to happen first.
   std::vector<std::string> waits_for;
-  amounts wanted;       // by one of them
+  amounts wanted;  // by one of them
   int64_t cores_wanted = 0;
   std::string node_pool;
   std::vector<std::string> datacenters;
-  std::vector<std::string> host_volumes;   // that it asks for, and what binds it to one
-  std::vector<std::string> held_volumes;   // CSI volumes for one writer, and who holds them
+  std::vector<std::string> host_volumes;  // that it asks for, and what binds it to one
+  std::vector<std::string> held_volumes;  // CSI volumes for one writer, and who holds them
 
   // Each node is counted once, where it drops out first.
   int64_t nodes = 0;
@@ -52,8 +52,8 @@ struct group_explanation {
   std::vector<failed_check> unsuited;                   // most nodes first
   std::vector<failed_check> full;                       // most nodes first
   std::vector<near_miss> nearest;                       // smallest shortage first
-  amounts largest;   // the most that one suited node has of each when empty
-  bool too_large = false;  // suited nodes exist, and none has room enough even when empty
+  amounts largest;                                      // the most that one suited node has of each when empty
+  bool too_large = false;                               // suited nodes exist, and none has room enough even when empty
 };
 
 // Before the texts of what a group waits for, where AllocMetric.ConstraintFiltered has them.

@@ -67,34 +67,88 @@ TEST(explain, table) {
   };
   const row rows[] = {
       {"no nodes", [](world&, schema::job&) {}, "The cluster has no nodes."},
-      {"pool", [](world& w, schema::job& j) { w.add(make_node("n")); j.node_pool = "gpu"; },
+      {"pool",
+       [](world& w, schema::job& j) {
+         w.add(make_node("n"));
+         j.node_pool = "gpu";
+       },
        "No node is in node pool \"gpu\"; there are nodes in default (1)."},
-      {"datacenter", [](world& w, schema::job& j) { w.add(make_node("n")); j.datacenters = {"eu-*"}; },
+      {"datacenter",
+       [](world& w, schema::job& j) {
+         w.add(make_node("n"));
+         j.datacenters = {"eu-*"};
+       },
        "1 node has node pool default, but none is in a datacenter that matches eu-*; found: dc1 (1)."},
-      {"down", [](world& w, schema::job&) { auto n = make_node("n"); n.status = "down"; w.add(n); }, "1 node is down."},
-      {"ineligible", [](world& w, schema::job&) { auto n = make_node("n"); n.scheduling_eligibility = "ineligible"; w.add(n); },
+      {"down",
+       [](world& w, schema::job&) {
+         auto n = make_node("n");
+         n.status = "down";
+         w.add(n);
+       },
+       "1 node is down."},
+      {"ineligible",
+       [](world& w, schema::job&) {
+         auto n = make_node("n");
+         n.scheduling_eligibility = "ineligible";
+         w.add(n);
+       },
        "1 node is not eligible."},
-      {"constraint", [](world& w, schema::job& j) { w.add(make_node("n")); j.constraints.push_back({"${attr.kernel.name}", "plan9", "="}); },
+      {"constraint",
+       [](world& w, schema::job& j) {
+         w.add(make_node("n"));
+         j.constraints.push_back({"${attr.kernel.name}", "plan9", "="});
+       },
        "1 node does not satisfy the constraint \"${attr.kernel.name} = plan9\"; found: linux (1)."},
-      {"missing attribute", [](world& w, schema::job& j) { w.add(make_node("n")); j.constraints.push_back({"${meta.rack}", "r1", "="}); },
+      {"missing attribute",
+       [](world& w, schema::job& j) {
+         w.add(make_node("n"));
+         j.constraints.push_back({"${meta.rack}", "r1", "="});
+       },
        "found: none (1)."},
-      {"driver", [](world& w, schema::job& j) { w.add(make_node("n")); j.task_groups[0].tasks[0].driver = "docker"; },
+      {"driver",
+       [](world& w, schema::job& j) {
+         w.add(make_node("n"));
+         j.task_groups[0].tasks[0].driver = "docker";
+       },
        "1 node has no healthy driver for it: docker (1).\nIt would run on a node with room where the driver docker is there and healthy."},
-      {"device", [](world& w, schema::job& j) { w.add(make_node("n")); j.task_groups[0].tasks[0].resources->devices.emplace_back().name = "nvidia/gpu"; },
+      {"device",
+       [](world& w, schema::job& j) {
+         w.add(make_node("n"));
+         j.task_groups[0].tasks[0].resources->devices.emplace_back().name = "nvidia/gpu";
+       },
        "1 node is missing devices.\nIt would run on a node with room that has the devices of its device blocks."},
-      {"host network", [](world& w, schema::job& j) { w.add(make_node("n")); j.task_groups[0].networks.emplace_back().dynamic_ports.push_back({"http", 0, 0, "public", false}); },
+      {"host network",
+       [](world& w, schema::job& j) {
+         w.add(make_node("n"));
+         j.task_groups[0].networks.emplace_back().dynamic_ports.push_back({"http", 0, 0, "public", false});
+       },
        "It would run on a node with room that has its host network \"public\" for port \"http\"."},
-      {"attribute that must be there", [](world& w, schema::job& j) { w.add(make_node("n")); j.constraints.push_back({"${meta.rack}", "", "is_set"}); },
+      {"attribute that must be there",
+       [](world& w, schema::job& j) {
+         w.add(make_node("n"));
+         j.constraints.push_back({"${meta.rack}", "", "is_set"});
+       },
        "the constraint \"${meta.rack} is_set\"; found: none (1).\nIt would run on a node that passes \"${meta.rack} is_set\" and has room."},
-      {"too large", [](world& w, schema::job& j) { w.add(make_node("n", 4000, 1000)); j.task_groups[0].tasks[0].resources->memory_mb = 3000; },
+      {"too large",
+       [](world& w, schema::job& j) {
+         w.add(make_node("n", 4000, 1000));
+         j.task_groups[0].tasks[0].resources->memory_mb = 3000;
+       },
        "It asks for 3000 MB of memory where the largest node has 1000: ask for less, or add a larger node."},
-      {"port", [](world& w, schema::job& j) {
+      {"port",
+       [](world& w, schema::job& j) {
          auto n = make_node("n");
          n.reserved_resources.emplace().networks.reserved_host_ports = "80";
          w.add(n);
          j.task_groups[0].networks.emplace_back().reserved_ports.push_back({"http", 80, 0, "", false});
-       }, "1 node cannot give it its network (network: reserved port collision http=80)."},
-      {"cores", [](world& w, schema::job& j) { w.add(make_node("n")); j.task_groups[0].tasks[0].resources->cores = 6; }, "lacks 2000 MHz of CPU and 2 CPU cores"},
+       },
+       "1 node cannot give it its network (network: reserved port collision http=80)."},
+      {"cores",
+       [](world& w, schema::job& j) {
+         w.add(make_node("n"));
+         j.task_groups[0].tasks[0].resources->cores = 6;
+       },
+       "lacks 2000 MHz of CPU and 2 CPU cores"},
   };
   for (const auto& r : rows) {
     world w;

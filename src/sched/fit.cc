@@ -13,9 +13,7 @@ constexpr std::string_view default_address = "0.0.0.0";
 
 amounts amounts_of(const schema::allocated_task_resources& task) { return {task.cpu.cpu_shares, task.memory.memory_mb, 0}; }
 
-amounts larger(const amounts& a, const amounts& b) {
-  return {std::max(a.cpu, b.cpu), std::max(a.memory, b.memory), std::max(a.disk, b.disk)};
-}
+amounts larger(const amounts& a, const amounts& b) { return {std::max(a.cpu, b.cpu), std::max(a.memory, b.memory), std::max(a.disk, b.disk)}; }
 
 // Counts how many neighbours of equal value an element has or had: the change of the number of collisions.
 template <class T>
@@ -49,8 +47,7 @@ amounts demand_of(const schema::allocated_resources& given) {
   amounts beside;
   for (const auto& [name, task] : given.tasks) {
     auto it = given.task_lifecycles.find(name);
-    const schema::task_lifecycle_config* lifecycle =
-        it != given.task_lifecycles.end() && it->second.has_value() ? &*it->second : nullptr;
+    const schema::task_lifecycle_config* lifecycle = it != given.task_lifecycles.end() && it->second.has_value() ? &*it->second : nullptr;
     amounts wants = amounts_of(task);
     if (lifecycle == nullptr || lifecycle->hook == "poststart") main += wants;
     else if (lifecycle->hook == "poststop") after += wants;
@@ -70,8 +67,7 @@ amounts capacity_of(const schema::node& node) {
   }
   if (node.reserved_resources) {
     const auto& kept = *node.reserved_resources;
-    total -= {static_cast<int64_t>(kept.cpu.cpu_shares), static_cast<int64_t>(kept.memory.memory_mb),
-              static_cast<int64_t>(kept.disk.disk_mb)};
+    total -= {static_cast<int64_t>(kept.cpu.cpu_shares), static_cast<int64_t>(kept.memory.memory_mb), static_cast<int64_t>(kept.disk.disk_mb)};
   }
   return total;
 }
@@ -88,8 +84,7 @@ result<std::vector<std::pair<uint16_t, uint16_t>>> parse_port_ranges(std::string
     size_t dash = part.find('-');
     auto low = parse_uint(trim(part.substr(0, dash)));
     auto high = dash == std::string_view::npos ? low : parse_uint(trim(part.substr(dash + 1)));
-    if (!low || !high || *low > *high || *high > 65535)
-      return fail(errc::invalid, "\"{}\" is no port and no range of ports such as 8500-8600", part);
+    if (!low || !high || *low > *high || *high > 65535) return fail(errc::invalid, "\"{}\" is no port and no range of ports such as 8500-8600", part);
     ranges.emplace_back(static_cast<uint16_t>(*low), static_cast<uint16_t>(*high));
   }
   return ranges;

@@ -118,9 +118,9 @@ class node_usage {
   amounts used_;
   std::vector<address> addresses_;
   std::vector<port_range> reserved_;
-  std::vector<uint32_t> held_;  // address << 16 | port, sorted; twice where two allocations hold the same
-  std::vector<uint16_t> cores_;       // that may be reserved, sorted
-  std::vector<uint16_t> held_cores_;  // sorted; twice where two allocations hold the same
+  std::vector<uint32_t> held_;             // address << 16 | port, sorted; twice where two allocations hold the same
+  std::vector<uint16_t> cores_;            // that may be reserved, sorted
+  std::vector<uint16_t> held_cores_;       // sorted; twice where two allocations hold the same
   std::vector<std::string> held_devices_;  // keys, sorted; twice where two allocations hold the same
   int64_t allocs_ = 0;
   int64_t allocs_max_ = 0;  // 0: no limit

@@ -8,8 +8,7 @@
 namespace drover::sched::testing {
 namespace {
 
-ref<schema::allocation> make_alloc(const std::string& id, int64_t cpu, int64_t memory, std::vector<int64_t> ports = {},
-                                   const std::string& ip = "10.0.0.1") {
+ref<schema::allocation> make_alloc(const std::string& id, int64_t cpu, int64_t memory, std::vector<int64_t> ports = {}, const std::string& ip = "10.0.0.1") {
   auto alloc = std::make_shared<schema::allocation>();
   alloc->id = id;
   alloc->node_id = "n1";
@@ -30,13 +29,8 @@ TEST(fit, port_ranges) {
     std::vector<std::pair<uint16_t, uint16_t>> ranges;
   };
   const row rows[] = {
-      {"", true, {}},
-      {"22", true, {{22, 22}}},
-      {"22, 80 ,8500-8600", true, {{22, 22}, {80, 80}, {8500, 8600}}},
-      {"80-22", false, {}},
-      {"65536", false, {}},
-      {"a", false, {}},
-      {"1,,2", false, {}},
+      {"", true, {}},   {"22", true, {{22, 22}}}, {"22, 80 ,8500-8600", true, {{22, 22}, {80, 80}, {8500, 8600}}}, {"80-22", false, {}}, {"65536", false, {}},
+      {"a", false, {}}, {"1,,2", false, {}},
   };
   for (const auto& r : rows) {
     auto got = parse_port_ranges(r.text);

@@ -20,8 +20,7 @@ job_facts gather(const state::snapshot& snapshot, const schema::evaluation& eval
   return facts;
 }
 
-outcome schedule(const state::snapshot& snapshot, const node_view& view, const schema::evaluation& eval, timestamp now, uint64_t seed,
-                 const options& how) {
+outcome schedule(const state::snapshot& snapshot, const node_view& view, const schema::evaluation& eval, timestamp now, uint64_t seed, const options& how) {
   return schedule(gather(snapshot, eval), view, eval, now, seed, how);
 }
 

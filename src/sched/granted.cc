@@ -19,8 +19,7 @@ schema::allocated_resources granted_to_group(const schema::task_group& group, bo
   return granted;
 }
 
-void grant(schema::allocated_resources& granted, const schema::task_group& group, const schema::node& node, const node_usage& usage,
-           chosen_parts parts) {
+void grant(schema::allocated_resources& granted, const schema::task_group& group, const schema::node& node, const node_usage& usage, chosen_parts parts) {
   granted.shared.networks = std::move(parts.ports.shared);
   granted.shared.ports = std::move(parts.ports.ports);
   for (auto& [task, network] : parts.ports.tasks) granted.tasks[task].networks.push_back(std::move(network));

@@ -1,8 +1,8 @@
 // The planner's question: how much of a plan still fits the newest state? Pure; any thread that owns its node_view.
 #pragma once
 
-#include "schema/eval.h"
 #include "sched/node_view.h"
+#include "schema/eval.h"
 
 namespace drover::sched {
 

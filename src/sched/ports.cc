@@ -118,14 +118,11 @@ const std::string* port_plan::refuse(const node_usage& usage) const {
   }
   for (const auto& network : networks_)
     for (const auto& ask : network.asks)
-      if (ask.is_static && !ask.port->ignore_collision &&
-          !static_free(usage, ask.host_network, static_cast<uint16_t>(ask.port->value)))
-        return &ask.collision;
+      if (ask.is_static && !ask.port->ignore_collision && !static_free(usage, ask.host_network, static_cast<uint16_t>(ask.port->value))) return &ask.collision;
   return nullptr;
 }
 
-std::expected<port_plan::offer, std::string> port_plan::assign(const schema::node& node, const node_usage& usage,
-                                                               random_stream& random) const {
+std::expected<port_plan::offer, std::string> port_plan::assign(const schema::node& node, const node_usage& usage, random_stream& random) const {
   offer made;
   if (empty()) return made;
   chosen_ports trial(usage);

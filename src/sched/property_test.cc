@@ -194,8 +194,7 @@ void check_new_allocs(const property_world& w, const outcome& out, operator_set&
       EXPECT_TRUE(job.datacenters[0] == "*" || job.datacenters[0] == node.datacenter);
       for (const auto& c : job.constraints) {
         EXPECT_TRUE(operators.holds(c, node)) << text_of(c) << " on " << id;
-        if (c.operand == "distinct_hosts")
-          EXPECT_EQ(std::ranges::count_if(w.live(job.id), [&](const auto& a) { return a->node_id == id; }), 1) << id;
+        if (c.operand == "distinct_hosts") EXPECT_EQ(std::ranges::count_if(w.live(job.id), [&](const auto& a) { return a->node_id == id; }), 1) << id;
       }
       for (const auto& port : alloc->allocated_resources->shared.ports)
         if (node.reserved_resources) EXPECT_TRUE(port.value != 22 && port.value != 8080 && port.value != 20001);
@@ -220,8 +219,7 @@ void check_nothing_more_fits(const property_world& w, const outcome& out, operat
       if (!good) continue;
       auto free = w.view.usage(w.view.find(id)).free();
       const auto& wants = *group.tasks[0].resources;
-      EXPECT_FALSE(free.cpu >= wants.cpu && free.memory >= wants.memory_mb && free.disk >= group.ephemeral_disk->size_mb)
-          << job.id << " would fit " << id;
+      EXPECT_FALSE(free.cpu >= wants.cpu && free.memory >= wants.memory_mb && free.disk >= group.ephemeral_disk->size_mb) << job.id << " would fit " << id;
     }
   }
 }
@@ -236,8 +234,7 @@ void check_rolling(const property_world& w, const outcome& out) {
       for (const auto& [name, state] : out.plan.deployment->task_groups) EXPECT_LE(state.desired_canaries, *job.task_groups[0].update->max_parallel);
     return;
   }
-  EXPECT_LE(out.eval.plan_annotations->desired_tg_updates.at("web").destructive_update,
-            static_cast<uint64_t>(*job.task_groups[0].update->max_parallel));
+  EXPECT_LE(out.eval.plan_annotations->desired_tg_updates.at("web").destructive_update, static_cast<uint64_t>(*job.task_groups[0].update->max_parallel));
 }
 
 void check_count(const property_world& w, const outcome& out) {
@@ -283,7 +280,8 @@ void check_job(property_world& w, const std::string& id, operator_set& operators
   // Without a deployment the next batch of a system job needs no health, only time.
   bool rolls_on = out.eval.plan_annotations && w.jobs[id]->type.starts_with("sys") && !w.jobs[id]->task_groups[0].update;
   bool finishes = !again.plan.deployment_updates.empty();
-  if (!waits && !rolls_on && !finishes) EXPECT_FALSE(again.has_plan()) << "a second run of " << id << " changes " << describe(again) << "\nafter" << describe(out);
+  if (!waits && !rolls_on && !finishes)
+    EXPECT_FALSE(again.has_plan()) << "a second run of " << id << " changes " << describe(again) << "\nafter" << describe(out);
 }
 
 void check_seed(uint64_t seed) {

@@ -66,9 +66,8 @@ std::optional<quota_room> gather_quota(const state::snapshot& state, const schem
   if (name.empty()) return std::nullopt;
   auto spec = state::find<table::quotas>(state, {name, {}, {}});
   if (!spec) return std::nullopt;
-  auto of_region = std::ranges::find_if(spec->limits, [&](const auto& each) {
-    return each.region_limit && (each.region == job.region || each.region.empty());
-  });
+  auto of_region =
+      std::ranges::find_if(spec->limits, [&](const auto& each) { return each.region_limit && (each.region == job.region || each.region.empty()); });
   if (of_region == spec->limits.end()) return std::nullopt;
   quota_room room{.name = name, .limit = *of_region->region_limit, .used = {}};
   // All allocations of a group in one version of a job ask for the same.

@@ -24,8 +24,7 @@ bool outcome::has_plan() const {
   return !plan.node_update.empty() || !plan.node_allocation.empty() || plan.deployment != nullptr || !plan.deployment_updates.empty();
 }
 
-outcome schedule(const job_facts& facts, const node_view& view, const schema::evaluation& eval, timestamp now, uint64_t seed,
-                 const options& how) {
+outcome schedule(const job_facts& facts, const node_view& view, const schema::evaluation& eval, timestamp now, uint64_t seed, const options& how) {
   session s(facts, view, eval, now, seed, how);
   if (facts.job != nullptr && !is_known_type(facts.job->type)) {
     auto out = s.finish({}, "");

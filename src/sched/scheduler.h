@@ -21,13 +21,13 @@
 #include <string_view>
 #include <vector>
 
-#include "schema/eval.h"
-#include "schema/job.h"
 #include "sched/dependencies.h"
 #include "sched/explain.h"
 #include "sched/feasible/volumes.h"
 #include "sched/node_view.h"
 #include "sched/quota.h"
+#include "schema/eval.h"
+#include "schema/job.h"
 
 namespace drover::sched {
 
@@ -40,14 +40,14 @@ struct options {
 
 // Everything that is read of the state, beside the nodes. gather() fills it from a snapshot; tests fill it by hand.
 struct job_facts {
-  uint64_t index = 0;                         // of the snapshot
-  ref<schema::job> job;                       // null: it was purged
-  std::vector<ref<schema::allocation>> allocs;  // all of the job's, also ended ones
-  ref<schema::deployment> deployment;         // the latest, or null
-  ref<schema::scheduler_configuration> config;  // null: defaults
-  ref<schema::node_pool> pool;                // the job's node pool, or null
-  volume_facts volumes;                       // that the job asks for
-  std::optional<quota_room> quota;            // of the job's namespace
+  uint64_t index = 0;                                     // of the snapshot
+  ref<schema::job> job;                                   // null: it was purged
+  std::vector<ref<schema::allocation>> allocs;            // all of the job's, also ended ones
+  ref<schema::deployment> deployment;                     // the latest, or null
+  ref<schema::scheduler_configuration> config;            // null: defaults
+  ref<schema::node_pool> pool;                            // the job's node pool, or null
+  volume_facts volumes;                                   // that the job asks for
+  std::optional<quota_room> quota;                        // of the job's namespace
   std::map<std::string, std::vector<wait_reason>> waits;  // groups that must not start yet, and why
 };
 job_facts gather(const state::snapshot& snapshot, const schema::evaluation& eval);
@@ -65,8 +65,7 @@ struct outcome {
 
 outcome schedule(const state::snapshot& snapshot, const node_view& view, const schema::evaluation& eval, timestamp now, uint64_t seed,
                  const options& options = {});
-outcome schedule(const job_facts& facts, const node_view& view, const schema::evaluation& eval, timestamp now, uint64_t seed,
-                 const options& options = {});
+outcome schedule(const job_facts& facts, const node_view& view, const schema::evaluation& eval, timestamp now, uint64_t seed, const options& options = {});
 
 // How often one evaluation may plan before it is given up.
 int max_attempts(std::string_view job_type);

@@ -21,9 +21,7 @@ size_t stopped(const outcome& out) {
   for (const auto& [node, list] : out.plan.node_update) n += list.size();
   return n;
 }
-const schema::desired_updates& updates(const outcome& out, const std::string& group = "web") {
-  return out.eval.plan_annotations->desired_tg_updates.at(group);
-}
+const schema::desired_updates& updates(const outcome& out, const std::string& group = "web") { return out.eval.plan_annotations->desired_tg_updates.at(group); }
 
 TEST(scheduler, a_service_is_created_scaled_rolled_and_stopped) {
   world w;

@@ -35,8 +35,7 @@ const schema::shared_text& same_words(schema::shared_text& last, std::string_vie
 
 }  // namespace
 
-session::session(const job_facts& facts, const node_view& view, const schema::evaluation& eval, timestamp now, uint64_t seed,
-                 const options& how)
+session::session(const job_facts& facts, const node_view& view, const schema::evaluation& eval, timestamp now, uint64_t seed, const options& how)
     : facts_(facts),
       view_(view),
       eval_(eval),
@@ -111,8 +110,7 @@ void session::stop(const schema::allocation& alloc, std::string_view why, std::s
 }
 
 void session::record_stop(const schema::allocation& alloc, std::string_view why, std::string_view client_status) {
-  out_.plan.node_update[alloc.node_id].push_back(
-      std::make_shared<const schema::allocation>(stopped_copy(alloc, why, client_status, now_)));
+  out_.plan.node_update[alloc.node_id].push_back(std::make_shared<const schema::allocation>(stopped_copy(alloc, why, client_status, now_)));
 }
 
 void session::update_in_place(const schema::allocation& alloc, const std::string& deployment_id) {
@@ -176,11 +174,8 @@ void session::place(const placement& what, ranker::choice made, const std::strin
   alloc->create_time = alloc->modify_time = now_.ns;
   if (what.previous != nullptr) {
     alloc->previous_allocation = what.previous->id;
-    if (what.rescheduled)
-      alloc->reschedule_tracker =
-          schema::share(next_tracker(*what.previous, reschedule_policy_of(job(), *what.group), now_));
-    else if (what.stop_previous.empty())
-      alloc->reschedule_tracker = what.previous->reschedule_tracker;  // lost or moved: its history stays
+    if (what.rescheduled) alloc->reschedule_tracker = schema::share(next_tracker(*what.previous, reschedule_policy_of(job(), *what.group), now_));
+    else if (what.stop_previous.empty()) alloc->reschedule_tracker = what.previous->reschedule_tracker;  // lost or moved: its history stays
   }
   for (const auto& each : made.evicted) preempt(each, *alloc);
   cluster_.place(made.node, *alloc);
@@ -218,7 +213,8 @@ void session::withdraw() {
     for (auto& [node, list] : by_node) std::erase_if(list, goes);
     std::erase_if(by_node, [](const auto& each) { return each.second.empty(); });
   };
-  remove_from(out_.plan.node_allocation, [&](const auto& alloc) { return alloc->eval_id == eval_.id && alloc->create_time == now_.ns && alloc->create_index == 0; });
+  remove_from(out_.plan.node_allocation,
+              [&](const auto& alloc) { return alloc->eval_id == eval_.id && alloc->create_time == now_.ns && alloc->create_index == 0; });
   remove_from(out_.plan.node_update, [&](const auto& alloc) { return replaced_.contains(alloc->id); });
   places_ = {};
   out_.plan.node_preemptions.clear();
@@ -270,8 +266,10 @@ bool session::over_quota(const schema::task_group& group) {
   if (explain_) {
     group_explanation said;
     said.group = group.name;
-    said.waits_for.push_back(fmt::format("quota \"{}\" of namespace \"{}\" is used up: {}; it would run if other jobs that share the quota were stopped or "
-                                         "asked for less, or if the quota were raised", quota_->name, job().namespace_, text));
+    said.waits_for.push_back(
+        fmt::format("quota \"{}\" of namespace \"{}\" is used up: {}; it would run if other jobs that share the quota were stopped or "
+                    "asked for less, or if the quota were raised",
+                    quota_->name, job().namespace_, text));
     out_.explanations.push_back(std::move(said));
   }
   return true;
@@ -326,8 +324,7 @@ void session::fill_eligibility(schema::evaluation& blocked) {
   for (const auto& [group, ranks, granted] : rankers_) {
     if (!out_.eval.failed_tg_allocs.contains(group->name)) continue;
     blocked.escaped_computed_class = blocked.escaped_computed_class || ranks->checks().escaped() || !ranks->volumes().empty();
-    for (auto answer : ranks->checks().class_answers())
-      blocked.class_eligibility[view_.classes().text(answer.class_id)] |= answer.eligible;
+    for (auto answer : ranks->checks().class_answers()) blocked.class_eligibility[view_.classes().text(answer.class_id)] |= answer.eligible;
   }
   if (blocked.escaped_computed_class) blocked.class_eligibility.clear();
 }
@@ -338,9 +335,8 @@ void session::fill_missing(schema::evaluation& blocked) {
   if (over_quota_) blocked.quota_limit_reached = quota_->name;
   blocked.missing_non_node_resources.assign(missing_.begin(), missing_.end());
   if (missing_.empty()) return;
-  bool any_for_capacity = std::ranges::any_of(out_.eval.failed_tg_allocs, [&](const auto& failed) {
-    return !facts_.waits.contains(failed.first) && failed.second.quota_exhausted.empty();
-  });
+  bool any_for_capacity = std::ranges::any_of(
+      out_.eval.failed_tg_allocs, [&](const auto& failed) { return !facts_.waits.contains(failed.first) && failed.second.quota_exhausted.empty(); });
   if (any_for_capacity && blocked.class_eligibility.empty()) blocked.escaped_computed_class = true;
 }
 

@@ -106,13 +106,13 @@ class session {
   };
   ref<schema::allocated_resources> granted(const placement& what, node_view::row row, chosen_parts parts);
   std::vector<group_ranker> rankers_;
-  std::set<std::string> missing_;  // what groups that must not start yet wait for
+  std::set<std::string> missing_;    // what groups that must not start yet wait for
   std::optional<quota_room> quota_;  // as the plan so far leaves it
   bool over_quota_ = false;
-  std::vector<const schema::task_group*> placed_;      // of every placement
-  std::set<std::string, std::less<>> replaced_;        // ids of those that stop only because a placement replaces them
+  std::vector<const schema::task_group*> placed_;  // of every placement
+  std::set<std::string, std::less<>> replaced_;    // ids of those that stop only because a placement replaces them
   std::vector<schema::alloc_list_stub> preempted_;
-  std::map<std::string, uint64_t> preemptions_;        // by group that gains
+  std::map<std::string, uint64_t> preemptions_;  // by group that gains
   std::map<std::pair<const schema::job*, const schema::task_group*>, bool> replaces_;
   // Where the plan keeps a node's allocations, and the node's texts: a large plan asks for the same nodes again and again.
   struct node_place {

@@ -69,7 +69,8 @@ DESCRIBE_EMPTY(acl_binding_rules_list_request, "ACLBindingRulesListRequest", BAS
 #undef SELF
 
 #define SELF acl_binding_rule_list_stub
-DESCRIBE(acl_binding_rule_list_stub, "ACLBindingRuleListStub", BASES(), FIELD(id), FIELD(description), FIELD(auth_method), FIELD(create_index), FIELD(modify_index))
+DESCRIBE(acl_binding_rule_list_stub, "ACLBindingRuleListStub", BASES(), FIELD(id), FIELD(description), FIELD(auth_method), FIELD(create_index),
+         FIELD(modify_index))
 #undef SELF
 
 #define SELF acl_binding_rules_list_response
@@ -93,7 +94,8 @@ DESCRIBE(acl_binding_rules_upsert_response, "ACLBindingRulesUpsertResponse", BAS
 #undef SELF
 
 #define SELF acl_create_client_introduction_token_request
-DESCRIBE(acl_create_client_introduction_token_request, "ACLCreateClientIntroductionTokenRequest", BASES(write_request), FIELD(ttl), FIELD(node_name), FIELD(node_pool))
+DESCRIBE(acl_create_client_introduction_token_request, "ACLCreateClientIntroductionTokenRequest", BASES(write_request), FIELD(ttl), FIELD(node_name),
+         FIELD(node_pool))
 #undef SELF
 
 #define SELF acl_create_client_introduction_token_response
@@ -109,7 +111,8 @@ DESCRIBE(acl_login_response, "ACLLoginResponse", BASES(write_meta), FIELD(acl_to
 #undef SELF
 
 #define SELF acloidc_auth_url_request
-DESCRIBE(acloidc_auth_url_request, "ACLOIDCAuthURLRequest", BASES(write_request), FIELD(auth_method_name), FIELD_AS(redirect_uri, "RedirectURI"), FIELD(client_nonce))
+DESCRIBE(acloidc_auth_url_request, "ACLOIDCAuthURLRequest", BASES(write_request), FIELD(auth_method_name), FIELD_AS(redirect_uri, "RedirectURI"),
+         FIELD(client_nonce))
 #undef SELF
 
 #define SELF acloidc_auth_url_response
@@ -117,7 +120,8 @@ DESCRIBE(acloidc_auth_url_response, "ACLOIDCAuthURLResponse", BASES(), FIELD(aut
 #undef SELF
 
 #define SELF acloidc_complete_auth_request
-DESCRIBE(acloidc_complete_auth_request, "ACLOIDCCompleteAuthRequest", BASES(write_request), FIELD(auth_method_name), FIELD(client_nonce), FIELD(state), FIELD(code), FIELD(iss), FIELD_AS(redirect_uri, "RedirectURI"))
+DESCRIBE(acloidc_complete_auth_request, "ACLOIDCCompleteAuthRequest", BASES(write_request), FIELD(auth_method_name), FIELD(client_nonce), FIELD(state),
+         FIELD(code), FIELD(iss), FIELD_AS(redirect_uri, "RedirectURI"))
 #undef SELF
 
 #define SELF job_acl
@@ -125,7 +129,8 @@ DESCRIBE(job_acl, "JobACL", BASES(), FIELD(namespace_), FIELD(job_id), FIELD(gro
 #undef SELF
 
 #define SELF acl_policy
-DESCRIBE(acl_policy, "ACLPolicy", BASES(), FIELD(name), FIELD(description), FIELD(rules), FIELD_AS(rules_json, "RulesJSON"), FIELD(job_acl), FIELD(hash), FIELD(create_index), FIELD(modify_index))
+DESCRIBE(acl_policy, "ACLPolicy", BASES(), FIELD(name), FIELD(description), FIELD(rules), FIELD_AS(rules_json, "RulesJSON"), FIELD(job_acl), FIELD(hash),
+         FIELD(create_index), FIELD(modify_index))
 #undef SELF
 
 #define SELF acl_policy_delete_request
@@ -137,7 +142,8 @@ DESCRIBE_EMPTY(acl_policy_list_request, "ACLPolicyListRequest", BASES(query_opti
 #undef SELF
 
 #define SELF acl_policy_list_stub
-DESCRIBE(acl_policy_list_stub, "ACLPolicyListStub", BASES(), FIELD(name), FIELD(description), FIELD(job_acl), FIELD(hash), FIELD(create_index), FIELD(modify_index))
+DESCRIBE(acl_policy_list_stub, "ACLPolicyListStub", BASES(), FIELD(name), FIELD(description), FIELD(job_acl), FIELD(hash), FIELD(create_index),
+         FIELD(modify_index))
 #undef SELF
 
 #define SELF acl_policy_list_response
@@ -205,7 +211,8 @@ DESCRIBE_EMPTY(acl_roles_list_request, "ACLRolesListRequest", BASES(query_option
 #undef SELF
 
 #define SELF acl_role_list_stub
-DESCRIBE(acl_role_list_stub, "ACLRoleListStub", BASES(), FIELD(id), FIELD(name), FIELD(description), FIELD(policies), FIELD(hash), FIELD(create_index), FIELD(modify_index))
+DESCRIBE(acl_role_list_stub, "ACLRoleListStub", BASES(), FIELD(id), FIELD(name), FIELD(description), FIELD(policies), FIELD(hash), FIELD(create_index),
+         FIELD(modify_index))
 #undef SELF
 
 #define SELF acl_roles_list_response
@@ -225,7 +232,9 @@ DESCRIBE(acl_token_role_link, "ACLTokenRoleLink", BASES(), FIELD(id), FIELD(name
 #undef SELF
 
 #define SELF acl_token
-DESCRIBE(acl_token, "ACLToken", BASES(), FIELD(accessor_id), FIELD_FLAGS(secret_id, redacted), FIELD(name), FIELD(type), FIELD(policies), FIELD(roles), FIELD(global), FIELD(hash), FIELD(create_time), FIELD_FLAGS(expiration_time, json_omit_empty), FIELD_FLAGS(expiration_ttl, json_omit_empty | duration_text), FIELD(create_index), FIELD(modify_index))
+DESCRIBE(acl_token, "ACLToken", BASES(), FIELD(accessor_id), FIELD_FLAGS(secret_id, redacted), FIELD(name), FIELD(type), FIELD(policies), FIELD(roles),
+         FIELD(global), FIELD(hash), FIELD(create_time), FIELD_FLAGS(expiration_time, json_omit_empty),
+         FIELD_FLAGS(expiration_ttl, json_omit_empty | duration_text), FIELD(create_index), FIELD(modify_index))
 #undef SELF
 
 #define SELF acl_token_bootstrap_request
@@ -241,7 +250,8 @@ DESCRIBE(acl_token_list_request, "ACLTokenListRequest", BASES(query_options), FI
 #undef SELF
 
 #define SELF acl_token_list_stub
-DESCRIBE(acl_token_list_stub, "ACLTokenListStub", BASES(), FIELD(accessor_id), FIELD(name), FIELD(type), FIELD(policies), FIELD(roles), FIELD(global), FIELD(hash), FIELD(create_time), FIELD_FLAGS(expiration_time, json_omit_empty), FIELD(create_index), FIELD(modify_index))
+DESCRIBE(acl_token_list_stub, "ACLTokenListStub", BASES(), FIELD(accessor_id), FIELD(name), FIELD(type), FIELD(policies), FIELD(roles), FIELD(global),
+         FIELD(hash), FIELD(create_time), FIELD_FLAGS(expiration_time, json_omit_empty), FIELD(create_index), FIELD(modify_index))
 #undef SELF
 
 #define SELF acl_token_list_response
@@ -309,7 +319,8 @@ DESCRIBE_EMPTY(keyring_delete_root_key_response, "KeyringDeleteRootKeyResponse",
 #undef SELF
 
 #define SELF oidc_discovery_config
-DESCRIBE(oidc_discovery_config, "OIDCDiscoveryConfig", BASES(), FIELD(issuer), FIELD_AS(jwks, "JWKS"), FIELD(id_token_algs), FIELD(response_types), FIELD(subjects))
+DESCRIBE(oidc_discovery_config, "OIDCDiscoveryConfig", BASES(), FIELD(issuer), FIELD_AS(jwks, "JWKS"), FIELD(id_token_algs), FIELD(response_types),
+         FIELD(subjects))
 #undef SELF
 
 #define SELF keyring_get_config_response
@@ -321,7 +332,8 @@ DESCRIBE(keyring_get_root_key_request, "KeyringGetRootKeyRequest", BASES(query_o
 #undef SELF
 
 #define SELF root_key_meta
-DESCRIBE(root_key_meta, "RootKeyMeta", BASES(), FIELD(key_id), FIELD(algorithm), FIELD(create_time), FIELD(create_index), FIELD(modify_index), FIELD(state), FIELD(publish_time))
+DESCRIBE(root_key_meta, "RootKeyMeta", BASES(), FIELD(key_id), FIELD(algorithm), FIELD(create_time), FIELD(create_index), FIELD(modify_index), FIELD(state),
+         FIELD(publish_time))
 #undef SELF
 
 #define SELF unwrapped_root_key
@@ -397,7 +409,8 @@ DESCRIBE_EMPTY(one_time_token_upsert_request, "OneTimeTokenUpsertRequest", BASES
 #undef SELF
 
 #define SELF one_time_token
-DESCRIBE(one_time_token, "OneTimeToken", BASES(), FIELD_FLAGS(one_time_secret_id, redacted), FIELD(accessor_id), FIELD(expires_at), FIELD(create_index), FIELD(modify_index))
+DESCRIBE(one_time_token, "OneTimeToken", BASES(), FIELD_FLAGS(one_time_secret_id, redacted), FIELD(accessor_id), FIELD(expires_at), FIELD(create_index),
+         FIELD(modify_index))
 #undef SELF
 
 #define SELF one_time_token_upsert_response
@@ -425,7 +438,8 @@ DESCRIBE(variable_lock, "VariableLock", BASES(), FIELD(id), FIELD_FLAGS(ttl, dur
 #undef SELF
 
 #define SELF variable
-DESCRIBE(variable, "Variable", BASES(), FIELD(namespace_), FIELD(path), FIELD(create_index), FIELD(modify_index), FIELD(create_time), FIELD(modify_time), FIELD_FLAGS(items, redacted | json_omit_empty), FIELD_FLAGS(lock, json_omit_empty))
+DESCRIBE(variable, "Variable", BASES(), FIELD(namespace_), FIELD(path), FIELD(create_index), FIELD(modify_index), FIELD(create_time), FIELD(modify_time),
+         FIELD_FLAGS(items, redacted | json_omit_empty), FIELD_FLAGS(lock, json_omit_empty))
 #undef SELF
 
 #define SELF variables_apply_request
@@ -433,7 +447,8 @@ DESCRIBE(variables_apply_request, "VariablesApplyRequest", BASES(write_request),
 #undef SELF
 
 #define SELF variables_apply_response
-DESCRIBE(variables_apply_response, "VariablesApplyResponse", BASES(write_meta), FIELD(op), FIELD(input), FIELD(result), FIELD(error), FIELD(conflict), FIELD(output))
+DESCRIBE(variables_apply_response, "VariablesApplyResponse", BASES(write_meta), FIELD(op), FIELD(input), FIELD(result), FIELD(error), FIELD(conflict),
+         FIELD(output))
 #undef SELF
 
 #define SELF variables_list_request
@@ -441,7 +456,8 @@ DESCRIBE_EMPTY(variables_list_request, "VariablesListRequest", BASES(query_optio
 #undef SELF
 
 #define SELF variable_metadata
-DESCRIBE(variable_metadata, "VariableMetadata", BASES(), FIELD(namespace_), FIELD(path), FIELD(create_index), FIELD(modify_index), FIELD(create_time), FIELD(modify_time), FIELD_FLAGS(lock, json_omit_empty))
+DESCRIBE(variable_metadata, "VariableMetadata", BASES(), FIELD(namespace_), FIELD(path), FIELD(create_index), FIELD(modify_index), FIELD(create_time),
+         FIELD(modify_time), FIELD_FLAGS(lock, json_omit_empty))
 #undef SELF
 
 #define SELF variables_list_response
@@ -465,23 +481,33 @@ DESCRIBE(variables_renew_lock_response, "VariablesRenewLockResponse", BASES(writ
 #undef SELF
 
 #define SELF oidc_client_assertion_key
-DESCRIBE(oidc_client_assertion_key, "OIDCClientAssertionKey", BASES(), FIELD(pem_key), FIELD(pem_key_file), FIELD(key_id_header), FIELD(key_id), FIELD(pem_cert), FIELD(pem_cert_file))
+DESCRIBE(oidc_client_assertion_key, "OIDCClientAssertionKey", BASES(), FIELD(pem_key), FIELD(pem_key_file), FIELD(key_id_header), FIELD(key_id),
+         FIELD(pem_cert), FIELD(pem_cert_file))
 #undef SELF
 
 #define SELF oidc_client_assertion
-DESCRIBE(oidc_client_assertion, "OIDCClientAssertion", BASES(), FIELD(audience), FIELD(key_source), FIELD(key_algorithm), FIELD(private_key), FIELD(extra_headers))
+DESCRIBE(oidc_client_assertion, "OIDCClientAssertion", BASES(), FIELD(audience), FIELD(key_source), FIELD(key_algorithm), FIELD(private_key),
+         FIELD(extra_headers))
 #undef SELF
 
 #define SELF acl_auth_method_config
-DESCRIBE(acl_auth_method_config, "ACLAuthMethodConfig", BASES(), FIELD(jwt_validation_pub_keys), FIELD_AS(jwks_url, "JWKSURL"), FIELD(oidc_discovery_url), FIELD(oidc_client_id), FIELD_FLAGS(oidc_client_secret, redacted), FIELD(oidc_client_assertion), FIELD_AS(oidc_enable_pkce, "OIDCEnablePKCE"), FIELD(oidc_disable_user_info), FIELD(oidc_scopes), FIELD(bound_audiences), FIELD(bound_issuer), FIELD_AS(allowed_redirect_ur_is, "AllowedRedirectURIs"), FIELD(discovery_ca_pem), FIELD_AS(jwks_ca_cert, "JWKSCACert"), FIELD(signing_algs), FIELD_FLAGS(expiration_leeway, duration_text), FIELD_FLAGS(not_before_leeway, duration_text), FIELD_FLAGS(clock_skew_leeway, duration_text), FIELD(claim_mappings), FIELD(list_claim_mappings), FIELD(verbose_logging))
+DESCRIBE(acl_auth_method_config, "ACLAuthMethodConfig", BASES(), FIELD(jwt_validation_pub_keys), FIELD_AS(jwks_url, "JWKSURL"), FIELD(oidc_discovery_url),
+         FIELD(oidc_client_id), FIELD_FLAGS(oidc_client_secret, redacted), FIELD(oidc_client_assertion), FIELD_AS(oidc_enable_pkce, "OIDCEnablePKCE"),
+         FIELD(oidc_disable_user_info), FIELD(oidc_scopes), FIELD(bound_audiences), FIELD(bound_issuer),
+         FIELD_AS(allowed_redirect_ur_is, "AllowedRedirectURIs"), FIELD(discovery_ca_pem), FIELD_AS(jwks_ca_cert, "JWKSCACert"), FIELD(signing_algs),
+         FIELD_FLAGS(expiration_leeway, duration_text), FIELD_FLAGS(not_before_leeway, duration_text), FIELD_FLAGS(clock_skew_leeway, duration_text),
+         FIELD(claim_mappings), FIELD(list_claim_mappings), FIELD(verbose_logging))
 #undef SELF
 
 #define SELF acl_auth_method
-DESCRIBE(acl_auth_method, "ACLAuthMethod", BASES(), FIELD(name), FIELD(type), FIELD(token_locality), FIELD(token_name_format), FIELD_FLAGS(max_token_ttl, duration_text), FIELD(default_), FIELD(config), FIELD(create_time), FIELD(modify_time), FIELD(create_index), FIELD(modify_index))
+DESCRIBE(acl_auth_method, "ACLAuthMethod", BASES(), FIELD(name), FIELD(type), FIELD(token_locality), FIELD(token_name_format),
+         FIELD_FLAGS(max_token_ttl, duration_text), FIELD(default_), FIELD(config), FIELD(create_time), FIELD(modify_time), FIELD(create_index),
+         FIELD(modify_index))
 #undef SELF
 
 #define SELF acl_binding_rule
-DESCRIBE(acl_binding_rule, "ACLBindingRule", BASES(), FIELD(id), FIELD(description), FIELD(auth_method), FIELD(selector), FIELD(bind_type), FIELD(bind_name), FIELD(create_time), FIELD(modify_time), FIELD(create_index), FIELD(modify_index))
+DESCRIBE(acl_binding_rule, "ACLBindingRule", BASES(), FIELD(id), FIELD(description), FIELD(auth_method), FIELD(selector), FIELD(bind_type), FIELD(bind_name),
+         FIELD(create_time), FIELD(modify_time), FIELD(create_index), FIELD(modify_index))
 #undef SELF
 
 #define SELF keyring_request

@@ -2,9 +2,9 @@
 // Plain values; wire names and kinds are in the .cc beside this file. Fields and types follow the public wire (docs/parity.md).
 #pragma once
 
+#include "schema/common.h"
 #include "schema/describe.h"
 #include "schema/fwd.h"
-#include "schema/common.h"
 
 namespace drover::schema {
 

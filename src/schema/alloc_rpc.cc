@@ -94,7 +94,8 @@ DESCRIBE(allocs_get_response, "AllocsGetResponse", BASES(query_meta), FIELD(allo
 #undef SELF
 
 #define SELF deployment_alloc_health_request
-DESCRIBE(deployment_alloc_health_request, "DeploymentAllocHealthRequest", BASES(write_request), FIELD(deployment_id), FIELD(healthy_allocation_ids), FIELD(unhealthy_allocation_ids))
+DESCRIBE(deployment_alloc_health_request, "DeploymentAllocHealthRequest", BASES(write_request), FIELD(deployment_id), FIELD(healthy_allocation_ids),
+         FIELD(unhealthy_allocation_ids))
 #undef SELF
 
 #define SELF deployment_cancel_request
@@ -138,7 +139,8 @@ DESCRIBE(deployment_unblock_request, "DeploymentUnblockRequest", BASES(write_req
 #undef SELF
 
 #define SELF deployment_update_response
-DESCRIBE(deployment_update_response, "DeploymentUpdateResponse", BASES(write_meta), FIELD(eval_id), FIELD(eval_create_index), FIELD(deployment_modify_index), FIELD(reverted_job_version))
+DESCRIBE(deployment_update_response, "DeploymentUpdateResponse", BASES(write_meta), FIELD(eval_id), FIELD(eval_create_index), FIELD(deployment_modify_index),
+         FIELD(reverted_job_version))
 #undef SELF
 
 #define SELF eval_ack_request
@@ -182,7 +184,8 @@ DESCRIBE(eval_list_response, "EvalListResponse", BASES(query_meta), FIELD(evalua
 #undef SELF
 
 #define SELF eval_reap_request
-DESCRIBE(eval_reap_request, "EvalReapRequest", BASES(write_request), FIELD(evals), FIELD(allocs), FIELD(filter), FIELD(per_page), FIELD(next_token), FIELD(user_initiated))
+DESCRIBE(eval_reap_request, "EvalReapRequest", BASES(write_request), FIELD(evals), FIELD(allocs), FIELD(filter), FIELD(per_page), FIELD(next_token),
+         FIELD(user_initiated))
 #undef SELF
 
 #define SELF eval_specific_request
@@ -202,7 +205,8 @@ DESCRIBE(fs_list_response, "FsListResponse", BASES(query_meta), FIELD(files))
 #undef SELF
 
 #define SELF fs_logs_request
-DESCRIBE(fs_logs_request, "FsLogsRequest", BASES(query_options), FIELD(alloc_id), FIELD(task), FIELD(log_type), FIELD(offset), FIELD(origin), FIELD(plain_text), FIELD(follow))
+DESCRIBE(fs_logs_request, "FsLogsRequest", BASES(query_options), FIELD(alloc_id), FIELD(task), FIELD(log_type), FIELD(offset), FIELD(origin), FIELD(plain_text),
+         FIELD(follow))
 #undef SELF
 
 #define SELF fs_stat_request
@@ -214,7 +218,8 @@ DESCRIBE(fs_stat_response, "FsStatResponse", BASES(query_meta), FIELD(info))
 #undef SELF
 
 #define SELF fs_stream_request
-DESCRIBE(fs_stream_request, "FsStreamRequest", BASES(query_options), FIELD(alloc_id), FIELD(path), FIELD(offset), FIELD(origin), FIELD(plain_text), FIELD(limit), FIELD(follow))
+DESCRIBE(fs_stream_request, "FsStreamRequest", BASES(query_options), FIELD(alloc_id), FIELD(path), FIELD(offset), FIELD(origin), FIELD(plain_text),
+         FIELD(limit), FIELD(follow))
 #undef SELF
 
 #define SELF plan_request

@@ -9,7 +9,8 @@ DESCRIBE(internal_rpc_info, "InternalRpcInfo", BASES(), FIELD(forwarded))
 #undef SELF
 
 #define SELF query_options
-DESCRIBE(query_options, "QueryOptions", BASES(internal_rpc_info), FIELD(region), FIELD(namespace_), FIELD(min_query_index), FIELD(max_query_time), FIELD(allow_stale), FIELD(prefix), FIELD_FLAGS(auth_token, redacted), FIELD(filter), FIELD(per_page), FIELD(next_token), FIELD(reverse))
+DESCRIBE(query_options, "QueryOptions", BASES(internal_rpc_info), FIELD(region), FIELD(namespace_), FIELD(min_query_index), FIELD(max_query_time),
+         FIELD(allow_stale), FIELD(prefix), FIELD_FLAGS(auth_token, redacted), FIELD(filter), FIELD(per_page), FIELD(next_token), FIELD(reverse))
 #undef SELF
 
 #define SELF generic_request

@@ -5,7 +5,13 @@
 namespace drover::schema {
 
 #define SELF csi_volume_view
-DESCRIBE(csi_volume_view, "CSIVolume", BASES(), FIELD(id), FIELD(name), FIELD(external_id), FIELD(namespace_), FIELD(requested_topologies), FIELD(topologies), FIELD(access_mode), FIELD(attachment_mode), FIELD(mount_options), FIELD_FLAGS(secrets, redacted), FIELD(parameters), FIELD(context), FIELD(capacity), FIELD(requested_capacity_min), FIELD(requested_capacity_max), FIELD(requested_capabilities), FIELD(clone_id), FIELD(snapshot_id), FIELD_FLAGS(read_allocs, empty_list), FIELD_FLAGS(write_allocs, empty_list), FIELD_FLAGS(allocations, empty_list), FIELD(schedulable), FIELD(plugin_id), FIELD(provider), FIELD(provider_version), FIELD(controller_required), FIELD(controllers_healthy), FIELD(controllers_expected), FIELD(nodes_healthy), FIELD(nodes_expected), FIELD(resource_exhausted), FIELD(create_index), FIELD(modify_index), FIELD(create_time), FIELD(modify_time))
+DESCRIBE(csi_volume_view, "CSIVolume", BASES(), FIELD(id), FIELD(name), FIELD(external_id), FIELD(namespace_), FIELD(requested_topologies), FIELD(topologies),
+         FIELD(access_mode), FIELD(attachment_mode), FIELD(mount_options), FIELD_FLAGS(secrets, redacted), FIELD(parameters), FIELD(context), FIELD(capacity),
+         FIELD(requested_capacity_min), FIELD(requested_capacity_max), FIELD(requested_capabilities), FIELD(clone_id), FIELD(snapshot_id),
+         FIELD_FLAGS(read_allocs, empty_list), FIELD_FLAGS(write_allocs, empty_list), FIELD_FLAGS(allocations, empty_list), FIELD(schedulable),
+         FIELD(plugin_id), FIELD(provider), FIELD(provider_version), FIELD(controller_required), FIELD(controllers_healthy), FIELD(controllers_expected),
+         FIELD(nodes_healthy), FIELD(nodes_expected), FIELD(resource_exhausted), FIELD(create_index), FIELD(modify_index), FIELD(create_time),
+         FIELD(modify_time))
 #undef SELF
 
 csi_volume_view view_of(const csi_volume& v) {

@@ -12,10 +12,9 @@ namespace {
 
 // Words that are capitals on the wire.
 constexpr std::pair<std::string_view, std::string_view> initialisms[] = {
-    {"id", "ID"},     {"ids", "IDs"},   {"cpu", "CPU"}, {"mb", "MB"},     {"ip", "IP"},     {"dns", "DNS"},   {"http", "HTTP"}, {"url", "URL"},
-    {"acl", "ACL"},   {"csi", "CSI"},   {"rpc", "RPC"}, {"tls", "TLS"},   {"ui", "UI"},     {"gc", "GC"},     {"ttl", "TTL"},   {"jwt", "JWT"},
-    {"tg", "TG"},     {"cni", "CNI"},   {"cidr", "CIDR"}, {"grpc", "GRPC"}, {"numa", "NUMA"}, {"oidc", "OIDC"}, {"os", "OS"},     {"pid", "PID"},
-    {"rss", "RSS"},
+    {"id", "ID"},     {"ids", "IDs"},   {"cpu", "CPU"},   {"mb", "MB"},     {"ip", "IP"}, {"dns", "DNS"}, {"http", "HTTP"}, {"url", "URL"}, {"acl", "ACL"},
+    {"csi", "CSI"},   {"rpc", "RPC"},   {"tls", "TLS"},   {"ui", "UI"},     {"gc", "GC"}, {"ttl", "TTL"}, {"jwt", "JWT"},   {"tg", "TG"},   {"cni", "CNI"},
+    {"cidr", "CIDR"}, {"grpc", "GRPC"}, {"numa", "NUMA"}, {"oidc", "OIDC"}, {"os", "OS"}, {"pid", "PID"}, {"rss", "RSS"},
 };
 
 uint32_t hash_ignoring_case(std::string_view text) {

@@ -183,20 +183,34 @@ struct described_scalar {
     return info;
   }
 };
-template <> struct described<bool> : described_scalar<bool, kind::boolean> {};
-template <> struct described<int8_t> : described_scalar<int8_t, kind::int8> {};
-template <> struct described<int32_t> : described_scalar<int32_t, kind::int32> {};
-template <> struct described<int64_t> : described_scalar<int64_t, kind::int64> {};
-template <> struct described<uint8_t> : described_scalar<uint8_t, kind::uint8> {};
-template <> struct described<uint16_t> : described_scalar<uint16_t, kind::uint16> {};
-template <> struct described<uint32_t> : described_scalar<uint32_t, kind::uint32> {};
-template <> struct described<uint64_t> : described_scalar<uint64_t, kind::uint64> {};
-template <> struct described<double> : described_scalar<double, kind::float64> {};
-template <> struct described<std::string> : described_scalar<std::string, kind::string> {};
-template <> struct described<drover::bytes> : described_scalar<drover::bytes, kind::bytes> {};
-template <> struct described<drover::duration> : described_scalar<drover::duration, kind::duration> {};
-template <> struct described<drover::timestamp> : described_scalar<drover::timestamp, kind::timestamp> {};
-template <> struct described<drover::value> : described_scalar<drover::value, kind::value> {};
+template <>
+struct described<bool> : described_scalar<bool, kind::boolean> {};
+template <>
+struct described<int8_t> : described_scalar<int8_t, kind::int8> {};
+template <>
+struct described<int32_t> : described_scalar<int32_t, kind::int32> {};
+template <>
+struct described<int64_t> : described_scalar<int64_t, kind::int64> {};
+template <>
+struct described<uint8_t> : described_scalar<uint8_t, kind::uint8> {};
+template <>
+struct described<uint16_t> : described_scalar<uint16_t, kind::uint16> {};
+template <>
+struct described<uint32_t> : described_scalar<uint32_t, kind::uint32> {};
+template <>
+struct described<uint64_t> : described_scalar<uint64_t, kind::uint64> {};
+template <>
+struct described<double> : described_scalar<double, kind::float64> {};
+template <>
+struct described<std::string> : described_scalar<std::string, kind::string> {};
+template <>
+struct described<drover::bytes> : described_scalar<drover::bytes, kind::bytes> {};
+template <>
+struct described<drover::duration> : described_scalar<drover::duration, kind::duration> {};
+template <>
+struct described<drover::timestamp> : described_scalar<drover::timestamp, kind::timestamp> {};
+template <>
+struct described<drover::value> : described_scalar<drover::value, kind::value> {};
 
 template <class T>
 struct described<std::optional<T>> {
@@ -312,9 +326,8 @@ const type_info& type_of() {
 // Calls each(key, element) in key order.
 template <class F>
 void visit_map(const type_info& type, const void* map, F&& each) {
-  type.map->visit(map, &each, [](void* context, const std::string& key, const void* element) {
-    (*static_cast<std::remove_reference_t<F>*>(context))(key, element);
-  });
+  type.map->visit(map, &each,
+                  [](void* context, const std::string& key, const void* element) { (*static_cast<std::remove_reference_t<F>*>(context))(key, element); });
 }
 
 // In the struct's body: declares its description.

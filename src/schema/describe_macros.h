@@ -24,18 +24,18 @@
 #define BASE_0()
 #define BASES(...) BASE_PICK(0 __VA_OPT__(, ) __VA_ARGS__, BASE_2, BASE_1, BASE_0, unused)(__VA_ARGS__)
 
-#define DESCRIBE(type, wire, bases, ...)                                                   \
-  const type_info& type::describe() {                                                      \
-    static constexpr field_description fields[] = {__VA_ARGS__};                           \
-    static const std::vector<base_description> inherited = {bases};                        \
-    static const record_info record(fields, inherited);                                    \
-    static const type_info info = detail::make_record<type>(wire, record);                 \
-    return info;                                                                           \
+#define DESCRIBE(type, wire, bases, ...)                                   \
+  const type_info& type::describe() {                                      \
+    static constexpr field_description fields[] = {__VA_ARGS__};           \
+    static const std::vector<base_description> inherited = {bases};        \
+    static const record_info record(fields, inherited);                    \
+    static const type_info info = detail::make_record<type>(wire, record); \
+    return info;                                                           \
   }
-#define DESCRIBE_EMPTY(type, wire, bases)                                                  \
-  const type_info& type::describe() {                                                      \
-    static const std::vector<base_description> inherited = {bases};                        \
-    static const record_info record({}, inherited);                                        \
-    static const type_info info = detail::make_record<type>(wire, record);                 \
-    return info;                                                                           \
+#define DESCRIBE_EMPTY(type, wire, bases)                                  \
+  const type_info& type::describe() {                                      \
+    static const std::vector<base_description> inherited = {bases};        \
+    static const record_info record({}, inherited);                        \
+    static const type_info info = detail::make_record<type>(wire, record); \
+    return info;                                                           \
   }

@@ -2,9 +2,9 @@
 // Plain values; wire names and kinds are in the .cc beside this file. Fields and types follow the public wire (docs/parity.md).
 #pragma once
 
+#include "schema/alloc.h"
 #include "schema/describe.h"
 #include "schema/fwd.h"
-#include "schema/alloc.h"
 
 namespace drover::schema {
 

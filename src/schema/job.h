@@ -310,8 +310,8 @@ struct volume_request {
 // Ours: what must be so in another job before this one's allocations are placed.
 struct job_dependency {
   std::string job;
-  std::string namespace_;            // empty: the job's own
-  std::string group;                 // empty: all groups
+  std::string namespace_;             // empty: the job's own
+  std::string group;                  // empty: all groups
   std::string condition = "healthy";  // healthy, running, complete
   DROVER_RECORD(job_dependency);
 };

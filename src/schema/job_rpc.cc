@@ -37,19 +37,23 @@ DESCRIBE_EMPTY(job_batch_deregister_response, "JobBatchDeregisterResponse", BASE
 #undef SELF
 
 #define SELF job_deregister_request
-DESCRIBE(job_deregister_request, "JobDeregisterRequest", BASES(write_request), FIELD(job_id), FIELD(purge), FIELD(global), FIELD(eval_priority), FIELD(no_shutdown_delay), FIELD(eval), FIELD(submit_time))
+DESCRIBE(job_deregister_request, "JobDeregisterRequest", BASES(write_request), FIELD(job_id), FIELD(purge), FIELD(global), FIELD(eval_priority),
+         FIELD(no_shutdown_delay), FIELD(eval), FIELD(submit_time))
 #undef SELF
 
 #define SELF job_deregister_response
-DESCRIBE(job_deregister_response, "JobDeregisterResponse", BASES(query_meta), FIELD(eval_id), FIELD(eval_create_index), FIELD(job_modify_index), FIELD(volume_eval_id), FIELD(volume_eval_index))
+DESCRIBE(job_deregister_response, "JobDeregisterResponse", BASES(query_meta), FIELD(eval_id), FIELD(eval_create_index), FIELD(job_modify_index),
+         FIELD(volume_eval_id), FIELD(volume_eval_index))
 #undef SELF
 
 #define SELF job_dispatch_request
-DESCRIBE(job_dispatch_request, "JobDispatchRequest", BASES(write_request), FIELD(job_id), FIELD(payload), FIELD(meta), FIELD_AS(id_prefix_template, "IdPrefixTemplate"), FIELD(priority))
+DESCRIBE(job_dispatch_request, "JobDispatchRequest", BASES(write_request), FIELD(job_id), FIELD(payload), FIELD(meta),
+         FIELD_AS(id_prefix_template, "IdPrefixTemplate"), FIELD(priority))
 #undef SELF
 
 #define SELF job_dispatch_response
-DESCRIBE(job_dispatch_response, "JobDispatchResponse", BASES(write_meta), FIELD(dispatched_job_id), FIELD(eval_id), FIELD(eval_create_index), FIELD(job_create_index))
+DESCRIBE(job_dispatch_response, "JobDispatchResponse", BASES(write_meta), FIELD(dispatched_job_id), FIELD(eval_id), FIELD(eval_create_index),
+         FIELD(job_create_index))
 #undef SELF
 
 #define SELF eval_options
@@ -81,11 +85,14 @@ DESCRIBE(job_plan_request, "JobPlanRequest", BASES(write_request), FIELD(job), F
 #undef SELF
 
 #define SELF job_plan_response
-DESCRIBE(job_plan_response, "JobPlanResponse", BASES(write_meta), FIELD(annotations), FIELD(failed_tg_allocs), FIELD(job_modify_index), FIELD(created_evals), FIELD(diff), FIELD(next_periodic_launch), FIELD(warnings))
+DESCRIBE(job_plan_response, "JobPlanResponse", BASES(write_meta), FIELD(annotations), FIELD(failed_tg_allocs), FIELD(job_modify_index), FIELD(created_evals),
+         FIELD(diff), FIELD(next_periodic_launch), FIELD(warnings))
 #undef SELF
 
 #define SELF job_register_request
-DESCRIBE(job_register_request, "JobRegisterRequest", BASES(write_request), FIELD(submission), FIELD(job), FIELD_FLAGS(enforce_index, json_omit_empty), FIELD_FLAGS(job_modify_index, json_omit_empty), FIELD_FLAGS(preserve_counts, json_omit_empty), FIELD_FLAGS(preserve_resources, json_omit_empty), FIELD_FLAGS(policy_override, json_omit_empty), FIELD_FLAGS(eval_priority, json_omit_empty), FIELD(eval), FIELD(deployment))
+DESCRIBE(job_register_request, "JobRegisterRequest", BASES(write_request), FIELD(submission), FIELD(job), FIELD_FLAGS(enforce_index, json_omit_empty),
+         FIELD_FLAGS(job_modify_index, json_omit_empty), FIELD_FLAGS(preserve_counts, json_omit_empty), FIELD_FLAGS(preserve_resources, json_omit_empty),
+         FIELD_FLAGS(policy_override, json_omit_empty), FIELD_FLAGS(eval_priority, json_omit_empty), FIELD(eval), FIELD(deployment))
 #undef SELF
 
 #define SELF job_register_response
@@ -97,7 +104,8 @@ DESCRIBE(job_revert_request, "JobRevertRequest", BASES(write_request), FIELD(job
 #undef SELF
 
 #define SELF job_scale_request
-DESCRIBE(job_scale_request, "JobScaleRequest", BASES(write_request), FIELD(job_id), FIELD(target), FIELD(count), FIELD(message), FIELD(error), FIELD(meta), FIELD(policy_override), FIELD(enforce_index), FIELD(job_modify_index))
+DESCRIBE(job_scale_request, "JobScaleRequest", BASES(write_request), FIELD(job_id), FIELD(target), FIELD(count), FIELD(message), FIELD(error), FIELD(meta),
+         FIELD(policy_override), FIELD(enforce_index), FIELD(job_modify_index))
 #undef SELF
 
 #define SELF job_scale_status_request
@@ -137,15 +145,19 @@ DESCRIBE(job_statuses_deployment, "JobStatusesDeployment", BASES(), FIELD(canary
 #undef SELF
 
 #define SELF job_statuses_alloc
-DESCRIBE(job_statuses_alloc, "JobStatusesAlloc", BASES(), FIELD(id), FIELD(group), FIELD(client_status), FIELD(node_id), FIELD(deployment_status), FIELD(job_version), FIELD(followup_eval_id), FIELD(has_paused_task))
+DESCRIBE(job_statuses_alloc, "JobStatusesAlloc", BASES(), FIELD(id), FIELD(group), FIELD(client_status), FIELD(node_id), FIELD(deployment_status),
+         FIELD(job_version), FIELD(followup_eval_id), FIELD(has_paused_task))
 #undef SELF
 
 #define SELF job_statuses_latest_deployment
-DESCRIBE(job_statuses_latest_deployment, "JobStatusesLatestDeployment", BASES(), FIELD(id), FIELD(is_active), FIELD(job_version), FIELD(status), FIELD(status_description), FIELD(all_auto_promote), FIELD(requires_promotion))
+DESCRIBE(job_statuses_latest_deployment, "JobStatusesLatestDeployment", BASES(), FIELD(id), FIELD(is_active), FIELD(job_version), FIELD(status),
+         FIELD(status_description), FIELD(all_auto_promote), FIELD(requires_promotion))
 #undef SELF
 
 #define SELF job_statuses_job
-DESCRIBE(job_statuses_job, "JobStatusesJob", BASES(), FIELD(id), FIELD(namespace_), FIELD(name), FIELD(type), FIELD(node_pool), FIELD(datacenters), FIELD(priority), FIELD(version), FIELD(submit_time), FIELD(modify_index), FIELD(group_count_sum), FIELD(allocs), FIELD(parent_id), FIELD(child_statuses), FIELD(latest_deployment), FIELD(stop), FIELD(is_pack), FIELD(status))
+DESCRIBE(job_statuses_job, "JobStatusesJob", BASES(), FIELD(id), FIELD(namespace_), FIELD(name), FIELD(type), FIELD(node_pool), FIELD(datacenters),
+         FIELD(priority), FIELD(version), FIELD(submit_time), FIELD(modify_index), FIELD(group_count_sum), FIELD(allocs), FIELD(parent_id),
+         FIELD(child_statuses), FIELD(latest_deployment), FIELD(stop), FIELD(is_pack), FIELD(status))
 #undef SELF
 
 #define SELF job_statuses_response

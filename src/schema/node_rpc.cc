@@ -1,7 +1,7 @@
 #include "schema/node_rpc.h"
 
-#include "schema/describe_macros.h"
 #include "schema/alloc.h"
+#include "schema/describe_macros.h"
 
 namespace drover::schema {
 
@@ -38,7 +38,8 @@ DESCRIBE(node_drain_update_response, "NodeDrainUpdateResponse", BASES(write_meta
 #undef SELF
 
 #define SELF node_eligibility_update_response
-DESCRIBE(node_eligibility_update_response, "NodeEligibilityUpdateResponse", BASES(write_meta), FIELD(node_modify_index), FIELD(eval_ids), FIELD(eval_create_index))
+DESCRIBE(node_eligibility_update_response, "NodeEligibilityUpdateResponse", BASES(write_meta), FIELD(node_modify_index), FIELD(eval_ids),
+         FIELD(eval_create_index))
 #undef SELF
 
 #define SELF node_evaluate_request
@@ -110,19 +111,24 @@ DESCRIBE(node_specific_request, "NodeSpecificRequest", BASES(query_options), FIE
 #undef SELF
 
 #define SELF node_update_drain_request
-DESCRIBE(node_update_drain_request, "NodeUpdateDrainRequest", BASES(write_request), FIELD(node_id), FIELD(drain_strategy), FIELD(mark_eligible), FIELD(node_event), FIELD(updated_at), FIELD(meta), FIELD(updated_by), FIELD_FLAGS(drain_spec, json_omit_empty | json_only))
+DESCRIBE(node_update_drain_request, "NodeUpdateDrainRequest", BASES(write_request), FIELD(node_id), FIELD(drain_strategy), FIELD(mark_eligible),
+         FIELD(node_event), FIELD(updated_at), FIELD(meta), FIELD(updated_by), FIELD_FLAGS(drain_spec, json_omit_empty | json_only))
 #undef SELF
 
 #define SELF node_update_eligibility_request
-DESCRIBE(node_update_eligibility_request, "NodeUpdateEligibilityRequest", BASES(write_request), FIELD(node_id), FIELD(eligibility), FIELD(node_event), FIELD(updated_at))
+DESCRIBE(node_update_eligibility_request, "NodeUpdateEligibilityRequest", BASES(write_request), FIELD(node_id), FIELD(eligibility), FIELD(node_event),
+         FIELD(updated_at))
 #undef SELF
 
 #define SELF node_update_response
-DESCRIBE(node_update_response, "NodeUpdateResponse", BASES(query_meta), FIELD(heartbeat_ttl), FIELD(eval_ids), FIELD(eval_create_index), FIELD(node_modify_index), FIELD(features), FIELD(leader_rpc_addr), FIELD(num_nodes), FIELD(servers), FIELD(scheduling_eligibility), FIELD(signed_identity))
+DESCRIBE(node_update_response, "NodeUpdateResponse", BASES(query_meta), FIELD(heartbeat_ttl), FIELD(eval_ids), FIELD(eval_create_index),
+         FIELD(node_modify_index), FIELD(features), FIELD(leader_rpc_addr), FIELD(num_nodes), FIELD(servers), FIELD(scheduling_eligibility),
+         FIELD(signed_identity))
 #undef SELF
 
 #define SELF node_update_status_request
-DESCRIBE(node_update_status_request, "NodeUpdateStatusRequest", BASES(write_request), FIELD(node_id), FIELD(status), FIELD(identity_signing_key_id), FIELD(force_identity_renewal), FIELD(node_event), FIELD(updated_at))
+DESCRIBE(node_update_status_request, "NodeUpdateStatusRequest", BASES(write_request), FIELD(node_id), FIELD(status), FIELD(identity_signing_key_id),
+         FIELD(force_identity_renewal), FIELD(node_event), FIELD(updated_at))
 #undef SELF
 
 #define SELF single_node_pool_response

@@ -5,7 +5,8 @@
 namespace drover::schema {
 
 #define SELF agent_pprof_request
-DESCRIBE(agent_pprof_request, "AgentPprofRequest", BASES(query_options), FIELD(req_type), FIELD(profile), FIELD(seconds), FIELD(debug), FIELD(gc), FIELD(node_id), FIELD(server_id))
+DESCRIBE(agent_pprof_request, "AgentPprofRequest", BASES(query_options), FIELD(req_type), FIELD(profile), FIELD(seconds), FIELD(debug), FIELD(gc),
+         FIELD(node_id), FIELD(server_id))
 #undef SELF
 
 #define SELF agent_pprof_response
@@ -13,7 +14,9 @@ DESCRIBE(agent_pprof_response, "AgentPprofResponse", BASES(), FIELD(agent_id), F
 #undef SELF
 
 #define SELF autopilot_config
-DESCRIBE(autopilot_config, "AutopilotConfig", BASES(), FIELD(cleanup_dead_servers), FIELD(server_stabilization_time), FIELD(last_contact_threshold), FIELD(max_trailing_logs), FIELD(min_quorum), FIELD(enable_redundancy_zones), FIELD(disable_upgrade_migration), FIELD(enable_custom_upgrades), FIELD(create_index), FIELD(modify_index))
+DESCRIBE(autopilot_config, "AutopilotConfig", BASES(), FIELD(cleanup_dead_servers), FIELD(server_stabilization_time), FIELD(last_contact_threshold),
+         FIELD(max_trailing_logs), FIELD(min_quorum), FIELD(enable_redundancy_zones), FIELD(disable_upgrade_migration), FIELD(enable_custom_upgrades),
+         FIELD(create_index), FIELD(modify_index))
 #undef SELF
 
 #define SELF autopilot_set_config_request
@@ -61,11 +64,13 @@ DESCRIBE(leadership_transfer_response, "LeadershipTransferResponse", BASES(), FI
 #undef SELF
 
 #define SELF monitor_export_request
-DESCRIBE(monitor_export_request, "MonitorExportRequest", BASES(query_options), FIELD(node_id), FIELD(server_id), FIELD(service_name), FIELD(follow), FIELD(logs_since), FIELD(on_disk), FIELD(nomad_log_path), FIELD(plain_text))
+DESCRIBE(monitor_export_request, "MonitorExportRequest", BASES(query_options), FIELD(node_id), FIELD(server_id), FIELD(service_name), FIELD(follow),
+         FIELD(logs_since), FIELD(on_disk), FIELD(nomad_log_path), FIELD(plain_text))
 #undef SELF
 
 #define SELF monitor_request
-DESCRIBE(monitor_request, "MonitorRequest", BASES(query_options), FIELD(log_level), FIELD_AS(log_json, "LogJSON"), FIELD(log_include_location), FIELD(node_id), FIELD(server_id), FIELD(plain_text))
+DESCRIBE(monitor_request, "MonitorRequest", BASES(query_options), FIELD(log_level), FIELD_AS(log_json, "LogJSON"), FIELD(log_include_location), FIELD(node_id),
+         FIELD(server_id), FIELD(plain_text))
 #undef SELF
 
 #define SELF namespace_delete_request
@@ -97,11 +102,14 @@ DESCRIBE(namespace_upsert_request, "NamespaceUpsertRequest", BASES(write_request
 #undef SELF
 
 #define SELF autopilot_zone_upgrade_versions
-DESCRIBE(autopilot_zone_upgrade_versions, "AutopilotZoneUpgradeVersions", BASES(), FIELD(target_version_voters), FIELD(target_version_non_voters), FIELD(other_version_voters), FIELD(other_version_non_voters))
+DESCRIBE(autopilot_zone_upgrade_versions, "AutopilotZoneUpgradeVersions", BASES(), FIELD(target_version_voters), FIELD(target_version_non_voters),
+         FIELD(other_version_voters), FIELD(other_version_non_voters))
 #undef SELF
 
 #define SELF autopilot_upgrade
-DESCRIBE(autopilot_upgrade, "AutopilotUpgrade", BASES(), FIELD(status), FIELD(target_version), FIELD(target_version_voters), FIELD(target_version_non_voters), FIELD(target_version_read_replicas), FIELD(other_version_voters), FIELD(other_version_non_voters), FIELD(other_version_read_replicas), FIELD(redundancy_zones))
+DESCRIBE(autopilot_upgrade, "AutopilotUpgrade", BASES(), FIELD(status), FIELD(target_version), FIELD(target_version_voters), FIELD(target_version_non_voters),
+         FIELD(target_version_read_replicas), FIELD(other_version_voters), FIELD(other_version_non_voters), FIELD(other_version_read_replicas),
+         FIELD(redundancy_zones))
 #undef SELF
 
 #define SELF autopilot_zone
@@ -109,11 +117,14 @@ DESCRIBE(autopilot_zone, "AutopilotZone", BASES(), FIELD(servers), FIELD(voters)
 #undef SELF
 
 #define SELF server_health
-DESCRIBE(server_health, "ServerHealth", BASES(), FIELD(id), FIELD(name), FIELD(address), FIELD(serf_status), FIELD(version), FIELD(leader), FIELD(last_contact), FIELD(last_term), FIELD(last_index), FIELD(healthy), FIELD(voter), FIELD(stable_since))
+DESCRIBE(server_health, "ServerHealth", BASES(), FIELD(id), FIELD(name), FIELD(address), FIELD(serf_status), FIELD(version), FIELD(leader), FIELD(last_contact),
+         FIELD(last_term), FIELD(last_index), FIELD(healthy), FIELD(voter), FIELD(stable_since))
 #undef SELF
 
 #define SELF operator_health_reply
-DESCRIBE(operator_health_reply, "OperatorHealthReply", BASES(), FIELD(healthy), FIELD(failure_tolerance), FIELD(servers), FIELD(leader), FIELD(voters), FIELD_FLAGS(read_replicas, json_omit_empty), FIELD_FLAGS(redundancy_zones, json_omit_empty), FIELD_FLAGS(upgrade, json_omit_empty), FIELD_FLAGS(optimistic_failure_tolerance, json_omit_empty))
+DESCRIBE(operator_health_reply, "OperatorHealthReply", BASES(), FIELD(healthy), FIELD(failure_tolerance), FIELD(servers), FIELD(leader), FIELD(voters),
+         FIELD_FLAGS(read_replicas, json_omit_empty), FIELD_FLAGS(redundancy_zones, json_omit_empty), FIELD_FLAGS(upgrade, json_omit_empty),
+         FIELD_FLAGS(optimistic_failure_tolerance, json_omit_empty))
 #undef SELF
 
 #define SELF raft_server
@@ -161,7 +172,8 @@ DESCRIBE(search_response, "SearchResponse", BASES(query_meta), FIELD(matches), F
 #undef SELF
 
 #define SELF agent_member
-DESCRIBE(agent_member, "AgentMember", BASES(), FIELD(name), FIELD(addr), FIELD(port), FIELD(tags), FIELD(status), FIELD(protocol_min), FIELD(protocol_max), FIELD(protocol_cur), FIELD(delegate_min), FIELD(delegate_max), FIELD(delegate_cur))
+DESCRIBE(agent_member, "AgentMember", BASES(), FIELD(name), FIELD(addr), FIELD(port), FIELD(tags), FIELD(status), FIELD(protocol_min), FIELD(protocol_max),
+         FIELD(protocol_cur), FIELD(delegate_min), FIELD(delegate_max), FIELD(delegate_cur))
 #undef SELF
 
 #define SELF server_members_response
@@ -193,7 +205,8 @@ DESCRIBE(vault_accessor, "VaultAccessor", BASES(), FIELD(alloc_id), FIELD(task),
 #undef SELF
 
 #define SELF upgrade_check_vault_workload_identity_response
-DESCRIBE(upgrade_check_vault_workload_identity_response, "UpgradeCheckVaultWorkloadIdentityResponse", BASES(query_meta), FIELD(jobs_without_vault_identity), FIELD(outdated_nodes), FIELD(vault_tokens))
+DESCRIBE(upgrade_check_vault_workload_identity_response, "UpgradeCheckVaultWorkloadIdentityResponse", BASES(query_meta), FIELD(jobs_without_vault_identity),
+         FIELD(outdated_nodes), FIELD(vault_tokens))
 #undef SELF
 
 #define SELF agent_health
@@ -205,19 +218,23 @@ DESCRIBE(agent_health_response, "AgentHealthResponse", BASES(), FIELD_AS(client,
 #undef SELF
 
 #define SELF agent_scheduler_worker_config_request
-DESCRIBE(agent_scheduler_worker_config_request, "AgentSchedulerWorkerConfigRequest", BASES(), FIELD_AS(num_schedulers, "num_schedulers"), FIELD_AS(enabled_schedulers, "enabled_schedulers"))
+DESCRIBE(agent_scheduler_worker_config_request, "AgentSchedulerWorkerConfigRequest", BASES(), FIELD_AS(num_schedulers, "num_schedulers"),
+         FIELD_AS(enabled_schedulers, "enabled_schedulers"))
 #undef SELF
 
 #define SELF agent_scheduler_worker_config_response
-DESCRIBE(agent_scheduler_worker_config_response, "AgentSchedulerWorkerConfigResponse", BASES(), FIELD_AS(server_id, "server_id"), FIELD_AS(num_schedulers, "num_schedulers"), FIELD_AS(enabled_schedulers, "enabled_schedulers"))
+DESCRIBE(agent_scheduler_worker_config_response, "AgentSchedulerWorkerConfigResponse", BASES(), FIELD_AS(server_id, "server_id"),
+         FIELD_AS(num_schedulers, "num_schedulers"), FIELD_AS(enabled_schedulers, "enabled_schedulers"))
 #undef SELF
 
 #define SELF agent_scheduler_worker_info
-DESCRIBE(agent_scheduler_worker_info, "AgentSchedulerWorkerInfo", BASES(), FIELD_AS(id, "id"), FIELD_AS(enabled_schedulers, "enabled_schedulers"), FIELD_AS(started, "started"), FIELD_AS(status, "status"), FIELD_AS(workload_status, "workload_status"))
+DESCRIBE(agent_scheduler_worker_info, "AgentSchedulerWorkerInfo", BASES(), FIELD_AS(id, "id"), FIELD_AS(enabled_schedulers, "enabled_schedulers"),
+         FIELD_AS(started, "started"), FIELD_AS(status, "status"), FIELD_AS(workload_status, "workload_status"))
 #undef SELF
 
 #define SELF agent_scheduler_workers_info
-DESCRIBE(agent_scheduler_workers_info, "AgentSchedulerWorkersInfo", BASES(), FIELD_AS(server_id, "server_id"), FIELD_AS(schedulers, "schedulers", schema::empty_list))
+DESCRIBE(agent_scheduler_workers_info, "AgentSchedulerWorkersInfo", BASES(), FIELD_AS(server_id, "server_id"),
+         FIELD_AS(schedulers, "schedulers", schema::empty_list))
 #undef SELF
 
 #define SELF event
@@ -233,11 +250,13 @@ DESCRIBE(quota_storage_resources, "QuotaStorageResources", BASES(), FIELD(variab
 #undef SELF
 
 #define SELF node_pool_limit
-DESCRIBE(node_pool_limit, "NodePoolLimit", BASES(), FIELD(node_pool), FIELD(cpu), FIELD(cores), FIELD(memory_mb), FIELD(memory_max_mb), FIELD(devices), FIELD(numa), FIELD(secrets_mb), FIELD(storage))
+DESCRIBE(node_pool_limit, "NodePoolLimit", BASES(), FIELD(node_pool), FIELD(cpu), FIELD(cores), FIELD(memory_mb), FIELD(memory_max_mb), FIELD(devices),
+         FIELD(numa), FIELD(secrets_mb), FIELD(storage))
 #undef SELF
 
 #define SELF quota_resources
-DESCRIBE(quota_resources, "QuotaResources", BASES(), FIELD(cpu), FIELD(cores), FIELD(memory_mb), FIELD(memory_max_mb), FIELD(devices), FIELD(numa), FIELD(secrets_mb), FIELD(storage), FIELD(node_pools))
+DESCRIBE(quota_resources, "QuotaResources", BASES(), FIELD(cpu), FIELD(cores), FIELD(memory_mb), FIELD(memory_max_mb), FIELD(devices), FIELD(numa),
+         FIELD(secrets_mb), FIELD(storage), FIELD(node_pools))
 #undef SELF
 
 #define SELF quota_limit

@@ -2,10 +2,10 @@
 // Plain values; wire names and kinds are in the .cc beside this file. Fields and types follow the public wire (docs/parity.md).
 #pragma once
 
-#include "schema/describe.h"
-#include "schema/fwd.h"
 #include "schema/common.h"
+#include "schema/describe.h"
 #include "schema/eval.h"
+#include "schema/fwd.h"
 #include "schema/job.h"
 #include "schema/node.h"
 #include "schema/resources.h"

@@ -37,7 +37,8 @@ DESCRIBE(port, "Port", BASES(), FIELD(label), FIELD(value), FIELD(to), FIELD(hos
 #undef SELF
 
 #define SELF network_resource
-DESCRIBE(network_resource, "NetworkResource", BASES(), FIELD(mode), FIELD(device), FIELD(cidr), FIELD(ip), FIELD(hostname), FIELD_AS(mbits, "MBits"), FIELD(dns), FIELD(reserved_ports), FIELD(dynamic_ports), FIELD(cni))
+DESCRIBE(network_resource, "NetworkResource", BASES(), FIELD(mode), FIELD(device), FIELD(cidr), FIELD(ip), FIELD(hostname), FIELD_AS(mbits, "MBits"),
+         FIELD(dns), FIELD(reserved_ports), FIELD(dynamic_ports), FIELD(cni))
 #undef SELF
 
 #define SELF allocated_shared_resources
@@ -69,7 +70,8 @@ DESCRIBE(requested_device, "RequestedDevice", BASES(), FIELD(name), FIELD(count)
 #undef SELF
 
 #define SELF resources
-DESCRIBE(resources, "Resources", BASES(), FIELD(cpu), FIELD(cores), FIELD(memory_mb), FIELD(memory_max_mb), FIELD(disk_mb), FIELD_AS(iops, "IOPS"), FIELD(networks), FIELD(devices), FIELD(numa), FIELD(secrets_mb))
+DESCRIBE(resources, "Resources", BASES(), FIELD(cpu), FIELD(cores), FIELD(memory_mb), FIELD(memory_max_mb), FIELD(disk_mb), FIELD_AS(iops, "IOPS"),
+         FIELD(networks), FIELD(devices), FIELD(numa), FIELD(secrets_mb))
 #undef SELF
 
 }  // namespace drover::schema

@@ -21,7 +21,8 @@ DESCRIBE(snapshot_configuration, "SnapshotConfiguration", BASES(), FIELD(servers
 #undef SELF
 
 #define SELF snapshot_meta
-DESCRIBE(snapshot_meta, "SnapshotMeta", BASES(), FIELD(version), FIELD(id), FIELD(index), FIELD(term), FIELD(configuration), FIELD(configuration_index), FIELD(size))
+DESCRIBE(snapshot_meta, "SnapshotMeta", BASES(), FIELD(version), FIELD(id), FIELD(index), FIELD(term), FIELD(configuration), FIELD(configuration_index),
+         FIELD(size))
 #undef SELF
 
 }  // namespace drover::schema

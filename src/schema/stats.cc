@@ -13,15 +13,19 @@ DESCRIBE(aggregate_sample, "AggregateSample", BASES(), FIELD(count), FIELD(rate)
 #undef SELF
 
 #define SELF alloc_check_status
-DESCRIBE(alloc_check_status, "AllocCheckStatus", BASES(), FIELD(id), FIELD(check), FIELD(group), FIELD(mode), FIELD(output), FIELD(service), FIELD_FLAGS(task, json_omit_empty), FIELD(status), FIELD_FLAGS(status_code, json_omit_empty), FIELD(timestamp))
+DESCRIBE(alloc_check_status, "AllocCheckStatus", BASES(), FIELD(id), FIELD(check), FIELD(group), FIELD(mode), FIELD(output), FIELD(service),
+         FIELD_FLAGS(task, json_omit_empty), FIELD(status), FIELD_FLAGS(status_code, json_omit_empty), FIELD(timestamp))
 #undef SELF
 
 #define SELF cpu_stats
-DESCRIBE(cpu_stats, "CpuStats", BASES(), FIELD(system_mode), FIELD(user_mode), FIELD(total_ticks), FIELD(throttled_periods), FIELD(throttled_time), FIELD(percent), FIELD(measured))
+DESCRIBE(cpu_stats, "CpuStats", BASES(), FIELD(system_mode), FIELD(user_mode), FIELD(total_ticks), FIELD(throttled_periods), FIELD(throttled_time),
+         FIELD(percent), FIELD(measured))
 #undef SELF
 
 #define SELF stat_value
-DESCRIBE(stat_value, "StatValue", BASES(), FIELD_FLAGS(float_numerator_val, json_omit_empty), FIELD_FLAGS(float_denominator_val, json_omit_empty), FIELD_FLAGS(int_numerator_val, json_omit_empty), FIELD_FLAGS(int_denominator_val, json_omit_empty), FIELD_FLAGS(string_val, json_omit_empty), FIELD_FLAGS(bool_val, json_omit_empty), FIELD_FLAGS(unit, json_omit_empty), FIELD_FLAGS(desc, json_omit_empty))
+DESCRIBE(stat_value, "StatValue", BASES(), FIELD_FLAGS(float_numerator_val, json_omit_empty), FIELD_FLAGS(float_denominator_val, json_omit_empty),
+         FIELD_FLAGS(int_numerator_val, json_omit_empty), FIELD_FLAGS(int_denominator_val, json_omit_empty), FIELD_FLAGS(string_val, json_omit_empty),
+         FIELD_FLAGS(bool_val, json_omit_empty), FIELD_FLAGS(unit, json_omit_empty), FIELD_FLAGS(desc, json_omit_empty))
 #undef SELF
 
 #define SELF stat_object
@@ -37,7 +41,8 @@ DESCRIBE(device_group_stats, "DeviceGroupStats", BASES(), FIELD(vendor), FIELD(t
 #undef SELF
 
 #define SELF memory_stats
-DESCRIBE(memory_stats, "MemoryStats", BASES(), FIELD(rss), FIELD(cache), FIELD(swap), FIELD(usage), FIELD(max_usage), FIELD(kernel_usage), FIELD(kernel_max_usage), FIELD(measured))
+DESCRIBE(memory_stats, "MemoryStats", BASES(), FIELD(rss), FIELD(cache), FIELD(swap), FIELD(usage), FIELD(max_usage), FIELD(kernel_usage),
+         FIELD(kernel_max_usage), FIELD(measured))
 #undef SELF
 
 #define SELF resource_usage
@@ -73,7 +78,8 @@ DESCRIBE(exec_streaming_input, "ExecStreamingInput", BASES(), FIELD_AS(stdin, "s
 #undef SELF
 
 #define SELF exec_streaming_output
-DESCRIBE(exec_streaming_output, "ExecStreamingOutput", BASES(), FIELD_AS(stdout, "stdout", json_omit_empty), FIELD_AS(stderr, "stderr", json_omit_empty), FIELD_AS(exited, "exited", json_omit_empty), FIELD_AS(result, "result", json_omit_empty))
+DESCRIBE(exec_streaming_output, "ExecStreamingOutput", BASES(), FIELD_AS(stdout, "stdout", json_omit_empty), FIELD_AS(stderr, "stderr", json_omit_empty),
+         FIELD_AS(exited, "exited", json_omit_empty), FIELD_AS(result, "result", json_omit_empty))
 #undef SELF
 
 #define SELF gauge_value
@@ -89,7 +95,8 @@ DESCRIBE(host_data, "HostData", BASES(), FIELD(os), FIELD(network), FIELD(resolv
 #undef SELF
 
 #define SELF host_disk_stats
-DESCRIBE(host_disk_stats, "HostDiskStats", BASES(), FIELD(device), FIELD(mountpoint), FIELD(size), FIELD(used), FIELD(available), FIELD(used_percent), FIELD(inodes_used_percent))
+DESCRIBE(host_disk_stats, "HostDiskStats", BASES(), FIELD(device), FIELD(mountpoint), FIELD(size), FIELD(used), FIELD(available), FIELD(used_percent),
+         FIELD(inodes_used_percent))
 #undef SELF
 
 #define SELF host_memory_stats
@@ -97,7 +104,8 @@ DESCRIBE(host_memory_stats, "HostMemoryStats", BASES(), FIELD(total), FIELD(avai
 #undef SELF
 
 #define SELF host_stats
-DESCRIBE(host_stats, "HostStats", BASES(), FIELD(memory), FIELD(cpu), FIELD(disk_stats), FIELD(alloc_dir_stats), FIELD(device_stats), FIELD(uptime), FIELD(timestamp), FIELD(cpu_ticks_consumed))
+DESCRIBE(host_stats, "HostStats", BASES(), FIELD(memory), FIELD(cpu), FIELD(disk_stats), FIELD(alloc_dir_stats), FIELD(device_stats), FIELD(uptime),
+         FIELD(timestamp), FIELD(cpu_ticks_consumed))
 #undef SELF
 
 #define SELF point_value
@@ -113,7 +121,8 @@ DESCRIBE(metrics_summary, "MetricsSummary", BASES(), FIELD(timestamp), FIELD(gau
 #undef SELF
 
 #define SELF stream_frame
-DESCRIBE(stream_frame, "StreamFrame", BASES(), FIELD_FLAGS(offset, json_omit_empty), FIELD_FLAGS(data, json_omit_empty), FIELD_FLAGS(file, json_omit_empty), FIELD_FLAGS(file_event, json_omit_empty))
+DESCRIBE(stream_frame, "StreamFrame", BASES(), FIELD_FLAGS(offset, json_omit_empty), FIELD_FLAGS(data, json_omit_empty), FIELD_FLAGS(file, json_omit_empty),
+         FIELD_FLAGS(file_event, json_omit_empty))
 #undef SELF
 
 }  // namespace drover::schema

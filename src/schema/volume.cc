@@ -17,7 +17,9 @@ DESCRIBE(csi_plugin_get_request, "CSIPluginGetRequest", BASES(query_options), FI
 #undef SELF
 
 #define SELF csi_plugin
-DESCRIBE(csi_plugin, "CSIPlugin", BASES(), FIELD(id), FIELD(provider), FIELD(version), FIELD(controller_required), FIELD(controllers), FIELD(nodes), FIELD(allocations), FIELD(controllers_healthy), FIELD(controllers_expected), FIELD(nodes_healthy), FIELD(nodes_expected), FIELD(create_index), FIELD(modify_index), FIELD(create_time), FIELD(modify_time))
+DESCRIBE(csi_plugin, "CSIPlugin", BASES(), FIELD(id), FIELD(provider), FIELD(version), FIELD(controller_required), FIELD(controllers), FIELD(nodes),
+         FIELD(allocations), FIELD(controllers_healthy), FIELD(controllers_expected), FIELD(nodes_healthy), FIELD(nodes_expected), FIELD(create_index),
+         FIELD(modify_index), FIELD(create_time), FIELD(modify_time))
 #undef SELF
 
 #define SELF csi_plugin_get_response
@@ -29,7 +31,8 @@ DESCRIBE_EMPTY(csi_plugin_list_request, "CSIPluginListRequest", BASES(query_opti
 #undef SELF
 
 #define SELF csi_plugin_list_stub
-DESCRIBE(csi_plugin_list_stub, "CSIPluginListStub", BASES(), FIELD(id), FIELD(provider), FIELD(controller_required), FIELD(controllers_healthy), FIELD(controllers_expected), FIELD(nodes_healthy), FIELD(nodes_expected), FIELD(create_index), FIELD(modify_index))
+DESCRIBE(csi_plugin_list_stub, "CSIPluginListStub", BASES(), FIELD(id), FIELD(provider), FIELD(controller_required), FIELD(controllers_healthy),
+         FIELD(controllers_expected), FIELD(nodes_healthy), FIELD(nodes_expected), FIELD(create_index), FIELD(modify_index))
 #undef SELF
 
 #define SELF csi_plugin_list_response
@@ -37,7 +40,8 @@ DESCRIBE(csi_plugin_list_response, "CSIPluginListResponse", BASES(query_meta), F
 #undef SELF
 
 #define SELF csi_snapshot
-DESCRIBE(csi_snapshot, "CSISnapshot", BASES(), FIELD(id), FIELD(external_source_volume_id), FIELD(size_bytes), FIELD(create_time), FIELD(is_ready), FIELD(source_volume_id), FIELD(plugin_id), FIELD(name), FIELD(secrets), FIELD(parameters))
+DESCRIBE(csi_snapshot, "CSISnapshot", BASES(), FIELD(id), FIELD(external_source_volume_id), FIELD(size_bytes), FIELD(create_time), FIELD(is_ready),
+         FIELD(source_volume_id), FIELD(plugin_id), FIELD(name), FIELD(secrets), FIELD(parameters))
 #undef SELF
 
 #define SELF csi_snapshot_create_request
@@ -73,15 +77,22 @@ DESCRIBE(csi_volume_capability, "CSIVolumeCapability", BASES(), FIELD(access_mod
 #undef SELF
 
 #define SELF csi_volume_claim
-DESCRIBE(csi_volume_claim, "CSIVolumeClaim", BASES(), FIELD(allocation_id), FIELD(node_id), FIELD(external_node_id), FIELD(mode), FIELD(access_mode), FIELD(attachment_mode), FIELD(state))
+DESCRIBE(csi_volume_claim, "CSIVolumeClaim", BASES(), FIELD(allocation_id), FIELD(node_id), FIELD(external_node_id), FIELD(mode), FIELD(access_mode),
+         FIELD(attachment_mode), FIELD(state))
 #undef SELF
 
 #define SELF csi_volume
-DESCRIBE(csi_volume, "CSIVolume", BASES(), FIELD(id), FIELD(name), FIELD(external_id), FIELD(namespace_), FIELD(requested_topologies), FIELD(topologies), FIELD(access_mode), FIELD(attachment_mode), FIELD(mount_options), FIELD(secrets), FIELD(parameters), FIELD(context), FIELD(capacity), FIELD(requested_capacity_min), FIELD(requested_capacity_max), FIELD(requested_capabilities), FIELD(clone_id), FIELD(snapshot_id), FIELD(read_allocs), FIELD(write_allocs), FIELD(read_claims), FIELD(write_claims), FIELD(past_claims), FIELD(schedulable), FIELD(plugin_id), FIELD(provider), FIELD(provider_version), FIELD(controller_required), FIELD(controllers_healthy), FIELD(controllers_expected), FIELD(nodes_healthy), FIELD(nodes_expected), FIELD(resource_exhausted), FIELD(create_index), FIELD(modify_index), FIELD(create_time), FIELD(modify_time))
+DESCRIBE(csi_volume, "CSIVolume", BASES(), FIELD(id), FIELD(name), FIELD(external_id), FIELD(namespace_), FIELD(requested_topologies), FIELD(topologies),
+         FIELD(access_mode), FIELD(attachment_mode), FIELD(mount_options), FIELD(secrets), FIELD(parameters), FIELD(context), FIELD(capacity),
+         FIELD(requested_capacity_min), FIELD(requested_capacity_max), FIELD(requested_capabilities), FIELD(clone_id), FIELD(snapshot_id), FIELD(read_allocs),
+         FIELD(write_allocs), FIELD(read_claims), FIELD(write_claims), FIELD(past_claims), FIELD(schedulable), FIELD(plugin_id), FIELD(provider),
+         FIELD(provider_version), FIELD(controller_required), FIELD(controllers_healthy), FIELD(controllers_expected), FIELD(nodes_healthy),
+         FIELD(nodes_expected), FIELD(resource_exhausted), FIELD(create_index), FIELD(modify_index), FIELD(create_time), FIELD(modify_time))
 #undef SELF
 
 #define SELF csi_volume_claim_request
-DESCRIBE(csi_volume_claim_request, "CSIVolumeClaimRequest", BASES(write_request), FIELD(volume_id), FIELD(allocation_id), FIELD(node_id), FIELD(external_node_id), FIELD(claim), FIELD(access_mode), FIELD(attachment_mode), FIELD(state), FIELD(timestamp))
+DESCRIBE(csi_volume_claim_request, "CSIVolumeClaimRequest", BASES(write_request), FIELD(volume_id), FIELD(allocation_id), FIELD(node_id),
+         FIELD(external_node_id), FIELD(claim), FIELD(access_mode), FIELD(attachment_mode), FIELD(state), FIELD(timestamp))
 #undef SELF
 
 #define SELF csi_volume_claim_response
@@ -117,7 +128,8 @@ DESCRIBE(csi_volume_external_list_request, "CSIVolumeExternalListRequest", BASES
 #undef SELF
 
 #define SELF csi_volume_external_stub
-DESCRIBE(csi_volume_external_stub, "CSIVolumeExternalStub", BASES(), FIELD(external_id), FIELD(capacity_bytes), FIELD(volume_context), FIELD(clone_id), FIELD(snapshot_id), FIELD(published_external_node_ids), FIELD(is_abnormal), FIELD(status))
+DESCRIBE(csi_volume_external_stub, "CSIVolumeExternalStub", BASES(), FIELD(external_id), FIELD(capacity_bytes), FIELD(volume_context), FIELD(clone_id),
+         FIELD(snapshot_id), FIELD(published_external_node_ids), FIELD(is_abnormal), FIELD(status))
 #undef SELF
 
 #define SELF csi_volume_external_list_response
@@ -137,7 +149,10 @@ DESCRIBE(csi_volume_list_request, "CSIVolumeListRequest", BASES(query_options), 
 #undef SELF
 
 #define SELF csi_volume_list_stub
-DESCRIBE(csi_volume_list_stub, "CSIVolumeListStub", BASES(), FIELD(id), FIELD(namespace_), FIELD(name), FIELD(external_id), FIELD(topologies), FIELD(access_mode), FIELD(attachment_mode), FIELD(current_readers), FIELD(current_writers), FIELD(schedulable), FIELD(plugin_id), FIELD(provider), FIELD(controller_required), FIELD(controllers_healthy), FIELD(controllers_expected), FIELD(nodes_healthy), FIELD(nodes_expected), FIELD(resource_exhausted), FIELD(create_index), FIELD(modify_index), FIELD(create_time), FIELD(modify_time))
+DESCRIBE(csi_volume_list_stub, "CSIVolumeListStub", BASES(), FIELD(id), FIELD(namespace_), FIELD(name), FIELD(external_id), FIELD(topologies),
+         FIELD(access_mode), FIELD(attachment_mode), FIELD(current_readers), FIELD(current_writers), FIELD(schedulable), FIELD(plugin_id), FIELD(provider),
+         FIELD(controller_required), FIELD(controllers_healthy), FIELD(controllers_expected), FIELD(nodes_healthy), FIELD(nodes_expected),
+         FIELD(resource_exhausted), FIELD(create_index), FIELD(modify_index), FIELD(create_time), FIELD(modify_time))
 #undef SELF
 
 #define SELF csi_volume_list_response
@@ -165,7 +180,8 @@ DESCRIBE(csi_controller_query, "CSIControllerQuery", BASES(), FIELD(controller_n
 #undef SELF
 
 #define SELF client_csi_controller_attach_volume_request
-DESCRIBE(client_csi_controller_attach_volume_request, "ClientCSIControllerAttachVolumeRequest", BASES(csi_controller_query), FIELD(volume_id), FIELD(client_csi_node_id), FIELD(attachment_mode), FIELD(access_mode), FIELD(mount_options), FIELD(read_only), FIELD(secrets), FIELD(volume_context))
+DESCRIBE(client_csi_controller_attach_volume_request, "ClientCSIControllerAttachVolumeRequest", BASES(csi_controller_query), FIELD(volume_id),
+         FIELD(client_csi_node_id), FIELD(attachment_mode), FIELD(access_mode), FIELD(mount_options), FIELD(read_only), FIELD(secrets), FIELD(volume_context))
 #undef SELF
 
 #define SELF client_csi_controller_attach_volume_response
@@ -173,19 +189,24 @@ DESCRIBE(client_csi_controller_attach_volume_response, "ClientCSIControllerAttac
 #undef SELF
 
 #define SELF client_csi_controller_create_snapshot_request
-DESCRIBE(client_csi_controller_create_snapshot_request, "ClientCSIControllerCreateSnapshotRequest", BASES(csi_controller_query), FIELD(external_source_volume_id), FIELD(name), FIELD(secrets), FIELD(parameters))
+DESCRIBE(client_csi_controller_create_snapshot_request, "ClientCSIControllerCreateSnapshotRequest", BASES(csi_controller_query),
+         FIELD(external_source_volume_id), FIELD(name), FIELD(secrets), FIELD(parameters))
 #undef SELF
 
 #define SELF client_csi_controller_create_snapshot_response
-DESCRIBE(client_csi_controller_create_snapshot_response, "ClientCSIControllerCreateSnapshotResponse", BASES(), FIELD(id), FIELD(external_source_volume_id), FIELD(size_bytes), FIELD(create_time), FIELD(is_ready))
+DESCRIBE(client_csi_controller_create_snapshot_response, "ClientCSIControllerCreateSnapshotResponse", BASES(), FIELD(id), FIELD(external_source_volume_id),
+         FIELD(size_bytes), FIELD(create_time), FIELD(is_ready))
 #undef SELF
 
 #define SELF client_csi_controller_create_volume_request
-DESCRIBE(client_csi_controller_create_volume_request, "ClientCSIControllerCreateVolumeRequest", BASES(csi_controller_query), FIELD(name), FIELD(volume_capabilities), FIELD(mount_options), FIELD(parameters), FIELD(secrets), FIELD(capacity_min), FIELD(capacity_max), FIELD(snapshot_id), FIELD(clone_id), FIELD(requested_topologies))
+DESCRIBE(client_csi_controller_create_volume_request, "ClientCSIControllerCreateVolumeRequest", BASES(csi_controller_query), FIELD(name),
+         FIELD(volume_capabilities), FIELD(mount_options), FIELD(parameters), FIELD(secrets), FIELD(capacity_min), FIELD(capacity_max), FIELD(snapshot_id),
+         FIELD(clone_id), FIELD(requested_topologies))
 #undef SELF
 
 #define SELF client_csi_controller_create_volume_response
-DESCRIBE(client_csi_controller_create_volume_response, "ClientCSIControllerCreateVolumeResponse", BASES(), FIELD(external_volume_id), FIELD(capacity_bytes), FIELD(volume_context), FIELD(topologies))
+DESCRIBE(client_csi_controller_create_volume_response, "ClientCSIControllerCreateVolumeResponse", BASES(), FIELD(external_volume_id), FIELD(capacity_bytes),
+         FIELD(volume_context), FIELD(topologies))
 #undef SELF
 
 #define SELF client_csi_controller_delete_snapshot_request
@@ -197,7 +218,8 @@ DESCRIBE_EMPTY(client_csi_controller_delete_snapshot_response, "ClientCSIControl
 #undef SELF
 
 #define SELF client_csi_controller_delete_volume_request
-DESCRIBE(client_csi_controller_delete_volume_request, "ClientCSIControllerDeleteVolumeRequest", BASES(csi_controller_query), FIELD(external_volume_id), FIELD(secrets))
+DESCRIBE(client_csi_controller_delete_volume_request, "ClientCSIControllerDeleteVolumeRequest", BASES(csi_controller_query), FIELD(external_volume_id),
+         FIELD(secrets))
 #undef SELF
 
 #define SELF client_csi_controller_delete_volume_response
@@ -205,7 +227,8 @@ DESCRIBE_EMPTY(client_csi_controller_delete_volume_response, "ClientCSIControlle
 #undef SELF
 
 #define SELF client_csi_controller_detach_volume_request
-DESCRIBE(client_csi_controller_detach_volume_request, "ClientCSIControllerDetachVolumeRequest", BASES(csi_controller_query), FIELD(volume_id), FIELD(client_csi_node_id), FIELD(secrets))
+DESCRIBE(client_csi_controller_detach_volume_request, "ClientCSIControllerDetachVolumeRequest", BASES(csi_controller_query), FIELD(volume_id),
+         FIELD(client_csi_node_id), FIELD(secrets))
 #undef SELF
 
 #define SELF client_csi_controller_detach_volume_response
@@ -213,15 +236,18 @@ DESCRIBE_EMPTY(client_csi_controller_detach_volume_response, "ClientCSIControlle
 #undef SELF
 
 #define SELF client_csi_controller_expand_volume_request
-DESCRIBE(client_csi_controller_expand_volume_request, "ClientCSIControllerExpandVolumeRequest", BASES(csi_controller_query), FIELD(external_volume_id), FIELD(capacity_range), FIELD(secrets), FIELD(volume_capability))
+DESCRIBE(client_csi_controller_expand_volume_request, "ClientCSIControllerExpandVolumeRequest", BASES(csi_controller_query), FIELD(external_volume_id),
+         FIELD(capacity_range), FIELD(secrets), FIELD(volume_capability))
 #undef SELF
 
 #define SELF client_csi_controller_expand_volume_response
-DESCRIBE(client_csi_controller_expand_volume_response, "ClientCSIControllerExpandVolumeResponse", BASES(), FIELD(capacity_bytes), FIELD(node_expansion_required))
+DESCRIBE(client_csi_controller_expand_volume_response, "ClientCSIControllerExpandVolumeResponse", BASES(), FIELD(capacity_bytes),
+         FIELD(node_expansion_required))
 #undef SELF
 
 #define SELF client_csi_controller_list_snapshots_request
-DESCRIBE(client_csi_controller_list_snapshots_request, "ClientCSIControllerListSnapshotsRequest", BASES(csi_controller_query), FIELD(max_entries), FIELD(starting_token), FIELD(secrets))
+DESCRIBE(client_csi_controller_list_snapshots_request, "ClientCSIControllerListSnapshotsRequest", BASES(csi_controller_query), FIELD(max_entries),
+         FIELD(starting_token), FIELD(secrets))
 #undef SELF
 
 #define SELF client_csi_controller_list_snapshots_response
@@ -229,7 +255,8 @@ DESCRIBE(client_csi_controller_list_snapshots_response, "ClientCSIControllerList
 #undef SELF
 
 #define SELF client_csi_controller_list_volumes_request
-DESCRIBE(client_csi_controller_list_volumes_request, "ClientCSIControllerListVolumesRequest", BASES(csi_controller_query), FIELD(max_entries), FIELD(starting_token))
+DESCRIBE(client_csi_controller_list_volumes_request, "ClientCSIControllerListVolumesRequest", BASES(csi_controller_query), FIELD(max_entries),
+         FIELD(starting_token))
 #undef SELF
 
 #define SELF client_csi_controller_list_volumes_response
@@ -237,7 +264,8 @@ DESCRIBE(client_csi_controller_list_volumes_response, "ClientCSIControllerListVo
 #undef SELF
 
 #define SELF client_csi_controller_validate_volume_request
-DESCRIBE(client_csi_controller_validate_volume_request, "ClientCSIControllerValidateVolumeRequest", BASES(csi_controller_query), FIELD(volume_id), FIELD(volume_capabilities), FIELD(mount_options), FIELD(secrets), FIELD(attachment_mode), FIELD(access_mode), FIELD(parameters), FIELD(context))
+DESCRIBE(client_csi_controller_validate_volume_request, "ClientCSIControllerValidateVolumeRequest", BASES(csi_controller_query), FIELD(volume_id),
+         FIELD(volume_capabilities), FIELD(mount_options), FIELD(secrets), FIELD(attachment_mode), FIELD(access_mode), FIELD(parameters), FIELD(context))
 #undef SELF
 
 #define SELF client_csi_controller_validate_volume_response
@@ -245,7 +273,8 @@ DESCRIBE_EMPTY(client_csi_controller_validate_volume_response, "ClientCSIControl
 #undef SELF
 
 #define SELF client_csi_node_detach_volume_request
-DESCRIBE(client_csi_node_detach_volume_request, "ClientCSINodeDetachVolumeRequest", BASES(), FIELD(plugin_id), FIELD(volume_id), FIELD(volume_namespace), FIELD(alloc_id), FIELD(node_id), FIELD(external_id), FIELD(attachment_mode), FIELD(access_mode), FIELD(read_only))
+DESCRIBE(client_csi_node_detach_volume_request, "ClientCSINodeDetachVolumeRequest", BASES(), FIELD(plugin_id), FIELD(volume_id), FIELD(volume_namespace),
+         FIELD(alloc_id), FIELD(node_id), FIELD(external_id), FIELD(attachment_mode), FIELD(access_mode), FIELD(read_only))
 #undef SELF
 
 #define SELF client_csi_node_detach_volume_response
@@ -253,7 +282,8 @@ DESCRIBE_EMPTY(client_csi_node_detach_volume_response, "ClientCSINodeDetachVolum
 #undef SELF
 
 #define SELF client_csi_node_expand_volume_request
-DESCRIBE(client_csi_node_expand_volume_request, "ClientCSINodeExpandVolumeRequest", BASES(), FIELD(plugin_id), FIELD(volume_id), FIELD(volume_namespace), FIELD(external_id), FIELD(capacity), FIELD(claim))
+DESCRIBE(client_csi_node_expand_volume_request, "ClientCSINodeExpandVolumeRequest", BASES(), FIELD(plugin_id), FIELD(volume_id), FIELD(volume_namespace),
+         FIELD(external_id), FIELD(capacity), FIELD(claim))
 #undef SELF
 
 #define SELF client_csi_node_expand_volume_response
@@ -261,15 +291,18 @@ DESCRIBE(client_csi_node_expand_volume_response, "ClientCSINodeExpandVolumeRespo
 #undef SELF
 
 #define SELF client_host_volume_create_request
-DESCRIBE(client_host_volume_create_request, "ClientHostVolumeCreateRequest", BASES(), FIELD(id), FIELD(name), FIELD(plugin_id), FIELD(namespace_), FIELD(node_id), FIELD(requested_capacity_min_bytes), FIELD(requested_capacity_max_bytes), FIELD(parameters))
+DESCRIBE(client_host_volume_create_request, "ClientHostVolumeCreateRequest", BASES(), FIELD(id), FIELD(name), FIELD(plugin_id), FIELD(namespace_),
+         FIELD(node_id), FIELD(requested_capacity_min_bytes), FIELD(requested_capacity_max_bytes), FIELD(parameters))
 #undef SELF
 
 #define SELF client_host_volume_create_response
-DESCRIBE(client_host_volume_create_response, "ClientHostVolumeCreateResponse", BASES(), FIELD(volume_name), FIELD(volume_id), FIELD(host_path), FIELD(capacity_bytes))
+DESCRIBE(client_host_volume_create_response, "ClientHostVolumeCreateResponse", BASES(), FIELD(volume_name), FIELD(volume_id), FIELD(host_path),
+         FIELD(capacity_bytes))
 #undef SELF
 
 #define SELF client_host_volume_delete_request
-DESCRIBE(client_host_volume_delete_request, "ClientHostVolumeDeleteRequest", BASES(), FIELD(id), FIELD(name), FIELD(plugin_id), FIELD(namespace_), FIELD(node_id), FIELD(host_path), FIELD(parameters))
+DESCRIBE(client_host_volume_delete_request, "ClientHostVolumeDeleteRequest", BASES(), FIELD(id), FIELD(name), FIELD(plugin_id), FIELD(namespace_),
+         FIELD(node_id), FIELD(host_path), FIELD(parameters))
 #undef SELF
 
 #define SELF client_host_volume_delete_response
@@ -277,7 +310,8 @@ DESCRIBE(client_host_volume_delete_response, "ClientHostVolumeDeleteResponse", B
 #undef SELF
 
 #define SELF client_host_volume_register_request
-DESCRIBE(client_host_volume_register_request, "ClientHostVolumeRegisterRequest", BASES(), FIELD(id), FIELD(name), FIELD(node_id), FIELD(host_path), FIELD(capacity_bytes), FIELD(parameters))
+DESCRIBE(client_host_volume_register_request, "ClientHostVolumeRegisterRequest", BASES(), FIELD(id), FIELD(name), FIELD(node_id), FIELD(host_path),
+         FIELD(capacity_bytes), FIELD(parameters))
 #undef SELF
 
 #define SELF client_host_volume_register_response
@@ -289,7 +323,10 @@ DESCRIBE(host_volume_capability, "HostVolumeCapability", BASES(), FIELD(attachme
 #undef SELF
 
 #define SELF host_volume
-DESCRIBE(host_volume, "HostVolume", BASES(), FIELD(namespace_), FIELD(id), FIELD(name), FIELD(plugin_id), FIELD(node_pool), FIELD(node_id), FIELD_FLAGS(constraints, json_omit_empty), FIELD(requested_capacity_min_bytes), FIELD(requested_capacity_max_bytes), FIELD(capacity_bytes), FIELD(requested_capabilities), FIELD_FLAGS(parameters, json_omit_empty), FIELD(host_path), FIELD(state), FIELD(create_index), FIELD(create_time), FIELD(modify_index), FIELD(modify_time), FIELD_FLAGS(allocations, json_omit_empty))
+DESCRIBE(host_volume, "HostVolume", BASES(), FIELD(namespace_), FIELD(id), FIELD(name), FIELD(plugin_id), FIELD(node_pool), FIELD(node_id),
+         FIELD_FLAGS(constraints, json_omit_empty), FIELD(requested_capacity_min_bytes), FIELD(requested_capacity_max_bytes), FIELD(capacity_bytes),
+         FIELD(requested_capabilities), FIELD_FLAGS(parameters, json_omit_empty), FIELD(host_path), FIELD(state), FIELD(create_index), FIELD(create_time),
+         FIELD(modify_index), FIELD(modify_time), FIELD_FLAGS(allocations, json_omit_empty))
 #undef SELF
 
 #define SELF host_volume_create_request
@@ -321,7 +358,8 @@ DESCRIBE(host_volume_list_request, "HostVolumeListRequest", BASES(query_options)
 #undef SELF
 
 #define SELF host_volume_stub
-DESCRIBE(host_volume_stub, "HostVolumeStub", BASES(), FIELD(namespace_), FIELD(id), FIELD(name), FIELD(plugin_id), FIELD(node_pool), FIELD(node_id), FIELD(capacity_bytes), FIELD(state), FIELD(create_index), FIELD(create_time), FIELD(modify_index), FIELD(modify_time))
+DESCRIBE(host_volume_stub, "HostVolumeStub", BASES(), FIELD(namespace_), FIELD(id), FIELD(name), FIELD(plugin_id), FIELD(node_pool), FIELD(node_id),
+         FIELD(capacity_bytes), FIELD(state), FIELD(create_index), FIELD(create_time), FIELD(modify_index), FIELD(modify_time))
 #undef SELF
 
 #define SELF host_volume_list_response
@@ -349,7 +387,8 @@ DESCRIBE(task_group_volume_claim_list_request, "TaskGroupVolumeClaimListRequest"
 #undef SELF
 
 #define SELF task_group_host_volume_claim
-DESCRIBE(task_group_host_volume_claim, "TaskGroupHostVolumeClaim", BASES(), FIELD(id), FIELD(namespace_), FIELD(job_id), FIELD(task_group_name), FIELD(alloc_id), FIELD(volume_id), FIELD(volume_name), FIELD(create_index), FIELD(modify_index))
+DESCRIBE(task_group_host_volume_claim, "TaskGroupHostVolumeClaim", BASES(), FIELD(id), FIELD(namespace_), FIELD(job_id), FIELD(task_group_name),
+         FIELD(alloc_id), FIELD(volume_id), FIELD(volume_name), FIELD(create_index), FIELD(modify_index))
 #undef SELF
 
 #define SELF task_group_volume_claim_list_response

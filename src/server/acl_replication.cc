@@ -11,8 +11,8 @@
 namespace drover::server {
 namespace {
 
-using state::table;
 using fsm::command_type;
+using state::table;
 
 // What is kept alike: how it is listed, fetched, written and deleted.
 struct policies {
@@ -194,7 +194,9 @@ net::awaitable<void> acl_replication::follow() {
     index = 0;
     if (!context_.is_leader) continue;
     // Once until it works again: this is tried for as long as the other region is away.
-    if (works) context_.logger.warn("access control is not replicated", {{"what", Kind::what}, {"region", context_.options.acl.authoritative_region}, {"error", done.error().text()}});
+    if (works)
+      context_.logger.warn("access control is not replicated",
+                           {{"what", Kind::what}, {"region", context_.options.acl.authoritative_region}, {"error", done.error().text()}});
     works = false;
     co_await net::sleep_for(acl_replication_retry);
   }

@@ -28,8 +28,7 @@ bool runs_itself(const schema::job& job) {
   return !periodic_parent && !parameterized_parent;
 }
 
-result<admitted_job> admit(schema::job submitted, std::string_view request_namespace, const state::snapshot& state,
-                           const server_options& options) {
+result<admitted_job> admit(schema::job submitted, std::string_view request_namespace, const state::snapshot& state, const server_options& options) {
   admitted_job out{std::move(submitted), {}};
   auto& job = out.job;
   strip_server_fields(job);

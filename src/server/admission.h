@@ -13,14 +13,13 @@
 namespace drover::server {
 
 struct admitted_job {
-  schema::job job;  // canonical, without anything that only the server says
+  schema::job job;                    // canonical, without anything that only the server says
   std::vector<std::string> warnings;  // sentences; jobspec::multi_warning() for people
 };
 
 // Canonical form, validation, and what the state has to say (namespace, node pool, driver of the impossible is no matter here). Errors are
 // errc::invalid with all that is wrong.
-result<admitted_job> admit(schema::job submitted, std::string_view request_namespace, const state::snapshot& state,
-                           const server_options& options);
+result<admitted_job> admit(schema::job submitted, std::string_view request_namespace, const state::snapshot& state, const server_options& options);
 
 // -check-index: is the stored job the one that the caller has seen?
 result<> check_index(const schema::job* existing, uint64_t expected_job_modify_index);

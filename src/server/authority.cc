@@ -2,12 +2,12 @@
 
 #include <algorithm>
 
+#include "jwt/jwt.h"
+#include "sched/reconcile/reconciler.h"
 #include "schema/acl.h"
 #include "schema/alloc_rpc.h"
 #include "schema/job_rpc.h"
 #include "schema/node_rpc.h"
-#include "jwt/jwt.h"
-#include "sched/reconcile/reconciler.h"
 #include "server/identities.h"
 #include "server/keyring.h"
 #include "server/limits.h"
@@ -17,8 +17,8 @@
 namespace drover::server {
 namespace {
 
-using state::table;
 using schema::ref;
+using state::table;
 
 constexpr std::string_view anonymous_policy = "anonymous";
 // Of a secret that no token has; check() says "Permission denied".

@@ -42,8 +42,8 @@ using caller_ref = std::shared_ptr<const caller>;
 struct guard {
   std::string name;
   const permission* row = nullptr;
-  const schema::field_info* object = nullptr;    // the id that permission::whose names
-  const schema::field_info* node_id = nullptr;   // of need::node_only
+  const schema::field_info* object = nullptr;   // the id that permission::whose names
+  const schema::field_info* node_id = nullptr;  // of need::node_only
 };
 
 // What a request says about its caller. Views: for one expression.

@@ -28,9 +28,7 @@ void autopilot::clear() {
 
 void autopilot::observe(std::vector<observed_server> servers, const schema::autopilot_config& config, timestamp now) {
   servers_ = std::move(servers);
-  std::erase_if(known_, [&](const auto& each) {
-    return std::ranges::none_of(servers_, [&](const observed_server& s) { return s.raft_id == each.first; });
-  });
+  std::erase_if(known_, [&](const auto& each) { return std::ranges::none_of(servers_, [&](const observed_server& s) { return s.raft_id == each.first; }); });
   judge_health(config, now);
   find_promotions(config, now);
   find_removals(config, now);
@@ -87,8 +85,7 @@ bool autopilot::is_dead(const observed_server& s, timestamp now) const {
   if (s.leader) return false;
   if (s.replaced || s.gossip_status == "failed") return true;
   auto known = known_.find(s.raft_id);
-  return s.gossip_status == "none" && known != known_.end() && !known->second.unseen_since.is_zero() &&
-         now - known->second.unseen_since >= unseen_grace;
+  return s.gossip_status == "none" && known != known_.end() && !known->second.unseen_since.is_zero() && now - known->second.unseen_since >= unseen_grace;
 }
 
 void autopilot::find_removals(const schema::autopilot_config& config, timestamp now) {

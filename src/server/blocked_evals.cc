@@ -47,9 +47,7 @@ bool blocked_evals::missed_unblock(const schema::evaluation& eval) const {
     auto it = changed_at_.find(resource);
     if ((it == changed_at_.end() ? forgotten_at_ : it->second) > eval.snapshot_index) return true;
   }
-  return std::ranges::any_of(unblocked_at_, [&](const auto& entry) {
-    return entry.second > eval.snapshot_index && class_may_help(eval, entry.first);
-  });
+  return std::ranges::any_of(unblocked_at_, [&](const auto& entry) { return entry.second > eval.snapshot_index && class_may_help(eval, entry.first); });
 }
 
 void blocked_evals::note_waits(const std::string& place, const schema::evaluation& eval) {

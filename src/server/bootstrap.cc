@@ -72,8 +72,8 @@ std::vector<peer> bootstrapper::candidates() {
   for (auto& each : context_.peers->alive_in(context_.options.region)) {
     if (!speaks_our_raft(each)) continue;
     if (each.expect != 0 && each.expect != expect) {
-      note_conflict(fmt::format("server {} has bootstrap_expect {}, this one {}: all servers of a region must have the same number", each.name,
-                                each.expect, expect));
+      note_conflict(
+          fmt::format("server {} has bootstrap_expect {}, this one {}: all servers of a region must have the same number", each.name, each.expect, expect));
       return {};
     }
     bool twice = std::ranges::any_of(out, [&](const peer& other) { return other.id == each.id; });
@@ -111,8 +111,7 @@ awaitable<bool> bootstrapper::attempt() {
     exists = true;
     bool only_begun = found.last_index == 1 && found.leader_id.empty();
     if (only_begun && std::ranges::find(found.members, context_.server_id) != found.members.end()) {
-      if (co_await write(found.members, false))
-        logger_.info("took the first configuration that another server has", {{"server", each.from.name}});
+      if (co_await write(found.members, false)) logger_.info("took the first configuration that another server has", {{"server", each.from.name}});
       if (has_log()) co_return false;
     }
   }

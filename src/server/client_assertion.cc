@@ -55,7 +55,8 @@ result<> check_algorithm(const oidc_client_assertion& assertion, const std::stri
       return fail(errc::invalid, "OIDCClientSecret is too short: {} needs at least {} bytes", name, found->secret_bytes_min);
     return {};
   }
-  if (assertion.key_source == "nomad" && name != "RS256") return fail(errc::invalid, "unsupported KeyAlgorithm \"{}\": the cluster's own key signs with RS256", name);
+  if (assertion.key_source == "nomad" && name != "RS256")
+    return fail(errc::invalid, "unsupported KeyAlgorithm \"{}\": the cluster's own key signs with RS256", name);
   if (name != "RS256" && name != "RS384" && name != "RS512")
     return fail(errc::invalid, "unsupported KeyAlgorithm \"{}\" for a private key: RS256, RS384 or RS512", name);
   return {};

@@ -103,9 +103,14 @@ TEST(ClientAssertion, WhatIsWrongIsSaid) {
       {"require only one of PemKey", [](auto& c) { c.oidc_client_assertion->private_key->pem_key_file = "/k"; }},
       {"missing PemCert, PemCertFile, or KeyID", [](auto& c) { c.oidc_client_assertion->private_key->key_id = ""; }},
       {"require only one of PemCert", [](auto& c) { c.oidc_client_assertion->private_key->pem_cert_file = "/c"; }},
-      {"must be absolute; got: k.pem", [](auto& c) { c.oidc_client_assertion->private_key->pem_key = "", c.oidc_client_assertion->private_key->pem_key_file = "k.pem"; }},
+      {"must be absolute; got: k.pem",
+       [](auto& c) { c.oidc_client_assertion->private_key->pem_key = "", c.oidc_client_assertion->private_key->pem_key_file = "k.pem"; }},
       {"must be \"kid\"", [](auto& c) { c.oidc_client_assertion->private_key->key_id_header = "x5t"; }},
-      {"certificate-derived", [](auto& c) { c.oidc_client_assertion->private_key->key_id = "", c.oidc_client_assertion->private_key->pem_cert = "x", c.oidc_client_assertion->private_key->key_id_header = "kid"; }},
+      {"certificate-derived",
+       [](auto& c) {
+         c.oidc_client_assertion->private_key->key_id = "", c.oidc_client_assertion->private_key->pem_cert = "x",
+         c.oidc_client_assertion->private_key->key_id_header = "kid";
+       }},
       {"ExtraHeaders may not set \"kid\"", [](auto& c) { c.oidc_client_assertion->extra_headers = {{"kid", "x"}}; }},
       {"unsupported KeyAlgorithm \"ES256\"", [](auto& c) { c.oidc_client_assertion->key_algorithm = "ES256"; }},
       {"missing Audience", [](auto& c) { c.oidc_client_assertion->audience = {""}; }},

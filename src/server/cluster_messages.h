@@ -23,7 +23,7 @@ struct cluster_report {
   std::string server_id;
   std::string cluster_id;  // empty: it belongs to none, or does not know yet
   uint64_t term = 0;
-  uint64_t last_index = 0;  // 0: it has nothing
+  uint64_t last_index = 0;           // 0: it has nothing
   std::vector<std::string> members;  // UUIDs of its Raft configuration
   std::string leader_id;             // empty: it knows none
   DROVER_RECORD(cluster_report);

@@ -70,7 +70,8 @@ std::vector<csi_volume_claim> claims_of(const schema::csi_volume& volume) {
 }
 
 bool attaches(const schema::csi_plugin& plugin) {
-  return std::ranges::any_of(plugin.controllers, [](const auto& each) { return each.second.controller_info && each.second.controller_info->supports_attach_detach; });
+  return std::ranges::any_of(plugin.controllers,
+                             [](const auto& each) { return each.second.controller_info && each.second.controller_info->supports_attach_detach; });
 }
 
 std::string external_node_id(const state::snapshot& state, const std::string& node_id, const std::string& plugin_id) {
@@ -170,7 +171,8 @@ awaitable<result<>> csi_volumes::detach_from_node(ref<schema::csi_volume> volume
   r.attachment_mode = claim.attachment_mode;
   r.access_mode = claim.access_mode;
   r.read_only = claim.mode == fsm::claim_mode::read;
-  auto done = co_await ask_node<schema::client_csi_node_detach_volume_request, schema::client_csi_node_detach_volume_response>(context_, claim.node_id, "ClientCSI.NodeDetachVolume", std::move(r));
+  auto done = co_await ask_node<schema::client_csi_node_detach_volume_request, schema::client_csi_node_detach_volume_response>(
+      context_, claim.node_id, "ClientCSI.NodeDetachVolume", std::move(r));
   if (!done) co_return wrap(done.error(), "could not detach from node");
   co_return result<>{};
 }
@@ -192,7 +194,8 @@ awaitable<result<bool>> csi_volumes::detach_from_controller(ref<schema::csi_volu
   r.secrets = volume->secrets;
   // It was never attached either.
   if (r.client_csi_node_id.empty()) co_return false;
-  auto done = co_await ask_controller<schema::client_csi_controller_detach_volume_request, schema::client_csi_controller_detach_volume_response>("ClientCSI.ControllerDetachVolume", std::move(r));
+  auto done = co_await ask_controller<schema::client_csi_controller_detach_volume_request, schema::client_csi_controller_detach_volume_response>(
+      "ClientCSI.ControllerDetachVolume", std::move(r));
   if (!done) co_return wrap(done.error(), "could not detach from controller");
   co_return true;
 }
@@ -244,7 +247,8 @@ awaitable<result<std::map<std::string, std::string>>> csi_volumes::publish(ref<s
   if (!plugin) co_return fail(errc::unavailable, "plugin not found: {}", volume->plugin_id);
   if (!attaches(*plugin)) co_return none;
   if (claim.external_node_id.empty())
-    co_return fail(errc::unavailable, "missing external node ID: node plugin \"{}\" is not running or has not fingerprinted on client \"{}\"", volume->plugin_id, claim.node_id);
+    co_return fail(errc::unavailable, "missing external node ID: node plugin \"{}\" is not running or has not fingerprinted on client \"{}\"",
+                   volume->plugin_id, claim.node_id);
   schema::client_csi_controller_attach_volume_request r;
   r.plugin_id = volume->plugin_id;
   r.volume_id = volume->external_id.empty() ? volume->id : volume->external_id;
@@ -255,7 +259,8 @@ awaitable<result<std::map<std::string, std::string>>> csi_volumes::publish(ref<s
   r.read_only = claim.claim == fsm::claim_mode::read;
   r.secrets = volume->secrets;
   r.volume_context = volume->context;
-  auto done = co_await ask_controller<schema::client_csi_controller_attach_volume_request, schema::client_csi_controller_attach_volume_response>("ClientCSI.ControllerAttachVolume", std::move(r));
+  auto done = co_await ask_controller<schema::client_csi_controller_attach_volume_request, schema::client_csi_controller_attach_volume_response>(
+      "ClientCSI.ControllerAttachVolume", std::move(r));
   if (!done) co_return fail(done.error());
   co_return std::move(done->publish_context);
 }

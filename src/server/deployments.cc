@@ -27,17 +27,15 @@ bool ready_to_promote(const schema::deployment& deployment, const std::vector<sc
 
 // Else a verdict needs no allocations: a job of 100,000 is not gathered for each that becomes healthy.
 bool promotes_itself(const schema::deployment& deployment) {
-  return std::ranges::any_of(deployment.task_groups, [](const auto& each) {
-    return each.second.desired_canaries > 0 && !each.second.promoted && each.second.auto_promote;
-  });
+  return std::ranges::any_of(deployment.task_groups,
+                             [](const auto& each) { return each.second.desired_canaries > 0 && !each.second.promoted && each.second.auto_promote; });
 }
 
 bool has_unhealthy(const schema::deployment& deployment) {
   return std::ranges::any_of(deployment.task_groups, [](const auto& each) { return each.second.unhealthy_allocs > 0; });
 }
 
-fsm::deployment_status_update_request status_update(const schema::deployment& deployment, std::string status, std::string description,
-                                                    int64_t now_ns) {
+fsm::deployment_status_update_request status_update(const schema::deployment& deployment, std::string status, std::string description, int64_t now_ns) {
   fsm::deployment_status_update_request command;
   command.deployment_update.deployment_id = deployment.id;
   command.deployment_update.status = std::move(status);
@@ -84,9 +82,7 @@ deployment_judgement judge(const schema::deployment& deployment, const std::vect
   return out;
 }
 
-deployments::deployments(server_context& context) : context_(context), scope_(context.loop, log::logger("nomad.deployments")) {
-  scope_.spawn(run());
-}
+deployments::deployments(server_context& context) : context_(context), scope_(context.loop, log::logger("nomad.deployments")) { scope_.spawn(run()); }
 
 void deployments::set_enabled(bool enabled) {
   enabled_ = enabled;
@@ -200,8 +196,7 @@ deployments::rollback deployments::find_rollback(const schema::deployment& deplo
   return {*stable, fmt::format(" - rolling back to job version {}", number)};
 }
 
-net::awaitable<result<schema::deployment_update_response>> deployments::fail_with(schema::deployment deployment, std::string description,
-                                                                                  bool go_back) {
+net::awaitable<result<schema::deployment_update_response>> deployments::fail_with(schema::deployment deployment, std::string description, bool go_back) {
   rollback back;
   if (go_back) back = find_rollback(deployment);
   auto command = status_update(deployment, "failed", description + back.suffix, context_.now_ns());

@@ -44,10 +44,8 @@ class deployments {
 
   net::awaitable<result<schema::deployment_update_response>> fail(const schema::deployment& deployment, std::string description);
   net::awaitable<result<schema::deployment_update_response>> pause(const schema::deployment& deployment, bool pause);
-  net::awaitable<result<schema::deployment_update_response>> promote(const schema::deployment& deployment,
-                                                                     schema::deployment_promote_request request);
-  net::awaitable<result<schema::deployment_update_response>> set_health(const schema::deployment& deployment,
-                                                                        schema::deployment_alloc_health_request request);
+  net::awaitable<result<schema::deployment_update_response>> promote(const schema::deployment& deployment, schema::deployment_promote_request request);
+  net::awaitable<result<schema::deployment_update_response>> set_health(const schema::deployment& deployment, schema::deployment_alloc_health_request request);
   net::awaitable<void> stop() { co_await scope_.stop(); }
 
  private:

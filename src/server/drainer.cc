@@ -77,7 +77,8 @@ class step_maker {
     int64_t healthy = 0;
     for (const auto& alloc : state_.allocs_by_job(ns, job_id))
       // One that has been told to go is as good as gone, although its replacement is not placed yet.
-      if (alloc->task_group == name && !is_over(*alloc) && !is_told(*alloc) && alloc->deployment_status && alloc->deployment_status->healthy.value_or(false)) ++healthy;
+      if (alloc->task_group == name && !is_over(*alloc) && !is_told(*alloc) && alloc->deployment_status && alloc->deployment_status->healthy.value_or(false))
+        ++healthy;
     int64_t parallel = group->migrate ? group->migrate->max_parallel.value_or(1) : 1;
     auto count = std::min<int64_t>(healthy - (group->count - parallel), static_cast<int64_t>(drainable.size()));
     for (int64_t i = 0; i < count; ++i) tell(*drainable[static_cast<size_t>(i)]);

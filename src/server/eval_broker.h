@@ -120,8 +120,8 @@ class eval_broker {
   std::set<std::string> known_;  // ids that are queued, delayed or leased
   std::unordered_map<std::string, int> deliveries_;
   std::map<std::string, std::set<ref<schema::evaluation>, by_urgency>> ready_;  // by type
-  std::map<std::string, leased> leased_;                                       // by id
-  std::unordered_map<job_key, std::string> busy_jobs_;                         // job -> id that is ready or leased
+  std::map<std::string, leased> leased_;                                        // by id
+  std::unordered_map<job_key, std::string> busy_jobs_;                          // job -> id that is ready or leased
   std::unordered_map<job_key, std::vector<ref<schema::evaluation>>> waiting_;
   std::multimap<timestamp, ref<schema::evaluation>> delayed_;
   std::vector<ref<schema::evaluation>> superseded_;

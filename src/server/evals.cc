@@ -38,8 +38,7 @@ bool runs_everywhere(const schema::job& job) { return job.type == "system" || jo
 
 }  // namespace
 
-std::vector<schema::evaluation> node_evals(server_context& context, const state::snapshot& state, const schema::node& node,
-                                           std::string_view triggered_by) {
+std::vector<schema::evaluation> node_evals(server_context& context, const state::snapshot& state, const schema::node& node, std::string_view triggered_by) {
   return node_evals([&](const schema::job& job, std::string_view why) { return new_eval(context, job, why); }, state, node, triggered_by);
 }
 

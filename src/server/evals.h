@@ -19,8 +19,7 @@ schema::evaluation new_eval(std::string id, const schema::job& job, std::string_
 using eval_maker = std::function<schema::evaluation(const schema::job&, std::string_view triggered_by)>;
 
 // What must be looked at again because this node changed: every job with allocations on it, and every system or sysbatch job that could run there.
-std::vector<schema::evaluation> node_evals(server_context& context, const state::snapshot& state, const schema::node& node,
-                                           std::string_view triggered_by);
+std::vector<schema::evaluation> node_evals(server_context& context, const state::snapshot& state, const schema::node& node, std::string_view triggered_by);
 std::vector<schema::evaluation> node_evals(const eval_maker& make, const state::snapshot& state, const schema::node& node, std::string_view triggered_by);
 
 // What clients say about their allocations, as a command: the jobs of those that have failed, or come back from being unknown, are the scheduler's

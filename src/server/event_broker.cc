@@ -12,9 +12,8 @@ namespace {
 constexpr std::string_view closed_text = "subscription closed by server, client should resubscribe";
 
 bool key_passes(const std::vector<std::string>& keys, const state_event& e) {
-  return std::ranges::any_of(keys, [&](const std::string& key) {
-    return key == "*" || key == e.key || std::ranges::find(e.filter_keys, key) != e.filter_keys.end();
-  });
+  return std::ranges::any_of(
+      keys, [&](const std::string& key) { return key == "*" || key == e.key || std::ranges::find(e.filter_keys, key) != e.filter_keys.end(); });
 }
 
 }  // namespace

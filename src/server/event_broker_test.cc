@@ -52,8 +52,7 @@ struct event_fixture : testing::Test {
   std::vector<std::string> names(event_subscription& from) {
     std::vector<std::string> out;
     for (const auto& line : lines(from))
-      for (const auto& e : events_of(line))
-        out.push_back(text(e, "Topic") + "/" + text(e, "Type") + "/" + text(e, "Key"));
+      for (const auto& e : events_of(line)) out.push_back(text(e, "Topic") + "/" + text(e, "Type") + "/" + text(e, "Key"));
     return out;
   }
   result<std::string> next(event_subscription& from) {

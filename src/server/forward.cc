@@ -13,8 +13,7 @@ constexpr std::string_view no_leader = "No cluster leader";
 // A copy of a request with other values in the fields that say where it goes.
 class redirected {
  public:
-  redirected(const routed_request& r, std::string region, bool forwarded)
-      : type_(r.request.type), copy_(type_->create(), type_->destroy) {
+  redirected(const routed_request& r, std::string region, bool forwarded) : type_(r.request.type), copy_(type_->create(), type_->destroy) {
     type_->assign(copy_.get(), r.request.data);
     at<std::string>(r, r.region) = std::move(region);
     at<bool>(r, r.forwarded) = forwarded;
@@ -41,8 +40,7 @@ bool may_ask_again(const routed_request& r, const error& e) {
 
 error explained(const server_address& to, error e) {
   if (e.code() != errc::closed) return e;
-  return {errc::unavailable, fmt::format("the connection to the server at {} ended before it answered; a change may have been made", to.address),
-          std::move(e)};
+  return {errc::unavailable, fmt::format("the connection to the server at {} ended before it answered; a change may have been made", to.address), std::move(e)};
 }
 
 }  // namespace

@@ -129,8 +129,15 @@ struct world {
 
   other& add(const std::string& address, uint64_t raft_id, const std::string& region = "global", peer_status status = peer_status::alive) {
     auto& made = others[address] = std::make_unique<other>(loop, address);
-    known.put({.name = address, .id = address, .raft_id = raft_id, .region = region, .datacenter = "dc1", .rpc_address = address, .serf_address = address,
-               .build = "2.0.0", .status = status});
+    known.put({.name = address,
+               .id = address,
+               .raft_id = raft_id,
+               .region = region,
+               .datacenter = "dc1",
+               .rpc_address = address,
+               .serf_address = address,
+               .build = "2.0.0",
+               .status = status});
     return *made;
   }
   void lead(uint64_t raft_id) {

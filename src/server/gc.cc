@@ -14,9 +14,7 @@ using schema::ref;
 // Ids in one log entry.
 constexpr size_t ids_max = 7281;
 
-bool is_terminal(const schema::evaluation& eval) {
-  return eval.status == "complete" || eval.status == "failed" || eval.status == "canceled";
-}
+bool is_terminal(const schema::evaluation& eval) { return eval.status == "complete" || eval.status == "failed" || eval.status == "canceled"; }
 
 bool has_ended(const schema::allocation& alloc) {
   return alloc.client_status == "complete" || alloc.client_status == "failed" || alloc.client_status == "lost";

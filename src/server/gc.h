@@ -18,11 +18,11 @@ struct garbage {
   std::vector<std::string> deployments;
   std::vector<std::string> nodes;
   std::vector<std::pair<std::string, std::string>> host_volumes;  // namespace, id: of those nodes that take theirs with them
-  std::vector<std::string> acl_tokens;  // expired; accessor ids
-  bool one_time_tokens = false;         // some are over
+  std::vector<std::string> acl_tokens;                            // expired; accessor ids
+  bool one_time_tokens = false;                                   // some are over
   bool empty() const {
-    return evals.empty() && allocs.empty() && jobs.empty() && deployments.empty() && nodes.empty() && host_volumes.empty() &&
-           acl_tokens.empty() && !one_time_tokens;
+    return evals.empty() && allocs.empty() && jobs.empty() && deployments.empty() && nodes.empty() && host_volumes.empty() && acl_tokens.empty() &&
+           !one_time_tokens;
   }
 };
 // With `force` age does not matter, only that a thing has ended.

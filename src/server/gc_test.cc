@@ -65,7 +65,9 @@ TEST(garbage, expired_tokens_go_when_they_are_old_enough) {
   token("global", minutes(1), true);
   token("lives", hours(20), false);
   token("forever", {}, false);
-  auto found = [&](const gc_thresholds& thresholds, duration at, bool force) { return find_garbage(w.store.current(), thresholds, timestamp(at.ns), force).acl_tokens; };
+  auto found = [&](const gc_thresholds& thresholds, duration at, bool force) {
+    return find_garbage(w.store.current(), thresholds, timestamp(at.ns), force).acl_tokens;
+  };
   using ids = std::vector<std::string>;
   EXPECT_EQ(found({}, hours(100), false), (ids{"expired", "global"}));
   gc_thresholds of_another_region;

@@ -31,9 +31,7 @@ void heartbeats::expect(const std::string& node_id, duration from_now) {
   if (enabled_) set_deadline(node_id, from_now);
 }
 
-size_t heartbeats::late() const {
-  return static_cast<size_t>(std::distance(order_.begin(), order_.upper_bound(clock_.now() + options_.heartbeat_grace)));
-}
+size_t heartbeats::late() const { return static_cast<size_t>(std::distance(order_.begin(), order_.upper_bound(clock_.now() + options_.heartbeat_grace))); }
 
 void heartbeats::forget(const std::string& node_id) {
   auto it = deadlines_.find(node_id);

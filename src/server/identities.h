@@ -48,8 +48,8 @@ net::awaitable<result<>> add_default_identities(server_context& context, std::st
 
 // A node that registers or sends a heartbeat: whether it is to have a new identity, and which.
 struct node_identity_request {
-  std::string token;       // what it came with
-  bool force = false;      // the operator asked for a new one
+  std::string token;   // what it came with
+  bool force = false;  // the operator asked for a new one
 };
 net::awaitable<std::optional<signed_token>> identity_for(server_context& context, schema::ref<schema::node> node, node_identity_request request);
 

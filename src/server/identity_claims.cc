@@ -80,9 +80,9 @@ void add_extra_claims(value::object& out, const workload& of, const schema::task
 
 value workload_claims(const workload& of, std::string_view workload_name, const schema::workload_identity& identity, const token_stamp& stamp) {
   auto name = identity.name.empty() ? std::string("default") : identity.name;
-  auto subject = join({of.job.region.empty() ? "global" : of.job.region, of.alloc.namespace_, identity_job_id(of.job), of.alloc.task_group,
-                       std::string(workload_name), name},
-                      ":");
+  auto subject = join(
+      {of.job.region.empty() ? "global" : of.job.region, of.alloc.namespace_, identity_job_id(of.job), of.alloc.task_group, std::string(workload_name), name},
+      ":");
   auto out = common_claims(std::move(subject), audiences_of(identity), identity.ttl, stamp);
   auto& claims = *out.as_object();
   claims.set("nomad_namespace", of.alloc.namespace_.str());

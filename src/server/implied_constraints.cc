@@ -43,10 +43,10 @@ void add_implied_constraints(schema::job& job, std::vector<std::string>& warning
     if (needs.native_checks) require(group, {"${attr.nomad.version}", ">= 1.4.0", "semver"}, false);
     if (needs.consul.empty()) continue;
     require(group, {"${attr.consul.version}", ">= 1.8.0", "semver"}, true);
-    warnings.push_back(fmt::format(
-        "Group \"{}\": service \"{}\" uses provider \"consul\", so it runs only on nodes with a Consul agent; provider = \"nomad\" registers it in "
-        "the cluster itself",
-        group.name, needs.consul.front()));
+    warnings.push_back(
+        fmt::format("Group \"{}\": service \"{}\" uses provider \"consul\", so it runs only on nodes with a Consul agent; provider = \"nomad\" registers it in "
+                    "the cluster itself",
+                    group.name, needs.consul.front()));
   }
 }
 

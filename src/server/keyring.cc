@@ -14,8 +14,8 @@
 namespace drover::server {
 namespace {
 
-using state::table;
 using jwt::signature_algorithm;
+using state::table;
 
 constexpr std::string_view aes256_gcm = "aes256-gcm";
 constexpr std::string_view aead = "aead";

@@ -102,11 +102,11 @@ struct keyring_thresholds {
 };
 // What the leader should do about its keys now. Pure.
 struct key_work {
-  std::string promote;               // a prepublished key whose time has come
-  bool prepublish = false;           // a new key is due; it signs from `publish_time` on
-  int64_t publish_time = 0;          // nanoseconds
-  std::vector<std::string> rekey;    // keys whose variables are to be sealed anew
-  std::vector<std::string> remove;   // keys that nothing needs
+  std::string promote;              // a prepublished key whose time has come
+  bool prepublish = false;          // a new key is due; it signs from `publish_time` on
+  int64_t publish_time = 0;         // nanoseconds
+  std::vector<std::string> rekey;   // keys whose variables are to be sealed anew
+  std::vector<std::string> remove;  // keys that nothing needs
 };
 key_work find_key_work(const state::snapshot& state, const keyring_thresholds& thresholds, timestamp now, bool force);
 

@@ -89,18 +89,12 @@ void leader_duties::note(const fsm::commit_event& event) {
       case state::table::evals:
         if (auto eval = change.after_as<state::table::evals>(); eval && eval->status == "pending") context_.broker->enqueue(eval);
         break;
-      case state::table::nodes:
-        note_node(change.before_as<state::table::nodes>().get(), change.after_as<state::table::nodes>().get());
-        break;
-      case state::table::allocs:
-        note_alloc(change.after_as<state::table::allocs>().get());
-        break;
+      case state::table::nodes: note_node(change.before_as<state::table::nodes>().get(), change.after_as<state::table::nodes>().get()); break;
+      case state::table::allocs: note_alloc(change.after_as<state::table::allocs>().get()); break;
       case state::table::deployments:
         if (auto deployment = change.after_as<state::table::deployments>()) context_.deployments->changed(deployment->id);
         break;
-      case state::table::jobs:
-        note_job(change.before_as<state::table::jobs>().get(), change.after_as<state::table::jobs>().get());
-        break;
+      case state::table::jobs: note_job(change.before_as<state::table::jobs>().get(), change.after_as<state::table::jobs>().get()); break;
       case state::table::variables:
         context_.variable_locks->note(change.before_as<state::table::variables>().get(), change.after_as<state::table::variables>().get());
         break;
@@ -201,8 +195,11 @@ net::awaitable<result<>> leader_duties::collect_garbage(bool force) {
   if (force) CO_TRY(co_await context_.keyring->tend(true));
   auto what = find_garbage(context_.state(), context_.options.gc, context_.clock.now(), force);
   if (what.empty()) co_return result<>{};
-  context_.logger.debug("collecting garbage", {{"evals", what.evals.size()}, {"allocs", what.allocs.size()}, {"jobs", what.jobs.size()},
-                                               {"deployments", what.deployments.size()}, {"nodes", what.nodes.size()}});
+  context_.logger.debug("collecting garbage", {{"evals", what.evals.size()},
+                                               {"allocs", what.allocs.size()},
+                                               {"jobs", what.jobs.size()},
+                                               {"deployments", what.deployments.size()},
+                                               {"nodes", what.nodes.size()}});
   co_return co_await collect(context_, std::move(what));
 }
 

@@ -27,8 +27,7 @@ std::optional<server_address> address_of(const server_context& context, uint64_t
   return server_address{configured, context.options.region};
 }
 
-leader_check::leader_check(server_context& context, server_links& links)
-    : context_(context), links_(links), scope_(context.loop, context.logger) {
+leader_check::leader_check(server_context& context, server_links& links) : context_(context), links_(links), scope_(context.loop, context.logger) {
   scope_.spawn(run());
 }
 

@@ -97,7 +97,7 @@ inline constexpr duration keyring_retry = seconds(5);
 
 // Variables, as Nomad limits them.
 inline constexpr size_t variable_path_bytes_max = 128;
-inline constexpr size_t variable_bytes_max = 65'536;  // keys and values together
+inline constexpr size_t variable_bytes_max = 65'536;                                           // keys and values together
 inline constexpr duration variable_lock_ttl = seconds(15), variable_lock_delay = seconds(15);  // unless the caller says otherwise
 inline constexpr duration variable_lock_ttl_min = seconds(10), variable_lock_ttl_max = hours(24);
 inline constexpr duration variable_release_retry = seconds(5);

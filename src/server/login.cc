@@ -92,7 +92,8 @@ result<> complete_auth_method(schema::acl_auth_method& method, duration expirati
   for (const auto& pem : config.jwt_validation_pub_keys)
     if (auto key = crypto::public_key::from_pem(pem); !key) return fail(errc::invalid, "a key of JWTValidationPubKeys cannot be read: {}", key.error().text());
   for (const auto& name : config.signing_algs)
-    if (!crypto::signature_algorithm_named(name)) return fail(errc::invalid, "unknown signing algorithm '{}' in SigningAlgs: such as RS256, ES256 or EdDSA", name);
+    if (!crypto::signature_algorithm_named(name))
+      return fail(errc::invalid, "unknown signing algorithm '{}' in SigningAlgs: such as RS256, ES256 or EdDSA", name);
   return {};
 }
 
@@ -182,7 +183,8 @@ result<bindings> bindings_for(const state::snapshot& state, const std::string& m
       return false;
     }
     if (rule->bind_type == "policy") {
-      if (state::find<table::acl_policies>(state, {*name, {}, {}}) && std::ranges::find(out.policies, *name) == out.policies.end()) out.policies.push_back(*name);
+      if (state::find<table::acl_policies>(state, {*name, {}, {}}) && std::ranges::find(out.policies, *name) == out.policies.end())
+        out.policies.push_back(*name);
       return true;
     }
     for (const auto& role : state::collect<table::acl_roles>(state, state::tree_id::acl_roles_by_name, state::within(*name)))
@@ -277,7 +279,8 @@ net::awaitable<result<value>> login_keys::verify(schema::ref<schema::acl_auth_me
   for (bool anew : {false, true}) {
     CO_TRY_ASSIGN(auto keys, co_await keys_of(method, anew));
     for (const auto& each : *keys)
-      if ((token->key_id.empty() || each.key_id.empty() || each.key_id == token->key_id) && jwt::check_signature(*token, each.key, allowed)) co_return token->claims;
+      if ((token->key_id.empty() || each.key_id.empty() || each.key_id == token->key_id) && jwt::check_signature(*token, each.key, allowed))
+        co_return token->claims;
   }
   co_return std::unexpected(not_allowed("none of the provider's keys signed the token"));
 }

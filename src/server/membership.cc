@@ -185,7 +185,8 @@ awaitable<void> membership::keep_joining() {
       for (const auto& [address, why] : done.failures) logger_.debug("could not join", {{"address", address}, {"error", why.text()}});
     }
     if (others_alive() && (!had_log_ || context_.has_leader())) co_return;
-    if (options.retry_max > 0 && !options.retry_join.empty() && net::now() - begin >= std::chrono::nanoseconds((options.retry_interval * options.retry_max).ns)) {
+    if (options.retry_max > 0 && !options.retry_join.empty() &&
+        net::now() - begin >= std::chrono::nanoseconds((options.retry_interval * options.retry_max).ns)) {
       error why(errc::unavailable, fmt::format("no server of retry_join answered in {} attempts of {}", options.retry_max, to_string(options.retry_interval)));
       logger_.error("max join retry exhausted, exiting", {{"error", why.text()}});
       if (options.on_fatal) options.on_fatal(std::move(why));
@@ -278,8 +279,7 @@ void membership::remember(const std::vector<listed_server>& servers) {
     if (place == known.end()) place = known.insert(known.end(), known_server{.id = each.id, .name = {}, .rpc_address = {}, .serf_address = {}});
     place->rpc_address = each.address;
   }
-  if (auto stored = file_.store(std::move(known)); !stored)
-    logger_.warn("the file of known servers could not be written", {{"error", stored.error().text()}});
+  if (auto stored = file_.store(std::move(known)); !stored) logger_.warn("the file of known servers could not be written", {{"error", stored.error().text()}});
 }
 
 }  // namespace drover::server

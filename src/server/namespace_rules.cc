@@ -43,9 +43,7 @@ void compare(texts& problems, const char* what, const char* unit, std::optional<
 
 }  // namespace
 
-std::string default_pool(const schema::namespace_definition& ns) {
-  return ns.node_pool_configuration ? ns.node_pool_configuration->default_ : std::string();
-}
+std::string default_pool(const schema::namespace_definition& ns) { return ns.node_pool_configuration ? ns.node_pool_configuration->default_ : std::string(); }
 
 result<> check_namespace_rules(const schema::job& job, const schema::namespace_definition& ns) {
   texts problems;

@@ -21,8 +21,8 @@ net::awaitable<void> ask(server_links& links, std::shared_ptr<search> s, server_
   request.node_id = std::move(node_id);
   request.forwarded = true;
   request.allow_stale = true;
-  auto answer = co_await net::with_deadline(links.ask<schema::node_conn_query_response>(to, "Status.HasNodeConn", std::move(request)),
-                                            net::after(node_search_timeout));
+  auto answer =
+      co_await net::with_deadline(links.ask<schema::node_conn_query_response>(to, "Status.HasNodeConn", std::move(request)), net::after(node_search_timeout));
   --s->open;
   if (answer && answer->connected && !s->found) s->found = std::move(to);
   s->changed.notify_all();

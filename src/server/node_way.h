@@ -11,7 +11,7 @@
 namespace drover::server {
 
 struct node_way {
-  std::shared_ptr<rpc::channel> node;     // or
+  std::shared_ptr<rpc::channel> node;  // or
   std::optional<server_address> through;
 };
 

@@ -35,7 +35,8 @@ result<oidc_login> oidc_logins::begin(oidc_login fresh, net::time_point now) {
     if (known.method != fresh.method || known.redirect_uri != fresh.redirect_uri) return fail(errc::invalid, "the client nonce was used for another login");
     return known;
   }
-  if (by_nonce_.size() >= oidc_logins_max) return fail(errc::unavailable, "too many auth requests: {} logins have begun, try again in a few minutes", by_nonce_.size());
+  if (by_nonce_.size() >= oidc_logins_max)
+    return fail(errc::unavailable, "too many auth requests: {} logins have begun, try again in a few minutes", by_nonce_.size());
   auto out = fresh;
   auto nonce = fresh.nonce;
   by_nonce_.emplace(std::move(nonce), kept{std::move(fresh), now + std::chrono::nanoseconds(oidc_login_lifetime.ns)});

@@ -26,7 +26,11 @@ schema::acl_auth_method_config some_config() {
 }
 
 oidc_login some_login() {
-  return {.method = "m", .redirect_uri = "http://localhost:4649/oidc/callback", .nonce = "n&1", .state = "s", .verifier = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"};
+  return {.method = "m",
+          .redirect_uri = "http://localhost:4649/oidc/callback",
+          .nonce = "n&1",
+          .state = "s",
+          .verifier = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"};
 }
 
 value claims_with(std::initializer_list<std::pair<std::string, std::string>> more) {
@@ -57,7 +61,8 @@ TEST(Oidc, TheClientProvesItselfAsTheProviderWants) {
   provider.client_secret_in_body = true;
   config.oidc_enable_pkce = true;
   EXPECT_EQ(token_authorization(provider, config), "");
-  EXPECT_TRUE(token_form(provider, config, some_login(), {.code = "c"}).ends_with("&code_verifier=dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk&client_id=drover&client_secret=s3%3Acret"));
+  EXPECT_TRUE(token_form(provider, config, some_login(), {.code = "c"})
+                  .ends_with("&code_verifier=dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk&client_id=drover&client_secret=s3%3Acret"));
   config.oidc_client_secret.clear();
   EXPECT_TRUE(token_form(provider, config, some_login(), {.code = "c"}).ends_with("&client_id=drover"));
 }
@@ -69,7 +74,8 @@ TEST(Oidc, AnAssertionTakesTheSecretsPlace) {
   EXPECT_EQ(token_authorization(provider, config), "");
   provider.client_secret_in_body = true;
   auto form = token_form(provider, config, some_login(), {.code = "c", .assertion = "a.b.c"});
-  EXPECT_TRUE(form.ends_with("&client_id=drover&client_assertion_type=urn%3Aietf%3Aparams%3Aoauth%3Aclient-assertion-type%3Ajwt-bearer&client_assertion=a.b.c")) << form;
+  EXPECT_TRUE(form.ends_with("&client_id=drover&client_assertion_type=urn%3Aietf%3Aparams%3Aoauth%3Aclient-assertion-type%3Ajwt-bearer&client_assertion=a.b.c"))
+      << form;
   EXPECT_EQ(form.find("cret"), form.npos);
 }
 
@@ -85,7 +91,8 @@ TEST(Oidc, OnlyAllowedRedirects) {
 TEST(Oidc, AnIdTokenIsForThisLogin) {
   auto login = some_login();
   EXPECT_TRUE(check_id_claims(some_provider(), some_config(), login, claims_with({{"azp", "drover"}})));
-  for (auto wrong : {std::pair<std::string, std::string>{"iss", "https://other"}, {"aud", "other"}, {"azp", "other"}, {"nonce", "other"}, {"nonce", ""}, {"sub", ""}})
+  for (auto wrong :
+       {std::pair<std::string, std::string>{"iss", "https://other"}, {"aud", "other"}, {"azp", "other"}, {"nonce", "other"}, {"nonce", ""}, {"sub", ""}})
     EXPECT_FALSE(check_id_claims(some_provider(), some_config(), login, claims_with({wrong}))) << wrong.first;
 }
 

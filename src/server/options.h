@@ -18,7 +18,7 @@
 namespace drover::rpc {
 class method_table;
 class connection_pool;
-}
+}  // namespace drover::rpc
 
 namespace drover::server {
 
@@ -74,7 +74,7 @@ struct gossip_options {
   uint16_t bind_port = 4648;             // 0: a free one
   std::string advertise_address;         // empty: as gossip::options has it
   uint16_t advertise_port = 0;
-  std::string encrypt;                   // base64 key of a new keyring; empty and no keyring file: no encryption
+  std::string encrypt;  // base64 key of a new keyring; empty and no keyring file: no encryption
   gossip::timing timing{};
 };
 
@@ -102,7 +102,7 @@ struct server_acl_options {
 // How much a fuzzy search looks at and answers with; each context by itself.
 struct search_options {
   bool fuzzy_enabled = true;
-  size_t limit_query = 20;     // finds kept before the best are taken: fifty times this
+  size_t limit_query = 20;  // finds kept before the best are taken: fifty times this
   size_t limit_results = 100;
   size_t min_term_length = 2;
 };

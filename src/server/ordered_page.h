@@ -71,9 +71,8 @@ template <class Record, class Shown = std::identity>
 result<std::string> take_page_by_age(const schema::query_options& q, std::vector<schema::ref<Record>>& records, Shown shown = {}) {
   const bool by_age = q.prefix.empty();
   if (by_age)
-    std::ranges::sort(records, [](const auto& a, const auto& b) {
-      return a->create_index != b->create_index ? a->create_index < b->create_index : a->id < b->id;
-    });
+    std::ranges::sort(records,
+                      [](const auto& a, const auto& b) { return a->create_index != b->create_index ? a->create_index < b->create_index : a->id < b->id; });
   return take_page(q, records, by_age, [by_age](const Record& r) { return page_place{by_age ? r.create_index : 0, r.id}; }, std::move(shown));
 }
 

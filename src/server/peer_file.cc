@@ -44,9 +44,7 @@ constexpr size_t key_bytes = 32;
 constexpr std::string_view title = "drover peers 1";
 
 // "drover peers 1 <hex of the signature>\n<JSON>"
-std::string sign(const std::string& key, const std::string& body) {
-  return fmt::format("{} {}\n{}", title, hex_encode(crypto::hmac_sha256(key, body)), body);
-}
+std::string sign(const std::string& key, const std::string& body) { return fmt::format("{} {}\n{}", title, hex_encode(crypto::hmac_sha256(key, body)), body); }
 
 result<std::vector<known_server>> read_signed(const std::string& key, const std::string& content) {
   auto line = content.find('\n');

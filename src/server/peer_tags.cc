@@ -1,7 +1,6 @@
 #include "server/peer_tags.h"
 
 #include "base/text.h"
-#include "base/text.h"
 #include "net/stream.h"
 #include "raft/raft.h"
 
@@ -24,17 +23,15 @@ peer_status status_of(gossip::member_status s) {
 
 result<uint16_t> port_of(const gossip::member& member) {
   auto port = parse_uint(member.tag("port"));
-  if (!port || *port == 0 || *port > 65535)
-    return fail(errc::invalid, "the member {} has \"{}\" as its RPC port (tag port)", member.name, member.tag("port"));
+  if (!port || *port == 0 || *port > 65535) return fail(errc::invalid, "the member {} has \"{}\" as its RPC port (tag port)", member.name, member.tag("port"));
   return static_cast<uint16_t>(*port);
 }
 
 }  // namespace
 
 gossip::tag_map tags_of(const server_options& options, const std::string& server_id) {
-  gossip::tag_map tags = {{"role", "nomad"},          {"region", options.region}, {"dc", options.datacenter}, {"build", DROVER_NOMAD_VERSION},
-                          {"revision", ""},           {"vsn", "1"},               {"raft_vsn", "3"},          {"id", server_id},
-                          {raft_tag, raft_version}};
+  gossip::tag_map tags = {{"role", "nomad"}, {"region", options.region}, {"dc", options.datacenter}, {"build", DROVER_NOMAD_VERSION}, {"revision", ""},
+                          {"vsn", "1"},      {"raft_vsn", "3"},          {"id", server_id},          {raft_tag, raft_version}};
   auto rpc = net::parse_endpoint(options.rpc_address);
   tags["rpc_addr"] = rpc ? rpc->host : "";
   tags["port"] = rpc ? fmt::format("{}", rpc->port) : "";

@@ -14,8 +14,8 @@ namespace drover::server {
 enum class peer_status { alive, leaving, left, failed };
 
 struct peer {
-  std::string name;  // NODE.REGION, the gossip name: the key
-  std::string id;    // the server's UUID
+  std::string name;      // NODE.REGION, the gossip name: the key
+  std::string id;        // the server's UUID
   uint64_t raft_id = 0;  // raft::id_from_uuid(id)
   std::string region, datacenter;
   std::string rpc_address;   // host:port

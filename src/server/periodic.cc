@@ -33,9 +33,7 @@ result<std::optional<timestamp>> next_launch(const schema::periodic_config& conf
   return first;
 }
 
-periodic_launcher::periodic_launcher(server_context& context) : context_(context), scope_(context.loop, log::logger("nomad.periodic")) {
-  scope_.spawn(run());
-}
+periodic_launcher::periodic_launcher(server_context& context) : context_(context), scope_(context.loop, log::logger("nomad.periodic")) { scope_.spawn(run()); }
 
 void periodic_launcher::set_enabled(bool enabled) {
   enabled_ = enabled;

@@ -16,19 +16,19 @@ namespace drover::server {
 struct caller;
 
 enum class need : uint8_t {
-  nothing,      // whoever reaches the port
-  any_token,    // a token that is known, or a node
-  own,          // a token that is known; the method shows others than management only what is theirs
-  namespace_,   // one of `any` (or all of `or_all`) in the namespace of the request or of the object it names
-  sees,         // anything in the namespace that the request names
-  node,         // node rules, `level`
+  nothing,     // whoever reaches the port
+  any_token,   // a token that is known, or a node
+  own,         // a token that is known; the method shows others than management only what is theirs
+  namespace_,  // one of `any` (or all of `or_all`) in the namespace of the request or of the object it names
+  sees,        // anything in the namespace that the request names
+  node,        // node rules, `level`
   agent,
   operator_,
   operator_capability,
   quota,
   plugin,
-  pool,         // the node pools that the request names
-  variables,    // the paths that the request names
+  pool,       // the node pools that the request names
+  variables,  // the paths that the request names
   management,
   node_only,    // a client node, by its secret; for itself where the request names a node
   server_only,  // another server, by its certificate where TLS proves names

@@ -160,9 +160,9 @@ std::vector<grant> grants() {
                    .rules = std::string(block) + " { policy = \"" + word + "\" }",
                    .opens =
                        [](const permission& row, const grant& by) {
-                         auto kind = by.name.starts_with("node-") ? need::node
-                                     : by.name.starts_with("agent-") ? need::agent
-                                     : by.name.starts_with("quota-") ? need::quota
+                         auto kind = by.name.starts_with("node-")     ? need::node
+                                     : by.name.starts_with("agent-")  ? need::agent
+                                     : by.name.starts_with("quota-")  ? need::quota
                                      : by.name.starts_with("plugin-") ? need::plugin
                                                                       : need::operator_;
                          if (kind == need::operator_ && row.what == need::operator_capability) {

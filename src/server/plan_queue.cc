@@ -40,7 +40,7 @@ void plan_queue::set_enabled(bool enabled) {
 }
 
 net::awaitable<result<committed_plan>> plan_queue::submit(schema::plan plan, std::vector<schema::ref<schema::evaluation>> conclusion, worker* from,
-                                                           plan_turns::turn turn) {
+                                                          plan_turns::turn turn) {
   if (!enabled_) co_return fail(errc::unavailable, "plan queue is disabled");
   if (waiting_.size() >= plans_waiting_max) co_return fail(errc::unavailable, "{} plans wait already", plans_waiting_max);
   auto mine = std::make_shared<entry>();

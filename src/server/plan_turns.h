@@ -68,9 +68,9 @@ class plan_turns {
   }
 
  private:
-  int length_ = calm_after;           // of the last time in turns
-  int tense_ = 0;                     // plans until it is over
-  int calm_ = 4 * calm_after_max;     // plans side by side since
+  int length_ = calm_after;        // of the last time in turns
+  int tense_ = 0;                  // plans until it is over
+  int calm_ = 4 * calm_after_max;  // plans side by side since
   std::shared_ptr<turn::shared> shared_ = std::make_shared<turn::shared>();
 };
 

@@ -260,11 +260,37 @@ TEST(Deployments, Judgement) {
            {"nothing happened", [](auto&) {}, 0, deployment_judgement::nothing},
            {"one more is healthy", [](auto& g) { g.healthy_allocs = 1; }, 0, deployment_judgement::evaluate},
            {"that was seen", [](auto& g) { g.healthy_allocs = 1; }, 1, deployment_judgement::nothing},
-           {"no deadline: unhealthy fails", [](auto& g) { g.unhealthy_allocs = 1; g.auto_revert = true; }, 0, deployment_judgement::fail_unhealthy, true},
-           {"deadline to come: unhealthy goes on", [&](auto& g) { deadline_at(10)(g); g.unhealthy_allocs = 1; }, 0, deployment_judgement::evaluate},
-           {"deadline passed", [&](auto& g) { deadline_at(-1)(g); g.healthy_allocs = 1; }, 1, deployment_judgement::fail_deadline},
-           {"deadline passed but all healthy", [&](auto& g) { deadline_at(-1)(g); g.healthy_allocs = 3; }, 3, deployment_judgement::nothing},
-           {"waits for a person to promote", [&](auto& g) { deadline_at(-1)(g); g.desired_canaries = 1; g.healthy_allocs = 1; }, 1, deployment_judgement::nothing},
+           {"no deadline: unhealthy fails",
+            [](auto& g) {
+              g.unhealthy_allocs = 1;
+              g.auto_revert = true;
+            },
+            0, deployment_judgement::fail_unhealthy, true},
+           {"deadline to come: unhealthy goes on",
+            [&](auto& g) {
+              deadline_at(10)(g);
+              g.unhealthy_allocs = 1;
+            },
+            0, deployment_judgement::evaluate},
+           {"deadline passed",
+            [&](auto& g) {
+              deadline_at(-1)(g);
+              g.healthy_allocs = 1;
+            },
+            1, deployment_judgement::fail_deadline},
+           {"deadline passed but all healthy",
+            [&](auto& g) {
+              deadline_at(-1)(g);
+              g.healthy_allocs = 3;
+            },
+            3, deployment_judgement::nothing},
+           {"waits for a person to promote",
+            [&](auto& g) {
+              deadline_at(-1)(g);
+              g.desired_canaries = 1;
+              g.healthy_allocs = 1;
+            },
+            1, deployment_judgement::nothing},
        }) {
     schema::deployment deployment;
     deployment.status = "running";

@@ -89,8 +89,14 @@ awaitable<result<>> raft_members::change(std::string doing, std::function<void(r
   while (changing_) co_await change_ended_.wait();
   struct guard {
     raft_members& owner;
-    explicit guard(raft_members& o) : owner(o) { owner.changing_ = true; owner.change_ended_.reset(); }
-    ~guard() { owner.changing_ = false; owner.change_ended_.set(); }
+    explicit guard(raft_members& o) : owner(o) {
+      owner.changing_ = true;
+      owner.change_ended_.reset();
+    }
+    ~guard() {
+      owner.changing_ = false;
+      owner.change_ended_.set();
+    }
   } only(*this);
   auto done = co_await await_raft(*context_.raft_answers, std::move(start));
   if (!done) logger_.warn("the Raft configuration could not be changed", {{"change", doing}, {"error", done.error().text()}});
@@ -152,8 +158,7 @@ awaitable<void> raft_members::add(peer p) {
     auto added = co_await change("add " + p.name, [&](raft::callback done) { context_.raft->add(p.raft_id, p.id, std::move(done)); });
     if (!added) co_return;
   }
-  auto assigned =
-      co_await change("let follow " + p.name, [&](raft::callback done) { context_.raft->assign(p.raft_id, raft::role::standby, std::move(done)); });
+  auto assigned = co_await change("let follow " + p.name, [&](raft::callback done) { context_.raft->assign(p.raft_id, raft::role::standby, std::move(done)); });
   if (assigned) logger_.info("added a server; it becomes a voter when it has been stable", {{"server", p.name}, {"address", p.rpc_address}});
 }
 

@@ -93,7 +93,7 @@ struct raft_transport::state : std::enable_shared_from_this<raft_transport::stat
   std::map<std::string, std::pair<std::string, net::time_point>> refusals;  // who -> what was logged of it, and when
 
   std::mutex mutex;
-  raft::transport::accept_handler accepted;                        // guarded by mutex; null before start() and after stop()
+  raft::transport::accept_handler accepted;                         // guarded by mutex; null before start() and after stop()
   std::map<uint64_t, raft::transport::connect_handler> connecting;  // guarded by mutex
   uint64_t next_connect = 1;                                        // guarded by mutex
   bool stopped = false;                                             // guarded by mutex
@@ -212,8 +212,7 @@ awaitable<result<raft_greeting>> raft_transport::state::read_greeting(byte_strea
 
 result<> raft_transport::state::check(const raft_greeting& greeting, const byte_stream& stream) const {
   if (options.check_certificate && stream.is_encrypted()) TRY(options.check_certificate(stream));
-  if (greeting.region != options.region)
-    return fail(errc::permission_denied, "it is of region \"{}\", this server of \"{}\"", greeting.region, options.region);
+  if (greeting.region != options.region) return fail(errc::permission_denied, "it is of region \"{}\", this server of \"{}\"", greeting.region, options.region);
   auto cluster = options.cluster_id();
   if (!cluster.empty() && !greeting.cluster_id.empty() && cluster != greeting.cluster_id)
     return fail(errc::permission_denied, "it belongs to another cluster, {}; this one is {}", greeting.cluster_id, cluster);

@@ -13,7 +13,6 @@
 #include "crypto/role_name.h"
 #include "env/clock.h"
 #include "net/descriptor.h"
-#include "net/descriptor.h"
 #include "net/event.h"
 #include "net/task_scope.h"
 #include "net/test_loop.h"
@@ -180,7 +179,12 @@ TEST_F(raft_transport_test, a_server_that_took_over_an_address_is_not_the_one_th
 TEST_F(raft_transport_test, garbage_is_refused) {
   net::run_test(l, [](raft_transport_test* t) -> awaitable<void> {
     side b(t->l, "global", "c", id_b);
-    for (std::string text : {std::string("\x02hello, this is not it"), std::string("\x02" "DRVRAFT2\xff\xff\xff\xff"), std::string("\x02" "DRVRAFT2\x03\0\0\0abc", 16)}) {
+    for (std::string text : {std::string("\x02hello, this is not it"),
+                             std::string("\x02"
+                                         "DRVRAFT2\xff\xff\xff\xff"),
+                             std::string("\x02"
+                                         "DRVRAFT2\x03\0\0\0abc",
+                                         16)}) {
       auto where = net::parse_endpoint(b.address());
       auto stream = net::must(co_await net::dial(*where));
       net::must(co_await stream->write_all(text));
@@ -208,7 +212,9 @@ class raft_tls_test : public raft_transport_test {
   tls_pair contexts(const std::string& name) {
     auto made = crypto::make_certificate(authority_, {.common_name = name, .dns_names = {name, "localhost"}, .from = env::real_clock().now() - hours(1)});
     EXPECT_TRUE(made) << made.error().text();
-    net::tls_options o{.certificate_file = directory_ + "/" + name + ".pem", .key_file = directory_ + "/" + name + ".key", .ca_file = directory_ + "/ca.pem",
+    net::tls_options o{.certificate_file = directory_ + "/" + name + ".pem",
+                       .key_file = directory_ + "/" + name + ".key",
+                       .ca_file = directory_ + "/ca.pem",
                        .verify_name = false};
     EXPECT_TRUE(replace_file(o.certificate_file, made->certificate));
     EXPECT_TRUE(replace_file(o.key_file, made->key));

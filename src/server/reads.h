@@ -125,10 +125,9 @@ awaitable<result<caller_ref>> check_here(server_context& context, called_method 
 template <class Request, class Response>
 void add_read(rpc::method_table& table, server_context& context, std::string name, read_function<Request, Response> function) {
   auto method = method_of<Request>(context, name);
-  table.add_in_place<Request, Response>(
-      name, [&context, method, function](rpc::call_context call, const Request& request, Response& response) {
-        return run_read(context, attempt_of(as_called(method, call), function, request, response));
-      });
+  table.add_in_place<Request, Response>(name, [&context, method, function](rpc::call_context call, const Request& request, Response& response) {
+    return run_read(context, attempt_of(as_called(method, call), function, request, response));
+  });
 }
 
 template <class Request, class Response>
@@ -172,8 +171,7 @@ awaitable<result<Response>> finish_write(server_context& context, called_method 
 // Write methods: add_write(table, context, "Job.Register", &register_job) with
 // awaitable<result<Response>> register_job(server_context&, Request).
 template <class Request, class Response>
-void add_write(rpc::method_table& table, server_context& context, std::string name,
-               awaitable<result<Response>> (*function)(server_context&, Request)) {
+void add_write(rpc::method_table& table, server_context& context, std::string name, awaitable<result<Response>> (*function)(server_context&, Request)) {
   auto method = method_of<Request>(context, name);
   table.add<Request, Response>(name, [&context, method, function](rpc::call_context call, Request request) {
     return finish_write<Request, Response>(context, as_called(method, call), function, std::move(request));

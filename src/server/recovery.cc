@@ -39,10 +39,12 @@ result<std::vector<listed_server>> parse_peers_json(std::string_view text) {
   std::set<std::string> ids;
   for (auto& each : *entries) {
     if (!is_uuid(each.id))
-      return fail(errc::invalid, "peers.json: entry {} has the id \"{}\"; it must be the server's UUID, as its file server/node-id has it", out.size() + 1, each.id);
+      return fail(errc::invalid, "peers.json: entry {} has the id \"{}\"; it must be the server's UUID, as its file server/node-id has it", out.size() + 1,
+                  each.id);
     auto where = net::parse_endpoint(each.address);
     if (!where || where->is_unix() || where->port == 0)
-      return fail(errc::invalid, "peers.json: server {} has the address \"{}\"; it must be the host and RPC port, such as 10.0.0.1:4647", each.id, each.address);
+      return fail(errc::invalid, "peers.json: server {} has the address \"{}\"; it must be the host and RPC port, such as 10.0.0.1:4647", each.id,
+                  each.address);
     if (!ids.insert(each.id).second) return fail(errc::invalid, "peers.json names server {} twice", each.id);
     out.push_back({std::move(each.id), std::move(each.address), each.non_voter});
   }
@@ -57,8 +59,7 @@ std::string peers_json(const std::vector<listed_server>& servers) {
 
 std::vector<raft::server> to_raft(const std::vector<listed_server>& servers) {
   std::vector<raft::server> out;
-  for (const auto& each : servers)
-    out.push_back({raft::id_from_uuid(each.id), each.id, each.non_voter ? raft::role::standby : raft::role::voter});
+  for (const auto& each : servers) out.push_back({raft::id_from_uuid(each.id), each.id, each.non_voter ? raft::role::standby : raft::role::voter});
   return out;
 }
 

@@ -46,15 +46,19 @@ result<> check(const std::vector<survivor>& survivors) {
 void describe_losses(recovery_plan& plan, const std::vector<survivor>& survivors) {
   const auto& newest = survivors[plan.newest];
   for (const auto& m : plan.members)
-    if (!m.survives) plan.losses.push_back(fmt::format("Server {}{} is no member any more. It must not be started again with its old data.", m.id, m.name.empty() ? "" : " (" + m.name + ")"));
+    if (!m.survives)
+      plan.losses.push_back(
+          fmt::format("Server {}{} is no member any more. It must not be started again with its old data.", m.id, m.name.empty() ? "" : " (" + m.name + ")"));
   if (plan.needed)
-    plan.losses.push_back(fmt::format("Writes after entry {} of term {} that were acknowledged by servers that are lost. Whether there were any cannot be "
-                                      "known from what is left: {} of {} voters had to store a write, and {} of them may all be among the lost.",
-                                      newest.log.last_index, newest.log.last_term, plan.quorum, plan.voters, plan.quorum));
+    plan.losses.push_back(
+        fmt::format("Writes after entry {} of term {} that were acknowledged by servers that are lost. Whether there were any cannot be "
+                    "known from what is left: {} of {} voters had to store a write, and {} of them may all be among the lost.",
+                    newest.log.last_index, newest.log.last_term, plan.quorum, plan.voters, plan.quorum));
   for (const auto& s : survivors) {
     if (s.id == newest.id) continue;
     if (s.log.last_term < newest.log.last_term && s.log.last_index >= newest.log.last_index)
-      plan.losses.push_back(fmt::format("Entries of term {} on server {} that the newest log does not have: they were never committed.", s.log.last_term, s.id));
+      plan.losses.push_back(
+          fmt::format("Entries of term {} on server {} that the newest log does not have: they were never committed.", s.log.last_term, s.id));
   }
   for (const auto& text : newest.log.repairs) plan.losses.push_back(text);
 }
@@ -105,8 +109,9 @@ result<recovery_plan> plan_recovery(const std::vector<survivor>& survivors) {
     auto raft_id = raft::id_from_uuid(s.id);
     bool member = std::ranges::any_of(newest.log.servers, [&](const raft::server& m) { return m.id == raft_id; });
     if (!member)
-      return fail(errc::invalid, "server {} ({}) is no member of the configuration in the newest log ({}): it is of another cluster, or was removed; leave it out",
-                  s.id, s.raft_directory, newest.raft_directory);
+      return fail(errc::invalid,
+                  "server {} ({}) is no member of the configuration in the newest log ({}): it is of another cluster, or was removed; leave it out", s.id,
+                  s.raft_directory, newest.raft_directory);
     const auto* known = known_of(survivors, raft_id);
     plan.servers.push_back({s.id, known != nullptr ? known->rpc_address : "", false});
   }

@@ -33,7 +33,7 @@ struct member_fate {
 };
 
 struct recovery_plan {
-  size_t newest = 0;  // the survivor whose log counts
+  size_t newest = 0;                 // the survivor whose log counts
   std::vector<member_fate> members;  // of its configuration
   size_t voters = 0, surviving_voters = 0, quorum = 0;
   // The survivors can elect a leader without any of this: they only have to be started.

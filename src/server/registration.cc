@@ -6,8 +6,7 @@
 
 namespace drover::server {
 
-net::awaitable<result<schema::job_register_response>> store_job(server_context& context, schema::job_register_request command,
-                                                                std::string_view triggered_by) {
+net::awaitable<result<schema::job_register_response>> store_job(server_context& context, schema::job_register_request command, std::string_view triggered_by) {
   schema::job_register_response out;
   command.auth_token.clear();
   command.namespace_ = command.job->namespace_;

@@ -11,8 +11,7 @@ namespace drover::server {
 
 // Stores command.job (admitted, with its submit time) and, in the same log entry, the evaluation that makes it run, unless it is a parent that
 // never runs itself.
-net::awaitable<result<schema::job_register_response>> store_job(server_context& context, schema::job_register_request command,
-                                                                std::string_view triggered_by);
+net::awaitable<result<schema::job_register_response>> store_job(server_context& context, schema::job_register_request command, std::string_view triggered_by);
 
 // A job that an instance of `parent` runs as: of that id, without the parent's schedule and without anything that only a server says.
 schema::job child_of(const schema::job& parent, std::string id);

@@ -28,9 +28,7 @@ void replicator::hand_over_at_end() {
 net::awaitable<result<raft::apply_outcome>> replicator::submit(std::string entry, std::shared_ptr<void> proposed) {
   hand_over_at_end();
   auto outcome = co_await await_raft<raft::apply_outcome>(
-      answers_, [&](raft::apply_callback done) {
-        node_.apply(std::move(entry), std::move(done), std::move(proposed), raft::node::handing::with_the_next);
-      });
+      answers_, [&](raft::apply_callback done) { node_.apply(std::move(entry), std::move(done), std::move(proposed), raft::node::handing::with_the_next); });
   if (!outcome) co_return std::unexpected(for_clients(std::move(outcome).error()));
   outcome->index += machine_.index_offset();
   co_return outcome;

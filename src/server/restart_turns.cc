@@ -33,8 +33,7 @@ void restart_turns::leave(const group_key& of, const schema::restart_turn_reques
 }
 
 restart_turns::answer restart_turns::ask(const group_key& of, const group_health& group, const schema::restart_turn_request& request, timestamp now) {
-  for (auto& [key, all] : groups_)
-    std::erase_if(all, [&](const auto& h) { return h.second.ends <= now || (key == of && !group.members.contains(h.first)); });
+  for (auto& [key, all] : groups_) std::erase_if(all, [&](const auto& h) { return h.second.ends <= now || (key == of && !group.members.contains(h.first)); });
   std::erase_if(groups_, [](const auto& each) { return each.second.empty(); });
   if (request.leave) {
     leave(of, request);

@@ -27,7 +27,9 @@ schema::restart_turn_request left(std::string alloc, std::string task = "t") {
   return out;
 }
 
-group_health three(size_t parallel = 1, std::set<std::string> unwell = {}) { return {.parallel = parallel, .members = {"a", "b", "c"}, .unwell = std::move(unwell)}; }
+group_health three(size_t parallel = 1, std::set<std::string> unwell = {}) {
+  return {.parallel = parallel, .members = {"a", "b", "c"}, .unwell = std::move(unwell)};
+}
 
 struct turns : ::testing::Test {
   turns() { all.lead(3, t0 - seconds(60)); }

@@ -8,15 +8,15 @@
 
 #include "base/text.h"
 #include "fsm/machine.h"
-#include "schema/operator_rpc.h"
 #include "rpc/pool.h"
-#include "server/alloc_updates.h"
+#include "schema/operator_rpc.h"
 #include "server/acl_replication.h"
+#include "server/alloc_updates.h"
 #include "server/authority.h"
 #include "server/blocked_evals.h"
 #include "server/bootstrap.h"
-#include "server/deployments.h"
 #include "server/csi_volumes.h"
+#include "server/deployments.h"
 #include "server/drainer.h"
 #include "server/endpoint/access_endpoints.h"
 #include "server/endpoint/endpoints.h"
@@ -72,7 +72,8 @@ rpc::call_context own_caller() {
 result<std::string> load_or_make_id(const std::string& path, env::random& random) {
   std::string id;
   if (std::ifstream in(path); in >> id) {
-    if (!is_uuid(id)) return fail(errc::corrupt, "{} holds \"{}\", which is no server id; restore the file or remove it together with the raft directory", path, id);
+    if (!is_uuid(id))
+      return fail(errc::corrupt, "{} holds \"{}\", which is no server id; restore the file or remove it together with the raft directory", path, id);
     return id;
   }
   id = random.uuid();
@@ -91,8 +92,7 @@ struct cluster_server::parts {
         context{.loop = l, .clock = env::real_clock(), .random = env::real_random(), .options = options, .store = store},
         machine(store),
         adapter(machine),
-        broker(l, context.clock, context.random,
-               {.nack_timeout = options.eval_nack_timeout, .delivery_limit = options.eval_delivery_limit}),
+        broker(l, context.clock, context.random, {.nack_timeout = options.eval_nack_timeout, .delivery_limit = options.eval_delivery_limit}),
         blocked([this](ref<schema::evaluation> eval) { broker.requeue(std::move(eval)); }),
         beats(l, context.clock, context.random, options),
         channel(l, table),
@@ -282,11 +282,13 @@ void cluster_server::parts::make_parts() {
   workers = std::make_unique<worker_pool>(context);
   workers->set(options.scheduler_workers, options.enabled_schedulers);
   broker.still_held = [this](const std::string& eval_id, const std::string& token) { return workers->holds(eval_id, token); };
-  for (auto add : {&add_job_reads, &add_job_writes, &add_job_launches, &add_job_plan, &add_job_explain, &add_alloc_methods, &add_eval_methods, &add_deployment_methods,
-                   &add_node_reads, &add_node_writes, &add_namespace_methods, &add_host_volume_methods, &add_volume_claim_methods, &add_csi_methods, &add_csi_storage_methods, &add_service_methods, &add_status_methods,
-                   &add_raft_methods, &add_snapshot_methods, &add_operator_methods, &add_scaling_methods, &add_search_methods, &add_client_methods,
-                   &add_keyring_methods, &add_variable_methods, &add_identity_methods, &add_restart_turn_methods, &add_peer_methods,
-                   &add_acl_policy_methods, &add_acl_token_methods, &add_quota_methods, &add_auth_method_methods})
+  for (auto add : {&add_job_reads,         &add_job_writes,           &add_job_launches,         &add_job_plan,           &add_job_explain,
+                   &add_alloc_methods,     &add_eval_methods,         &add_deployment_methods,   &add_node_reads,         &add_node_writes,
+                   &add_namespace_methods, &add_host_volume_methods,  &add_volume_claim_methods, &add_csi_methods,        &add_csi_storage_methods,
+                   &add_service_methods,   &add_status_methods,       &add_raft_methods,         &add_snapshot_methods,   &add_operator_methods,
+                   &add_scaling_methods,   &add_search_methods,       &add_client_methods,       &add_keyring_methods,    &add_variable_methods,
+                   &add_identity_methods,  &add_restart_turn_methods, &add_peer_methods,         &add_acl_policy_methods, &add_acl_token_methods,
+                   &add_quota_methods,     &add_auth_method_methods})
     add(table, context);
   add_event_methods(table, context, events.get());
 }

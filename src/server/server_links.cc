@@ -8,9 +8,7 @@
 namespace drover::server {
 namespace {
 
-bool is_within(net::time_point then, duration d) {
-  return then != net::time_point{} && net::now() - then < std::chrono::nanoseconds(d.ns);
-}
+bool is_within(net::time_point then, duration d) { return then != net::time_point{} && net::now() - then < std::chrono::nanoseconds(d.ns); }
 
 }  // namespace
 
@@ -26,8 +24,7 @@ class server_links::under_way {
   std::shared_ptr<link> link_;
 };
 
-server_links::server_links(net::loop& l, server_links_options options)
-    : options_(std::move(options)), scope_(l, log::logger("nomad.rpc")) {}
+server_links::server_links(net::loop& l, server_links_options options) : options_(std::move(options)), scope_(l, log::logger("nomad.rpc")) {}
 
 net::awaitable<void> server_links::stop() { co_await scope_.stop(); }
 
@@ -50,20 +47,18 @@ bool server_links::silent_lately(const link& l) const { return is_within(l.silen
 
 // What a call says about its server: a refusal is an answer; after a broken connection it is asked before its next use.
 void server_links::note(link& l, const result<>& outcome) {
-  bool unsure = !outcome && (outcome.error().code() == errc::closed || outcome.error().code() == errc::timeout ||
-                             outcome.error().code() == errc::unavailable);
+  bool unsure = !outcome && (outcome.error().code() == errc::closed || outcome.error().code() == errc::timeout || outcome.error().code() == errc::unavailable);
   if (unsure) l.answered = {};
   else l.answered = net::now();
 }
 
 net::awaitable<void> server_links::ping_once(std::shared_ptr<link> l) {
   auto through = options_.dial(l->to.address, l->to.region);
-  auto answer = co_await net::with_deadline(rpc::call<schema::generic_response>(*through, "Status.Ping", schema::generic_request()),
-                                            net::after(options_.ping_timeout));
+  auto answer =
+      co_await net::with_deadline(rpc::call<schema::generic_response>(*through, "Status.Ping", schema::generic_request()), net::after(options_.ping_timeout));
   // Also one that does not know the method is there.
-  bool there = answer || (answer.error().code() != errc::closed && answer.error().code() != errc::timeout &&
-                          answer.error().code() != errc::unavailable && answer.error().code() != errc::cancelled &&
-                          answer.error().code() != errc::io);
+  bool there = answer || (answer.error().code() != errc::closed && answer.error().code() != errc::timeout && answer.error().code() != errc::unavailable &&
+                          answer.error().code() != errc::cancelled && answer.error().code() != errc::io);
   (there ? l->answered : l->silent) = net::now();
   l->missed = there ? 0 : l->missed + 1;
   if (l->missed >= link_misses_max) gone(l->to.address);
@@ -152,8 +147,7 @@ net::awaitable<result<>> server_links::call(server_address to, std::string metho
   co_return done;
 }
 
-net::awaitable<result<std::unique_ptr<rpc::message_stream>>> server_links::open(server_address to, std::string method,
-                                                                               schema::record_view request) {
+net::awaitable<result<std::unique_ptr<rpc::message_stream>>> server_links::open(server_address to, std::string method, schema::record_view request) {
   CO_TRY(co_await prove(to));
   auto through = options_.dial(to.address, to.region);
   co_return co_await through->open(std::move(method), request);

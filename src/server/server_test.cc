@@ -344,9 +344,8 @@ TEST(Server, FailedAllocationIsRescheduled) {
   // The delay of at least 5 s is waited for by an evaluation that says until when.
   schema::job_specific_request request;
   request.job_id = "flaky";
-  auto answer = wait_until<schema::job_evaluations_response>(f, "Job.Evaluations", request, [](const auto& a) {
-    return std::ranges::any_of(a.evaluations, [](const auto& e) { return !e->wait_until.is_zero(); });
-  });
+  auto answer = wait_until<schema::job_evaluations_response>(
+      f, "Job.Evaluations", request, [](const auto& a) { return std::ranges::any_of(a.evaluations, [](const auto& e) { return !e->wait_until.is_zero(); }); });
   EXPECT_TRUE(std::ranges::any_of(answer.evaluations, [](const auto& e) { return e->triggered_by == "alloc-failure"; }));
 }
 

@@ -105,8 +105,7 @@ result<snapshot_archive> read_archive(std::string_view file) {
   out.state = std::move(files.at(state_name));
   auto place = fsm::place_of(out.state);
   if (!place) return wrap(std::move(place).error(), "state.bin");
-  if (place->index != out.meta.index)
-    return fail(errc::corrupt, "the snapshot says that it is of index {}, its state is of {}", out.meta.index, place->index);
+  if (place->index != out.meta.index) return fail(errc::corrupt, "the snapshot says that it is of index {}, its state is of {}", out.meta.index, place->index);
   return out;
 }
 

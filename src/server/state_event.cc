@@ -276,8 +276,14 @@ const std::vector<state_event>& event_batch::events() {
   std::map<std::tuple<std::string_view, std::string, std::string>, size_t> last;
   for (auto& change : changes_) {
     const auto* shape = shape_of(change.table);
-    state_event e{.topic = shape->topic, .type = type_, .key = {}, .namespace_ = {}, .filter_keys = {}, .table = change.table,
-                  .record = std::move(change.record), .deleted = change.deleted};
+    state_event e{.topic = shape->topic,
+                  .type = type_,
+                  .key = {},
+                  .namespace_ = {},
+                  .filter_keys = {},
+                  .table = change.table,
+                  .record = std::move(change.record),
+                  .deleted = change.deleted};
     shape->keys(e);
     auto [at, is_new] = last.try_emplace({e.topic, e.namespace_, e.key}, events_.size());
     if (is_new) events_.push_back(std::move(e));
@@ -309,8 +315,6 @@ void event_batch::forget_texts() {
   text_bytes_ = 0;
 }
 
-bool is_topic(std::string_view name) {
-  return name == "*" || name == "Operator" || std::ranges::find(shapes, name, &topic_shape::topic) != std::end(shapes);
-}
+bool is_topic(std::string_view name) { return name == "*" || name == "Operator" || std::ranges::find(shapes, name, &topic_shape::topic) != std::end(shapes); }
 
 }  // namespace drover::server

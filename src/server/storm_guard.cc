@@ -50,8 +50,8 @@ std::vector<std::string> storm_guard::settle(timestamp now) {
 
 std::string storm_guard::describe(timestamp now) const {
   auto left = std::max(duration(0), began_ + limit_ - now);
-  return fmt::format("holding back the loss of {} {}: {} came back within the last {}, limit in {}", held_.size(),
-                     held_.size() == 1 ? "node" : "nodes", returned_lately(now), to_string(storm_window), to_string(seconds(left.ns / 1'000'000'000)));
+  return fmt::format("holding back the loss of {} {}: {} came back within the last {}, limit in {}", held_.size(), held_.size() == 1 ? "node" : "nodes",
+                     returned_lately(now), to_string(storm_window), to_string(seconds(left.ns / 1'000'000'000)));
 }
 
 }  // namespace drover::server

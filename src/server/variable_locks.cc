@@ -10,9 +10,7 @@ namespace drover::server {
 
 using state::table;
 
-variable_locks::variable_locks(server_context& context) : context_(context), scope_(context.loop, context.logger.named("variables")) {
-  scope_.spawn(watch());
-}
+variable_locks::variable_locks(server_context& context) : context_(context), scope_(context.loop, context.logger.named("variables")) { scope_.spawn(watch()); }
 
 void variable_locks::establish() {
   held_.clear();

@@ -17,13 +17,15 @@ result<> check_variable_path(std::string_view path) {
   auto parts = split(path, '/');
   if (parts[0] != "nomad") return {};
   if (parts.size() == 1)
-    return fail(errc::invalid, "\"nomad\" is a reserved top-level directory path, but you may write variables to \"nomad/jobs\", \"nomad/job-templates\", "
-                               "\"nomad/sentinel\", or below");
+    return fail(errc::invalid,
+                "\"nomad\" is a reserved top-level directory path, but you may write variables to \"nomad/jobs\", \"nomad/job-templates\", "
+                "\"nomad/sentinel\", or below");
   if (parts[1] == "jobs" || parts[1] == "sentinel") return {};
   if (parts[1] == "job-templates" && parts.size() == 3) return {};
   if (parts[1] == "job-templates")
-    return fail(errc::invalid, "\"nomad/job-templates\" is a reserved directory path, but you may write variables at the level below it, for example, "
-                               "\"nomad/job-templates/template-name\"");
+    return fail(errc::invalid,
+                "\"nomad/job-templates\" is a reserved directory path, but you may write variables at the level below it, for example, "
+                "\"nomad/job-templates/template-name\"");
   return fail(errc::invalid, "only paths at \"nomad/jobs\" or \"nomad/job-templates\" and below are valid paths under the top-level \"nomad\" directory");
 }
 

@@ -93,9 +93,7 @@ void view_follower::refuse(const std::vector<schema::ref<schema::allocation>>& p
 
 bool view_follower::is_far_behind() const { return allocs_.size() > view_changes_idle_max || nodes_.size() > view_nodes_idle_max; }
 
-bool view_follower::should_catch_up(const state::snapshot& state) const {
-  return everything_ ? state.node_count() > view_nodes_idle_max : is_far_behind();
-}
+bool view_follower::should_catch_up(const state::snapshot& state) const { return everything_ ? state.node_count() > view_nodes_idle_max : is_far_behind(); }
 
 view_follower::changes view_follower::take() {
   changes out;

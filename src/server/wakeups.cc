@@ -44,23 +44,23 @@ bool may_go(const schema::evaluation& eval, const state::snapshot& state) {
     if (reasons.empty()) return true;
     for (auto& reason : reasons) awaited.insert(std::move(reason.resource));
   }
-  return std::ranges::any_of(awaited, [&](const auto& each) {
-    return std::ranges::find(eval.missing_non_node_resources, each) == eval.missing_non_node_resources.end();
-  });
+  return std::ranges::any_of(
+      awaited, [&](const auto& each) { return std::ranges::find(eval.missing_non_node_resources, each) == eval.missing_non_node_resources.end(); });
 }
 
 std::optional<bool> health_of(const schema::allocation& alloc) { return alloc.deployment_status ? alloc.deployment_status->healthy : std::optional<bool>(); }
 
-bool holds_room(const schema::allocation& alloc) { return alloc.client_status != "complete" && alloc.client_status != "failed" && alloc.client_status != "lost"; }
+bool holds_room(const schema::allocation& alloc) {
+  return alloc.client_status != "complete" && alloc.client_status != "failed" && alloc.client_status != "lost";
+}
 
 bool takes_work(const schema::node* node) {
   return node != nullptr && node->status == "ready" && node->scheduling_eligibility == "eligible" && !node->drain_strategy;
 }
 
 bool starts_something(const schema::plan& plan) {
-  return std::ranges::any_of(plan.node_allocation, [](const auto& node) {
-    return std::ranges::any_of(node.second, [](const auto& alloc) { return alloc->create_index == 0; });
-  });
+  return std::ranges::any_of(plan.node_allocation,
+                             [](const auto& node) { return std::ranges::any_of(node.second, [](const auto& alloc) { return alloc->create_index == 0; }); });
 }
 
 // The group of a new allocation of a plan, whose demand counts for a quota; null for one that is stored already.
@@ -115,7 +115,9 @@ void wakeups::note(const fsm::commit_event& event) {
       case table::allocs: note_alloc(change.before_as<table::allocs>().get(), change.after_as<table::allocs>().get(), event.state, freed); break;
       case table::jobs: note_job(change.before_as<table::jobs>().get(), change.after_as<table::jobs>().get(), event.state); break;
       case table::csi_volumes: note_csi_volume(*(change.after ? change.after_as<table::csi_volumes>() : change.before_as<table::csi_volumes>())); break;
-      case table::host_volumes: note_host_volume(*(change.after ? change.after_as<table::host_volumes>() : change.before_as<table::host_volumes>()), event.state, freed); break;
+      case table::host_volumes:
+        note_host_volume(*(change.after ? change.after_as<table::host_volumes>() : change.before_as<table::host_volumes>()), event.state, freed);
+        break;
       case table::quotas: note_quota(change.after ? change.after_as<table::quotas>()->name : change.before_as<table::quotas>()->name); break;
       case table::namespaces:
         if (change.before) note_quota(change.before_as<table::namespaces>()->quota);

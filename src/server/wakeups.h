@@ -52,8 +52,8 @@ class wakeups {
 
   blocked_evals& blocked_;
   uint64_t index_ = 0;
-  std::set<key> changed_jobs_;  // in this commit: others may wait for them
-  std::set<std::string> lighter_namespaces_;  // where allocations ended in this commit
+  std::set<key> changed_jobs_;                     // in this commit: others may wait for them
+  std::set<std::string> lighter_namespaces_;       // where allocations ended in this commit
   std::map<key, std::set<std::string>> starting_;  // by parent: instances whose first plan is being committed
   bool is_within_quota(const schema::plan& plan, const state::snapshot& state);
   using demands = std::unordered_map<std::string, sched::quota_amounts>;  // by allocation

@@ -10,8 +10,7 @@ namespace drover::server {
 
 result<> check_schedulers(int64_t count, const std::vector<std::string>& types) {
   const int64_t processors = std::max(1u, std::thread::hardware_concurrency());
-  if (count < 0 || count > processors)
-    return fail(errc::invalid, "Invalid request: num_schedulers is {}; this machine runs 0 to {}", count, processors);
+  if (count < 0 || count > processors) return fail(errc::invalid, "Invalid request: num_schedulers is {}; this machine runs 0 to {}", count, processors);
   constexpr std::array<std::string_view, 5> known = {"service", "batch", "system", "sysbatch", "_core"};
   for (const auto& each : types)
     if (std::ranges::find(known, each) == known.end())

@@ -32,57 +32,35 @@ bool next_entry(const char** at, const char* end, entry* out, bool* bad) {
 
 list* list_of(config* c, uint32_t tag) {
   switch (tag) {
-    case tag_shim_cgroup:
-      return &c->shim_cgroups;
-    case tag_task_cgroup:
-      return &c->task_cgroups;
-    case tag_candidate:
-      return &c->candidates;
-    case tag_argument:
-      return &c->arguments;
-    case tag_environment:
-      return &c->environment;
-    case tag_mount:
-      return &c->mounts;
-    case tag_rlimit:
-      return &c->rlimits;
-    default:
-      return nullptr;
+    case tag_shim_cgroup: return &c->shim_cgroups;
+    case tag_task_cgroup: return &c->task_cgroups;
+    case tag_candidate: return &c->candidates;
+    case tag_argument: return &c->arguments;
+    case tag_environment: return &c->environment;
+    case tag_mount: return &c->mounts;
+    case tag_rlimit: return &c->rlimits;
+    default: return nullptr;
   }
 }
 
 const char** text_of(config* c, uint32_t tag) {
   switch (tag) {
-    case tag_control_dir:
-      return &c->control_dir;
-    case tag_oom_file:
-      return &c->oom_file;
-    case tag_kill_file:
-      return &c->kill_file;
-    case tag_freezer_dir:
-      return &c->freezer_dir;
-    case tag_work_dir:
-      return &c->work_dir;
-    case tag_network_namespace:
-      return &c->network_namespace;
-    case tag_log_prefix:
-      return &c->log_prefix;
-    case tag_root:
-      return &c->root;
-    case tag_command_name:
-      return &c->command_name;
-    case tag_shim_unified:
-      return &c->shim_unified;
-    case tag_task_unified:
-      return &c->task_unified;
-    default:
-      return nullptr;
+    case tag_control_dir: return &c->control_dir;
+    case tag_oom_file: return &c->oom_file;
+    case tag_kill_file: return &c->kill_file;
+    case tag_freezer_dir: return &c->freezer_dir;
+    case tag_work_dir: return &c->work_dir;
+    case tag_network_namespace: return &c->network_namespace;
+    case tag_log_prefix: return &c->log_prefix;
+    case tag_root: return &c->root;
+    case tag_command_name: return &c->command_name;
+    case tag_shim_unified: return &c->shim_unified;
+    case tag_task_unified: return &c->task_unified;
+    default: return nullptr;
   }
 }
 
-bool is_text(const entry& e) {
-  return e.length > 0 && e.bytes[e.length - 1] == 0;
-}
+bool is_text(const entry& e) { return e.length > 0 && e.bytes[e.length - 1] == 0; }
 
 // Entries that are numbers. False when one is too short.
 bool take_numbers(config* c, const entry& e) {
@@ -103,9 +81,7 @@ bool take_numbers(config* c, const entry& e) {
       c->capabilities_bounding = u64[0];
       c->capabilities_ambient = u64[1];
       return true;
-    case tag_no_new_privs:
-      c->no_new_privs = true;
-      return true;
+    case tag_no_new_privs: c->no_new_privs = true; return true;
     case tag_oom_score_adj:
       if (e.length < 4) return false;
       c->has_oom_score_adj = true;
@@ -125,12 +101,9 @@ bool take_numbers(config* c, const entry& e) {
       c->docker_log = true;
       c->docker_terminal = u32[0] != 0;
       return true;
-    case tag_rlimit:
-      return e.length >= 24;
-    case tag_mount:
-      return e.length >= 8 && is_text(e) && strlen(e.bytes + 4) + 1 + 4 < e.length;
-    default:
-      return true;
+    case tag_rlimit: return e.length >= 24;
+    case tag_mount: return e.length >= 8 && is_text(e) && strlen(e.bytes + 4) + 1 + 4 < e.length;
+    default: return true;
   }
 }
 
@@ -152,8 +125,7 @@ bool scan(config* c, const char* begin, const char* end) {
 
 // Sets the pointers of the repeated entries, in `slots`.
 void fill(config* c, const char* begin, const char* end, const char** slots) {
-  list* lists[] = {&c->shim_cgroups, &c->task_cgroups, &c->candidates, &c->environment,
-                   &c->mounts,       &c->rlimits,      &c->arguments};
+  list* lists[] = {&c->shim_cgroups, &c->task_cgroups, &c->candidates, &c->environment, &c->mounts, &c->rlimits, &c->arguments};
   for (list* l : lists) {
     if (l == &c->arguments) slots++;  // for argv[0]
     l->items = slots;

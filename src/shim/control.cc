@@ -60,9 +60,7 @@ void drop_connection(supervisor* s) {
     if (one.pid) kill(-one.pid, SIGKILL);
 }
 
-void reply(supervisor* s, uint32_t id, int error) {
-  send_failure(s, packet_reply, id, step_none, error, "");
-}
+void reply(supervisor* s, uint32_t id, int error) { send_failure(s, packet_reply, id, step_none, error, ""); }
 
 session* find_session(supervisor* s, uint32_t id) {
   for (session& one : s->sessions)
@@ -115,27 +113,19 @@ void start_session(supervisor* s, incoming* in) {
 
 void handle(supervisor* s, incoming* in) {
   switch (in->p.type) {
-    case packet_attach:
-      send_started(s);
-      break;
-    case packet_signal:
-      reply(s, in->p.id, send_signal(s, in->p.a, static_cast<uint32_t>(in->p.b)));
-      break;
+    case packet_attach: send_started(s); break;
+    case packet_signal: reply(s, in->p.id, send_signal(s, in->p.a, static_cast<uint32_t>(in->p.b))); break;
     case packet_kill_tree:
       kill_everything(s);
       reply(s, in->p.id, 0);
       break;
-    case packet_exec:
-      start_session(s, in);
-      break;
+    case packet_exec: start_session(s, in); break;
     case packet_shutdown:
       s->shutting_down = true;
       s->shutdown_id = in->p.id;
       kill_everything(s);
       break;
-    default:
-      reply(s, in->p.id, ENOSYS);
-      break;
+    default: reply(s, in->p.id, ENOSYS); break;
   }
   for (int& fd : in->fds) close_fd(&fd);
 }
@@ -211,8 +201,7 @@ bool open_control_socket(supervisor* s) {
   s->listen_fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
   if (s->listen_fd < 0) return false;
   mode_t old_mask = umask(0177);
-  bool ok =
-      bind(s->listen_fd, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0 && listen(s->listen_fd, 4) == 0;
+  bool ok = bind(s->listen_fd, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0 && listen(s->listen_fd, 4) == 0;
   umask(old_mask);
   return ok;
 }
@@ -252,12 +241,9 @@ void read_candidate(supervisor* s) {
 void read_request(supervisor* s) {
   incoming in;
   switch (receive(s->connection, &in)) {
-    case received::packet:
-      return handle(s, &in);
-    case received::end:
-      return drop_connection(s);
-    case received::nothing:
-      return;
+    case received::packet: return handle(s, &in);
+    case received::end: return drop_connection(s);
+    case received::nothing: return;
   }
 }
 

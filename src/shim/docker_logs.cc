@@ -183,9 +183,7 @@ bool body_exactly(collector* c, char* into, size_t size) {
 }
 
 // Nothing but the end of a chunk is left of what was read: the next message may be long in coming.
-bool is_drained(const collector* c) {
-  return c->filled - c->at <= 2;
-}
+bool is_drained(const collector* c) { return c->filled - c->at <= 2; }
 
 // ---- messages ----
 

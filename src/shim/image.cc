@@ -14,8 +14,6 @@ extern "C" const char drover_shim_end[];
 
 namespace drover::shim {
 
-std::string_view shim_image() {
-  return {drover_shim_begin, static_cast<size_t>(drover_shim_end - drover_shim_begin)};
-}
+std::string_view shim_image() { return {drover_shim_begin, static_cast<size_t>(drover_shim_end - drover_shim_begin)}; }
 
 }  // namespace drover::shim

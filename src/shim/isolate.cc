@@ -17,9 +17,7 @@ namespace {
 
 constexpr unsigned long safe_flags = MS_NOSUID | MS_NODEV | MS_NOEXEC;
 
-void fd_path(int fd, char* out, size_t size) {
-  text_builder(out, size).add("/proc/self/fd/").add(fd);
-}
+void fd_path(int fd, char* out, size_t size) { text_builder(out, size).add("/proc/self/fd/").add(fd); }
 
 // Opens `path` below the directory `root`, making what is missing (the last part as a file when `directory` is false).
 // Symbolic links are refused: the task may have left some in its directory the last time it ran, to have us mount or
@@ -114,8 +112,7 @@ bool mount_entry(int root, const char* entry, failure* f) {
   }
   int fd = open_below(root, target, S_ISDIR(info.st_mode), true);
   if (fd < 0) return fail(f, step_mount, target);
-  uint64_t attributes =
-      (flags & mount_read_only ? MOUNT_ATTR_RDONLY : 0) | (flags & mount_device ? 0 : MOUNT_ATTR_NODEV);
+  uint64_t attributes = (flags & mount_read_only ? MOUNT_ATTR_RDONLY : 0) | (flags & mount_device ? 0 : MOUNT_ATTR_NODEV);
   bool ok = attach_tree(AT_FDCWD, source, fd, attributes, flags & mount_private ? MS_PRIVATE : 0);
   int error = errno;
   close(fd);
@@ -149,24 +146,18 @@ bool make_devices(int root, failure* f) {
     const char* name;
     unsigned major, minor;
   } nodes[] = {{"null", 1, 3}, {"zero", 1, 5}, {"full", 1, 7}, {"random", 1, 8}, {"urandom", 1, 9}, {"tty", 5, 0}};
-  static const char* const links[][2] = {{"pts/ptmx", "ptmx"},
-                                         {"/proc/self/fd", "fd"},
-                                         {"/proc/self/fd/0", "stdin"},
-                                         {"/proc/self/fd/1", "stdout"},
-                                         {"/proc/self/fd/2", "stderr"}};
+  static const char* const links[][2] = {
+      {"pts/ptmx", "ptmx"}, {"/proc/self/fd", "fd"}, {"/proc/self/fd/0", "stdin"}, {"/proc/self/fd/1", "stdout"}, {"/proc/self/fd/2", "stderr"}};
   if (!mount_below(root, "dev", "tmpfs", MS_NOSUID | MS_NOEXEC, "mode=755,size=1m", f)) return false;
   int dev = openat(root, "dev", O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
   if (dev < 0) return fail(f, step_device, "/dev");
   bool ok = true;
   for (auto& node : nodes)
-    if (ok && mknodat(dev, node.name, S_IFCHR | 0666, makedev(node.major, node.minor)) < 0)
-      ok = fail(f, step_device, node.name);
+    if (ok && mknodat(dev, node.name, S_IFCHR | 0666, makedev(node.major, node.minor)) < 0) ok = fail(f, step_device, node.name);
   for (auto& link : links)
     if (ok && symlinkat(link[0], dev, link[1]) < 0) ok = fail(f, step_device, link[1]);
   close(dev);
-  return ok &&
-         mount_below(root, "dev/pts", "devpts", MS_NOSUID | MS_NOEXEC, "newinstance,ptmxmode=0666,mode=0620,gid=5",
-                     f) &&
+  return ok && mount_below(root, "dev/pts", "devpts", MS_NOSUID | MS_NOEXEC, "newinstance,ptmxmode=0666,mode=0620,gid=5", f) &&
          mount_below(root, "dev/shm", "tmpfs", safe_flags, "mode=1777,size=64m", f);
 }
 
@@ -193,17 +184,15 @@ bool fail(failure* f, uint32_t step, const char* detail) {
 }
 
 bool isolate(const config* c, failure* f) {
-  if (unshare(CLONE_NEWNS | (c->namespaces & namespace_ipc ? CLONE_NEWIPC : 0)) < 0)
-    return fail(f, step_namespaces, "unshare");
+  if (unshare(CLONE_NEWNS | (c->namespaces & namespace_ipc ? CLONE_NEWIPC : 0)) < 0) return fail(f, step_namespaces, "unshare");
   // Slave, not private: an unmount on the host (at the end of the allocation) must reach us, or it would stay busy.
   if (mount(nullptr, "/", nullptr, MS_REC | MS_SLAVE, nullptr) < 0) return fail(f, step_namespaces, "/");
   if (mount(c->root, c->root, nullptr, MS_BIND | MS_REC, nullptr) < 0) return fail(f, step_root, c->root);
   int root = open(c->root, O_PATH | O_DIRECTORY | O_CLOEXEC);
   if (root < 0) return fail(f, step_root, c->root);
   mode_t old_mask = umask(0);
-  bool ok = mount_below(root, "proc", "proc", safe_flags, nullptr, f) &&
-            mount_below(root, "sys", "sysfs", safe_flags | MS_RDONLY, nullptr, f) && make_devices(root, f) &&
-            protect_proc(root, f);
+  bool ok = mount_below(root, "proc", "proc", safe_flags, nullptr, f) && mount_below(root, "sys", "sysfs", safe_flags | MS_RDONLY, nullptr, f) &&
+            make_devices(root, f) && protect_proc(root, f);
   for (uint32_t i = 0; ok && i < c->mounts.count; i++) ok = mount_entry(root, c->mounts.items[i], f);
   umask(old_mask);
   ok = ok && enter_root(root, f);

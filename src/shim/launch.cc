@@ -30,8 +30,7 @@ void reset_signals() {
     void* restorer;
     uint64_t mask;
   } standard = {};
-  for (int number = 1; number < NSIG; number++)
-    syscall(SYS_rt_sigaction, number, &standard, nullptr, sizeof standard.mask);
+  for (int number = 1; number < NSIG; number++) syscall(SYS_rt_sigaction, number, &standard, nullptr, sizeof standard.mask);
   sigset_t none;
   sigemptyset(&none);
   sigprocmask(SIG_SETMASK, &none, nullptr);
@@ -70,8 +69,7 @@ bool set_oom_score(const launch_options& o, failure* f) {
 bool enter_namespaces(const launch_options& o, failure* f) {
   const config* c = o.task;
   if (o.join >= 0) {
-    int types = (c->root ? CLONE_NEWNS : 0) | (c->root && c->namespaces & namespace_ipc ? CLONE_NEWIPC : 0) |
-                (c->network_namespace ? CLONE_NEWNET : 0);
+    int types = (c->root ? CLONE_NEWNS : 0) | (c->root && c->namespaces & namespace_ipc ? CLONE_NEWIPC : 0) | (c->network_namespace ? CLONE_NEWNET : 0);
     return !types || setns(o.join, types) == 0 || fail(f, step_namespaces, "setns");
   }
   if (c->network_namespace) {
@@ -97,8 +95,7 @@ bool drop_bounding(const config* c, failure* f) {
   for (int cap = 0; cap < 64; cap++) {
     int held = prctl(PR_CAPBSET_READ, cap, 0, 0, 0);
     if (held < 0) break;
-    if (held && !(c->capabilities_bounding >> cap & 1) && prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) < 0)
-      return fail(f, step_capabilities, "bounding set");
+    if (held && !(c->capabilities_bounding >> cap & 1) && prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) < 0) return fail(f, step_capabilities, "bounding set");
   }
   return true;
 }
@@ -107,12 +104,10 @@ bool drop_bounding(const config* c, failure* f) {
 bool raise_ambient(uint64_t wanted, failure* f) {
   __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
   __user_cap_data_struct data[2] = {};
-  for (int word = 0; word < 2; word++)
-    data[word].effective = data[word].permitted = data[word].inheritable = static_cast<uint32_t>(wanted >> (32 * word));
+  for (int word = 0; word < 2; word++) data[word].effective = data[word].permitted = data[word].inheritable = static_cast<uint32_t>(wanted >> (32 * word));
   if (syscall(SYS_capset, &header, data) < 0) return fail(f, step_capabilities, "capset");
   for (int cap = 0; cap < 64; cap++)
-    if ((wanted >> cap & 1) && prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, cap, 0, 0) < 0)
-      return fail(f, step_capabilities, "ambient set");
+    if ((wanted >> cap & 1) && prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, cap, 0, 0) < 0) return fail(f, step_capabilities, "ambient set");
   return true;
 }
 
@@ -124,8 +119,7 @@ bool become_user(const config* c, bool terminal, failure* f) {
     // The streams are ours; a program that opens /dev/stdout needs them to be its own.
     struct stat info;
     for (int fd = 0; fd < 3; fd++)
-      if (fstat(fd, &info) == 0 && (S_ISFIFO(info.st_mode) || terminal))
-        (void)!fchown(fd, c->uid, static_cast<gid_t>(-1));
+      if (fstat(fd, &info) == 0 && (S_ISFIFO(info.st_mode) || terminal)) (void)!fchown(fd, c->uid, static_cast<gid_t>(-1));
     static_assert(sizeof(gid_t) == sizeof(uint32_t));
     if (setgroups(c->group_count, c->groups) < 0) return fail(f, step_user, "setgroups");
     if (setresgid(c->gid, c->gid, c->gid) < 0) return fail(f, step_user, "setresgid");
@@ -167,8 +161,7 @@ bool become_task(const launch_options& o, pid_t parent, bool inside, failure* f)
   reset_signals();
   if (!connect_streams(o, f) || !join_cgroups(o.task, inside, f)) return false;
   say_hello(o);
-  if (!set_oom_score(o, f) || !enter_namespaces(o, f) || !set_limits(o.task, f) || !drop_bounding(o.task, f) ||
-      !become_user(o.task, o.terminal, f))
+  if (!set_oom_score(o, f) || !enter_namespaces(o, f) || !set_limits(o.task, f) || !drop_bounding(o.task, f) || !become_user(o.task, o.terminal, f))
     return false;
   const char* directory = o.what->work_dir ? o.what->work_dir : o.task->work_dir ? o.task->work_dir : "/";
   if (chdir(directory) < 0) return fail(f, step_work_dir, directory);

@@ -104,13 +104,9 @@ uint64_t write_all(log_stream* s, const char* data, uint64_t size) {
 bool note_loss(log_stream* s) {
   char note[128];
   text_builder text(note, sizeof note);
-  text.add("\n[drover: ")
-      .add(static_cast<int64_t>(s->lost_unnoted))
-      .add(" bytes of output could not be written here: ");
-  if (s->lost_errno == ENOSPC || s->lost_errno == EDQUOT)
-    text.add("no space left]\n");
-  else
-    text.add("error ").add(s->lost_errno).add("]\n");
+  text.add("\n[drover: ").add(static_cast<int64_t>(s->lost_unnoted)).add(" bytes of output could not be written here: ");
+  if (s->lost_errno == ENOSPC || s->lost_errno == EDQUOT) text.add("no space left]\n");
+  else text.add("error ").add(s->lost_errno).add("]\n");
   uint64_t size = strlen(note);
   if (write_all(s, note, size) < size) return false;
   s->lost_unnoted = 0;
@@ -160,8 +156,7 @@ uint64_t log_pump(log_stream* s, uint64_t bytes_max) {
 
 void log_drain(log_stream* s) {
   int waiting = 0;
-  if (s->pipe_fd >= 0 && ioctl(s->pipe_fd, FIONREAD, &waiting) == 0 && waiting > 0)
-    log_pump(s, static_cast<uint64_t>(waiting));
+  if (s->pipe_fd >= 0 && ioctl(s->pipe_fd, FIONREAD, &waiting) == 0 && waiting > 0) log_pump(s, static_cast<uint64_t>(waiting));
 }
 
 }  // namespace drover::shim

@@ -41,8 +41,7 @@ int main(int argc, char** argv) {
   if (argc > 1 && equal(argv[1], "--hold")) return hold();
   self.connection = start_connection_fd;
   if (fcntl(start_connection_fd, F_SETFD, FD_CLOEXEC) < 0) {
-    static const char usage[] =
-        "drover-shim is started by drover's client agent, for one task; it has no use on its own.\n";
+    static const char usage[] = "drover-shim is started by drover's client agent, for one task; it has no use on its own.\n";
     (void)!write(2, usage, sizeof usage - 1);
     return 2;
   }

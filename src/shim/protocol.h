@@ -23,9 +23,9 @@ enum packet_type : uint32_t {
   packet_attach = 1,     // first packet on a connection to shim.sock
   packet_signal = 2,     // a: signal, b: session or 0 for the task
   packet_kill_tree = 3,  //
-  packet_exec = 4,  // descriptors: blob, stdin, stdout, stderr; a: 1 with a terminal; answered by session_started or
-                    // reply with failure
-  packet_shutdown = 5,  // kills what is left, then `reply`, then the shim ends
+  packet_exec = 4,       // descriptors: blob, stdin, stdout, stderr; a: 1 with a terminal; answered by session_started or
+                         // reply with failure
+  packet_shutdown = 5,   // kills what is left, then `reply`, then the shim ends
   // Shim -> agent.
   packet_started = 32,          // a: task pid as the shim sees it, b: flags (started_*); also the answer to attach
   packet_failed = 33,           // a: errno, b: step, text: detail; the shim ends
@@ -35,8 +35,8 @@ enum packet_type : uint32_t {
   packet_session_exited = 37,   // a: exit code, b: signal, c: Unix nanoseconds, d: session
   packet_output_lost = 38,      // a: errno, b: bytes lost since the start
   packet_superseded = 39,       // another agent has attached
-  packet_hello = 40,  // sent by the task or session process itself before it execs: its credentials carry the pid as
-                      // the agent sees it. b: session, 0 for the task; -1: the shim itself, first of all
+  packet_hello = 40,            // sent by the task or session process itself before it execs: its credentials carry the pid as
+                                // the agent sees it. b: session, 0 for the task; -1: the shim itself, first of all
 };
 
 constexpr int64_t started_in_pid_namespace = 1;
@@ -99,9 +99,8 @@ enum tag : uint32_t {
   tag_namespaces = 20,     // uint32: namespace_*
   tag_mount = 21,          // repeated, in order: uint32 flags (mount_*), then source NUL target NUL
   tag_command_name = 22,   // the command as the job says it, for messages
-  tag_shim_unified =
-      23,  // v2 cgroup directory for the shim: started inside, which costs nothing, where joining waits for the kernel
-  tag_task_unified = 24,  // the same for the task
+  tag_shim_unified = 23,   // v2 cgroup directory for the shim: started inside, which costs nothing, where joining waits for the kernel
+  tag_task_unified = 24,   // the same for the task
   // uint32: 1 with a terminal. There is no command: the shim itself follows the log of a docker container. The
   // arguments are dockerd's socket, the request and the position file (docker_logs.h).
   tag_docker_log = 25,
@@ -112,8 +111,8 @@ constexpr uint32_t namespace_ipc = 2;
 
 constexpr uint32_t mount_read_only = 1;
 constexpr uint32_t mount_optional = 2;
-constexpr uint32_t mount_mask = 4;    // an empty, unreadable directory over the target, if that exists
-constexpr uint32_t mount_device = 8;  // device access stays allowed on it
+constexpr uint32_t mount_mask = 4;      // an empty, unreadable directory over the target, if that exists
+constexpr uint32_t mount_device = 8;    // device access stays allowed on it
 constexpr uint32_t mount_private = 16;  // mounts that the host makes below it later are not seen
 
 // Names inside the control directory.

@@ -44,8 +44,8 @@ uint64_t oom_count(const supervisor* s) {
 void protect_self(supervisor* s) {
   char text[16];
   if (read_file("/proc/self/oom_score_adj", text, sizeof text) > 0)
-    s->own_oom_score_adj = static_cast<int32_t>(text[0] == '-' ? -static_cast<int64_t>(parse_number(text + 1, nullptr))
-                                                               : static_cast<int64_t>(parse_number(text, nullptr)));
+    s->own_oom_score_adj =
+        static_cast<int32_t>(text[0] == '-' ? -static_cast<int64_t>(parse_number(text + 1, nullptr)) : static_cast<int64_t>(parse_number(text, nullptr)));
   write_file("/proc/self/oom_score_adj", "-950");
   for (uint32_t i = 0; i < s->task.shim_cgroups.count; i++) write_file(s->task.shim_cgroups.items[i], "0");
   // Inside the task's pid namespace we can be seen; nothing of ours may be read there.
@@ -139,10 +139,8 @@ void tell_loss(supervisor* s, int index, uint64_t lost_before) {
 void pump(supervisor* s, int index, bool drain) {
   log_stream* stream = &s->streams[index];
   uint64_t before = stream->lost_total;
-  if (drain)
-    log_drain(stream);
-  else
-    log_pump(stream, pump_bytes_max);
+  if (drain) log_drain(stream);
+  else log_pump(stream, pump_bytes_max);
   tell_loss(s, index, before);
 }
 
@@ -178,8 +176,7 @@ bool reap(supervisor* s) {
     if (pid < 0 && errno == EINTR) continue;
     if (pid < 0) return true;
     if (pid == 0) break;
-    if (pid == s->pid && !s->ended)
-      task_ended(s, WIFEXITED(status) ? WEXITSTATUS(status) : 0, WIFSIGNALED(status) ? WTERMSIG(status) : 0);
+    if (pid == s->pid && !s->ended) task_ended(s, WIFEXITED(status) ? WEXITSTATUS(status) : 0, WIFSIGNALED(status) ? WTERMSIG(status) : 0);
     for (session& one : s->sessions)
       if (one.pid == pid) session_ended(s, &one, status);
   }

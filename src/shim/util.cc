@@ -27,9 +27,7 @@ text_builder& text_builder::add(int64_t number) {
   return add(first);
 }
 
-bool equal(const char* a, const char* b) {
-  return strcmp(a, b) == 0;
-}
+bool equal(const char* a, const char* b) { return strcmp(a, b) == 0; }
 
 ssize_t read_file(const char* path, char* buffer, size_t size) {
   int fd = open(path, O_RDONLY | O_CLOEXEC);

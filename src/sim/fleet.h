@@ -30,7 +30,10 @@ class fleet {
   void leave(servers& to, const std::string& node_id);
   void come_back(servers& to, const std::string& node_id);
   // Nothing fails any more, and what should end does.
-  void be_good() { how_.start_fails = how_.fails_later = how_.unhealthy = 0; how_.completes = 100; }
+  void be_good() {
+    how_.start_fails = how_.fails_later = how_.unhealthy = 0;
+    how_.completes = 100;
+  }
 
   // One client says what is new. False: nothing is.
   bool turn(servers& to, const std::string& node_id);

@@ -219,9 +219,8 @@ bool servers::cancel_duplicates() {
 
 bool servers::take_evaluation() {
   if (running_.size() >= workers_max) return false;
-  auto next = std::ranges::find_if(ready_, [&](const auto& eval) {
-    return std::ranges::none_of(running_, [&](const lease& l) { return job_of(*l.eval) == job_of(*eval); });
-  });
+  auto next = std::ranges::find_if(
+      ready_, [&](const auto& eval) { return std::ranges::none_of(running_, [&](const lease& l) { return job_of(*l.eval) == job_of(*eval); }); });
   if (next == ready_.end()) return false;
   lease l{.eval = *next, .outcome = {}, .attempt = 0, .seed = ids_.next()};
   ready_.erase(next);

@@ -19,11 +19,13 @@ DESCRIBE(cluster_metadata, "ClusterMetadata", BASES(), FIELD(cluster_id), FIELD(
 #undef SELF
 
 #define SELF sealed_variable
-DESCRIBE(sealed_variable, "VariableEncrypted", BASES(), FIELD(namespace_), FIELD(path), FIELD_FLAGS(data, redacted), FIELD(key_id), FIELD(lock), FIELD(create_index), FIELD(modify_index), FIELD(create_time), FIELD(modify_time))
+DESCRIBE(sealed_variable, "VariableEncrypted", BASES(), FIELD(namespace_), FIELD(path), FIELD_FLAGS(data, redacted), FIELD(key_id), FIELD(lock),
+         FIELD(create_index), FIELD(modify_index), FIELD(create_time), FIELD(modify_time))
 #undef SELF
 
 #define SELF wrapped_key
-DESCRIBE(wrapped_key, "WrappedKey", BASES(), FIELD(provider), FIELD(provider_id), FIELD_FLAGS(wrapped_data_key, redacted), FIELD_FLAGS(wrapped_rsa_key, redacted), FIELD_FLAGS(key_encryption_key, redacted))
+DESCRIBE(wrapped_key, "WrappedKey", BASES(), FIELD(provider), FIELD(provider_id), FIELD_FLAGS(wrapped_data_key, redacted),
+         FIELD_FLAGS(wrapped_rsa_key, redacted), FIELD_FLAGS(key_encryption_key, redacted))
 #undef SELF
 
 #define SELF root_key

@@ -13,8 +13,7 @@ constexpr std::string_view every_namespace = "*";
 
 // Jobs, versions and so on of one namespace, or of all when it is "*": then the id's beginning is checked one by one.
 template <table T, class IdOf>
-void visit_namespaced(const snapshot& s, tree_id id, std::string_view ns, std::string_view prefix, IdOf id_of,
-                      const visitor<record_of<T>>& each) {
+void visit_namespaced(const snapshot& s, tree_id id, std::string_view ns, std::string_view prefix, IdOf id_of, const visitor<record_of<T>>& each) {
   if (ns != every_namespace) {
     visit<T>(s, id, within(ns, prefix), each);
     return;
@@ -54,9 +53,7 @@ std::vector<ref<schema::job>> snapshot::job_versions(std::string_view ns, std::s
   return out;
 }
 
-ref<schema::job_summary> snapshot::job_summary(std::string_view ns, std::string_view id) const {
-  return find<table::job_summaries>(*this, {ns, id, {}});
-}
+ref<schema::job_summary> snapshot::job_summary(std::string_view ns, std::string_view id) const { return find<table::job_summaries>(*this, {ns, id, {}}); }
 
 ref<schema::job_submission> snapshot::job_submission(std::string_view ns, std::string_view id, uint64_t version) const {
   return find<table::job_submissions>(*this, {ns, id, {}, version});
@@ -76,9 +73,7 @@ std::vector<ref<schema::evaluation>> snapshot::evals_by_job(std::string_view ns,
   return collect<table::evals>(*this, tree_id::evals_by_job, within2(ns, job_id));
 }
 
-void snapshot::visit_evals(std::string_view id_prefix, const visitor<schema::evaluation>& each) const {
-  visit<table::evals>(*this, starting(id_prefix), each);
-}
+void snapshot::visit_evals(std::string_view id_prefix, const visitor<schema::evaluation>& each) const { visit<table::evals>(*this, starting(id_prefix), each); }
 
 ref<schema::allocation> snapshot::alloc(std::string_view id) const { return find<table::allocs>(*this, {id, {}, {}}); }
 
@@ -102,9 +97,7 @@ void snapshot::visit_allocs_by_node(std::string_view node_id, const visitor<sche
 }
 
 ref<schema::node> snapshot::node(std::string_view id) const { return find<table::nodes>(*this, {id, {}, {}}); }
-void snapshot::visit_nodes(std::string_view id_prefix, const visitor<schema::node>& each) const {
-  visit<table::nodes>(*this, starting(id_prefix), each);
-}
+void snapshot::visit_nodes(std::string_view id_prefix, const visitor<schema::node>& each) const { visit<table::nodes>(*this, starting(id_prefix), each); }
 uint64_t snapshot::node_count() const { return count(*this, table::nodes); }
 ref<schema::node_pool> snapshot::node_pool(std::string_view name) const { return find<table::node_pools>(*this, {name, {}, {}}); }
 void snapshot::visit_node_pools(std::string_view name_prefix, const visitor<schema::node_pool>& each) const {
@@ -115,8 +108,7 @@ ref<schema::deployment> snapshot::deployment(std::string_view id) const { return
 
 std::vector<ref<schema::deployment>> snapshot::deployments_by_job(std::string_view ns, std::string_view job_id) const {
   auto out = collect<table::deployments>(*this, tree_id::deployments_by_job, within2(ns, job_id));
-  std::sort(out.begin(), out.end(),
-            [](const auto& a, const auto& b) { return std::tie(b->create_index, b->id) < std::tie(a->create_index, a->id); });
+  std::sort(out.begin(), out.end(), [](const auto& a, const auto& b) { return std::tie(b->create_index, b->id) < std::tie(a->create_index, a->id); });
   return out;
 }
 ref<schema::deployment> snapshot::latest_deployment(std::string_view ns, std::string_view job_id) const {
@@ -131,17 +123,13 @@ void snapshot::visit_deployments(std::string_view id_prefix, const visitor<schem
   visit<table::deployments>(*this, starting(id_prefix), each);
 }
 
-ref<schema::namespace_definition> snapshot::namespace_named(std::string_view name) const {
-  return find<table::namespaces>(*this, {name, {}, {}});
-}
+ref<schema::namespace_definition> snapshot::namespace_named(std::string_view name) const { return find<table::namespaces>(*this, {name, {}, {}}); }
 void snapshot::visit_namespaces(std::string_view name_prefix, const visitor<schema::namespace_definition>& each) const {
   visit<table::namespaces>(*this, starting(name_prefix), each);
 }
-void snapshot::visit_services(std::string_view ns, std::string_view name_prefix,
-                              const visitor<schema::service_registration>& each) const {
+void snapshot::visit_services(std::string_view ns, std::string_view name_prefix, const visitor<schema::service_registration>& each) const {
   visit_namespaced<table::services>(
-      *this, tree_id::services_by_name, ns, name_prefix, [](const schema::service_registration& r) { return std::string_view(r.service_name); },
-      each);
+      *this, tree_id::services_by_name, ns, name_prefix, [](const schema::service_registration& r) { return std::string_view(r.service_name); }, each);
 }
 std::vector<ref<schema::service_registration>> snapshot::services_by_alloc(std::string_view alloc_id) const {
   return collect<table::services>(*this, tree_id::services_by_alloc, within2(alloc_id, {}));

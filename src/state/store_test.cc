@@ -219,7 +219,9 @@ TEST(watch, fires_at_once_when_overtaken_and_waits_when_something_else_moved) {
 TEST(watch, a_dropped_handle_never_fires_and_a_restore_fires_all) {
   store s;
   counter dropped, held;
-  { auto handle = s.watch(s.current(), {watch_table(table::jobs)}, dropped.callback()); }
+  {
+    auto handle = s.watch(s.current(), {watch_table(table::jobs)}, dropped.callback());
+  }
   auto handle = s.watch(s.current(), {watch_table(table::nodes), watch_job("default", "web"), watch_jobs("default", "w")}, held.callback());
   EXPECT_EQ(s.watch_count(), 1u);
   auto t = s.begin_restore(9);

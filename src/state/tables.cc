@@ -113,12 +113,11 @@ table_definition described(std::string_view name) {
 std::array<table_definition, table_count> make_definitions() {
   return {
 #define TABLE(name) described<table::name>(#name)
-      TABLE(jobs), TABLE(job_versions), TABLE(job_summaries), TABLE(job_submissions), TABLE(evals), TABLE(allocs), TABLE(nodes),
-      TABLE(node_pools), TABLE(namespaces), TABLE(deployments), TABLE(services), TABLE(scaling_policies), TABLE(scaling_events),
-      TABLE(periodic_launches), TABLE(variables), TABLE(root_keys), TABLE(acl_policies), TABLE(acl_tokens), TABLE(acl_roles),
-      TABLE(acl_auth_methods), TABLE(acl_binding_rules), TABLE(one_time_tokens), TABLE(csi_volumes), TABLE(csi_plugins),
-      TABLE(host_volumes), TABLE(scheduler_config), TABLE(autopilot_config), TABLE(cluster_metadata),
-      TABLE(quotas), TABLE(host_volume_claims),
+      TABLE(jobs),           TABLE(job_versions),      TABLE(job_summaries),     TABLE(job_submissions),  TABLE(evals),        TABLE(allocs),
+      TABLE(nodes),          TABLE(node_pools),        TABLE(namespaces),        TABLE(deployments),      TABLE(services),     TABLE(scaling_policies),
+      TABLE(scaling_events), TABLE(periodic_launches), TABLE(variables),         TABLE(root_keys),        TABLE(acl_policies), TABLE(acl_tokens),
+      TABLE(acl_roles),      TABLE(acl_auth_methods),  TABLE(acl_binding_rules), TABLE(one_time_tokens),  TABLE(csi_volumes),  TABLE(csi_plugins),
+      TABLE(host_volumes),   TABLE(scheduler_config),  TABLE(autopilot_config),  TABLE(cluster_metadata), TABLE(quotas),       TABLE(host_volume_claims),
 #undef TABLE
   };
 }

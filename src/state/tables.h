@@ -24,38 +24,40 @@ constexpr size_t table_count = static_cast<size_t>(table::count_);
 // The record of each table and, in comments, its key parts; the parts are also what watches name.
 template <table T>
 struct table_record;
-#define DROVER_TABLE(name, ...) \
-  template <>                   \
-  struct table_record<table::name> { using type = __VA_ARGS__; }
-DROVER_TABLE(jobs, schema::job);                                  // namespace, id
-DROVER_TABLE(job_versions, schema::job);                          // namespace, id, version
-DROVER_TABLE(job_summaries, schema::job_summary);                 // namespace, job
-DROVER_TABLE(job_submissions, schema::job_submission);            // namespace, job, version
-DROVER_TABLE(evals, schema::evaluation);                          // id
-DROVER_TABLE(allocs, schema::allocation);                         // id
-DROVER_TABLE(nodes, schema::node);                                // id
-DROVER_TABLE(node_pools, schema::node_pool);                      // name
-DROVER_TABLE(namespaces, schema::namespace_definition);           // name
-DROVER_TABLE(deployments, schema::deployment);                    // id
-DROVER_TABLE(services, schema::service_registration);             // id
-DROVER_TABLE(scaling_policies, schema::scaling_policy);           // id
-DROVER_TABLE(scaling_events, job_scaling_events);                 // namespace, job
-DROVER_TABLE(periodic_launches, periodic_launch);                 // namespace, job
-DROVER_TABLE(variables, sealed_variable);                         // namespace, path
-DROVER_TABLE(root_keys, root_key);                                // key id
-DROVER_TABLE(acl_policies, schema::acl_policy);                   // name
-DROVER_TABLE(acl_tokens, schema::acl_token);                      // accessor id
-DROVER_TABLE(acl_roles, schema::acl_role);                        // id
-DROVER_TABLE(acl_auth_methods, schema::acl_auth_method);          // name
-DROVER_TABLE(acl_binding_rules, schema::acl_binding_rule);        // id
-DROVER_TABLE(one_time_tokens, schema::one_time_token);            // one-time secret
-DROVER_TABLE(csi_volumes, schema::csi_volume);                    // namespace, id
-DROVER_TABLE(csi_plugins, schema::csi_plugin);                    // id
-DROVER_TABLE(host_volumes, schema::host_volume);                  // namespace, id
-DROVER_TABLE(scheduler_config, schema::scheduler_configuration);  // (one record)
-DROVER_TABLE(autopilot_config, schema::autopilot_config);         // (one record)
-DROVER_TABLE(cluster_metadata, state::cluster_metadata);          // (one record)
-DROVER_TABLE(quotas, schema::quota_spec);                         // name
+#define DROVER_TABLE(name, ...)      \
+  template <>                        \
+  struct table_record<table::name> { \
+    using type = __VA_ARGS__;        \
+  }
+DROVER_TABLE(jobs, schema::job);                                         // namespace, id
+DROVER_TABLE(job_versions, schema::job);                                 // namespace, id, version
+DROVER_TABLE(job_summaries, schema::job_summary);                        // namespace, job
+DROVER_TABLE(job_submissions, schema::job_submission);                   // namespace, job, version
+DROVER_TABLE(evals, schema::evaluation);                                 // id
+DROVER_TABLE(allocs, schema::allocation);                                // id
+DROVER_TABLE(nodes, schema::node);                                       // id
+DROVER_TABLE(node_pools, schema::node_pool);                             // name
+DROVER_TABLE(namespaces, schema::namespace_definition);                  // name
+DROVER_TABLE(deployments, schema::deployment);                           // id
+DROVER_TABLE(services, schema::service_registration);                    // id
+DROVER_TABLE(scaling_policies, schema::scaling_policy);                  // id
+DROVER_TABLE(scaling_events, job_scaling_events);                        // namespace, job
+DROVER_TABLE(periodic_launches, periodic_launch);                        // namespace, job
+DROVER_TABLE(variables, sealed_variable);                                // namespace, path
+DROVER_TABLE(root_keys, root_key);                                       // key id
+DROVER_TABLE(acl_policies, schema::acl_policy);                          // name
+DROVER_TABLE(acl_tokens, schema::acl_token);                             // accessor id
+DROVER_TABLE(acl_roles, schema::acl_role);                               // id
+DROVER_TABLE(acl_auth_methods, schema::acl_auth_method);                 // name
+DROVER_TABLE(acl_binding_rules, schema::acl_binding_rule);               // id
+DROVER_TABLE(one_time_tokens, schema::one_time_token);                   // one-time secret
+DROVER_TABLE(csi_volumes, schema::csi_volume);                           // namespace, id
+DROVER_TABLE(csi_plugins, schema::csi_plugin);                           // id
+DROVER_TABLE(host_volumes, schema::host_volume);                         // namespace, id
+DROVER_TABLE(scheduler_config, schema::scheduler_configuration);         // (one record)
+DROVER_TABLE(autopilot_config, schema::autopilot_config);                // (one record)
+DROVER_TABLE(cluster_metadata, state::cluster_metadata);                 // (one record)
+DROVER_TABLE(quotas, schema::quota_spec);                                // name
 DROVER_TABLE(host_volume_claims, schema::task_group_host_volume_claim);  // namespace, id
 #undef DROVER_TABLE
 template <table T>

@@ -107,9 +107,7 @@ const void* first_record(const tree_node* node) {
   while (!node->is_leaf) node = as_inner(node).children[0].get();
   return as_leaf(node).entries[0].get();
 }
-const void* record_at(const tree_node* node, int i) {
-  return node->is_leaf ? as_leaf(node).entries[i].get() : first_record(as_inner(node).children[i].get());
-}
+const void* record_at(const tree_node* node, int i) { return node->is_leaf ? as_leaf(node).entries[i].get() : first_record(as_inner(node).children[i].get()); }
 
 // How many slots hold something below (digest, key); `equal`: also what is the same.
 int count_below(const tree_order& order, const tree_node* node, uint64_t digest, const table_key* key, bool equal) {

@@ -30,14 +30,11 @@ int own_parts(table t) {
     case table::variables:
     case table::csi_volumes:
     case table::host_volumes:
-    case table::host_volume_claims:
-      return 2;
+    case table::host_volume_claims: return 2;
     case table::scheduler_config:
     case table::autopilot_config:
-    case table::cluster_metadata:
-      return 0;
-    default:
-      return 1;
+    case table::cluster_metadata: return 0;
+    default: return 1;
   }
 }
 
@@ -85,26 +82,16 @@ watch_key watch_job(std::string_view ns, std::string_view id) { return watch_rec
 watch_key watch_job_summary(std::string_view ns, std::string_view id) { return watch_record(table::job_summaries, ns, id); }
 watch_key watch_job_versions(std::string_view ns, std::string_view id) { return watch_record(table::job_versions, ns, id); }
 watch_key watch_eval(std::string_view id) { return watch_record(table::evals, id); }
-watch_key watch_evals_of_job(std::string_view ns, std::string_view job_id) {
-  return watch_prefix(tree_id::evals_by_job, within2(ns, job_id));
-}
+watch_key watch_evals_of_job(std::string_view ns, std::string_view job_id) { return watch_prefix(tree_id::evals_by_job, within2(ns, job_id)); }
 watch_key watch_alloc(std::string_view id) { return watch_record(table::allocs, id); }
-watch_key watch_allocs_of_job(std::string_view ns, std::string_view job_id) {
-  return watch_prefix(tree_id::allocs_by_job, within2(ns, job_id));
-}
+watch_key watch_allocs_of_job(std::string_view ns, std::string_view job_id) { return watch_prefix(tree_id::allocs_by_job, within2(ns, job_id)); }
 watch_key watch_allocs_of_node(std::string_view node_id) { return watch_prefix(tree_id::allocs_by_node, within2(node_id, {})); }
 watch_key watch_allocs_of_eval(std::string_view eval_id) { return watch_prefix(tree_id::allocs_by_eval, within2(eval_id, {})); }
-watch_key watch_allocs_of_deployment(std::string_view deployment_id) {
-  return watch_prefix(tree_id::allocs_by_deployment, within2(deployment_id, {}));
-}
+watch_key watch_allocs_of_deployment(std::string_view deployment_id) { return watch_prefix(tree_id::allocs_by_deployment, within2(deployment_id, {})); }
 watch_key watch_node(std::string_view id) { return watch_record(table::nodes, id); }
 watch_key watch_deployment(std::string_view id) { return watch_record(table::deployments, id); }
-watch_key watch_deployments_of_job(std::string_view ns, std::string_view job_id) {
-  return watch_prefix(tree_id::deployments_by_job, within2(ns, job_id));
-}
-watch_key watch_services_named(std::string_view ns, std::string_view name) {
-  return watch_prefix(tree_id::services_by_name, within2(ns, name));
-}
+watch_key watch_deployments_of_job(std::string_view ns, std::string_view job_id) { return watch_prefix(tree_id::deployments_by_job, within2(ns, job_id)); }
+watch_key watch_services_named(std::string_view ns, std::string_view name) { return watch_prefix(tree_id::services_by_name, within2(ns, name)); }
 watch_key watch_services_of_alloc(std::string_view alloc_id) { return watch_prefix(tree_id::services_by_alloc, within2(alloc_id, {})); }
 
 bool differs(const root& from, const root& to, const watch_key& key) {

@@ -14,9 +14,26 @@
 namespace drover::templating {
 
 enum class node_kind : uint8_t {
-  list, text, action, condition, range, with, invoke, break_, continue_,  // what a template consists of
-  pipe, command,
-  boolean, dot, nil, number, string, variable, field, chain, identifier,  // operands
+  list,
+  text,
+  action,
+  condition,
+  range,
+  with,
+  invoke,
+  break_,
+  continue_,  // what a template consists of
+  pipe,
+  command,
+  boolean,
+  dot,
+  nil,
+  number,
+  string,
+  variable,
+  field,
+  chain,
+  identifier,  // operands
 };
 
 struct node;
@@ -52,8 +69,7 @@ using template_set = std::map<std::string, std::shared_ptr<const parsed_template
 
 class function_set;
 // All templates of a source, the one called `name` included. Errors: "template: NAME:LINE: what is wrong".
-result<template_set> parse(const std::string& name, std::shared_ptr<const std::string> source, const delimiters& marks,
-                           const function_set& functions);
+result<template_set> parse(const std::string& name, std::shared_ptr<const std::string> source, const delimiters& marks, const function_set& functions);
 // As Go shows the node in errors.
 std::string shown(const node& n);
 

@@ -15,8 +15,38 @@ constexpr std::array<std::string_view, 12> months{"January", "February", "March"
 constexpr std::array<std::string_view, 7> days{"Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"};
 
 enum class part : uint8_t {
-  none, long_month, month, number_month, zero_month, long_weekday, weekday, day, padded_day, zero_day, padded_year_day, year_day, hour, hour12, zero_hour12, minute,
-  zero_minute, second, zero_second, long_year, year, upper_pm, lower_pm, zone_name, iso_zone, iso_zone_colon, zone, zone_colon, zone_short, iso_zone_short, fraction_zero, fraction_nine,
+  none,
+  long_month,
+  month,
+  number_month,
+  zero_month,
+  long_weekday,
+  weekday,
+  day,
+  padded_day,
+  zero_day,
+  padded_year_day,
+  year_day,
+  hour,
+  hour12,
+  zero_hour12,
+  minute,
+  zero_minute,
+  second,
+  zero_second,
+  long_year,
+  year,
+  upper_pm,
+  lower_pm,
+  zone_name,
+  iso_zone,
+  iso_zone_colon,
+  zone,
+  zone_colon,
+  zone_short,
+  iso_zone_short,
+  fraction_zero,
+  fraction_nine,
 };
 
 struct cut_part {
@@ -32,12 +62,36 @@ struct known {
   part what;
 };
 constexpr known parts[] = {
-    {"January", part::long_month}, {"Jan", part::month}, {"Monday", part::long_weekday}, {"Mon", part::weekday}, {"MST", part::zone_name},
-    {"002", part::year_day}, {"01", part::zero_month}, {"02", part::zero_day}, {"03", part::zero_hour12}, {"04", part::zero_minute},
-    {"05", part::zero_second}, {"06", part::year}, {"15", part::hour}, {"2006", part::long_year}, {"__2", part::padded_year_day}, {"_2006", part::none},
-    {"_2", part::padded_day}, {"-07:00", part::zone_colon}, {"-0700", part::zone}, {"-07", part::zone_short}, {"Z07:00", part::iso_zone_colon},
-    {"Z0700", part::iso_zone}, {"Z07", part::iso_zone_short}, {"PM", part::upper_pm}, {"pm", part::lower_pm}, {"1", part::number_month},
-    {"2", part::day}, {"3", part::hour12}, {"4", part::minute}, {"5", part::second},
+    {"January", part::long_month},
+    {"Jan", part::month},
+    {"Monday", part::long_weekday},
+    {"Mon", part::weekday},
+    {"MST", part::zone_name},
+    {"002", part::year_day},
+    {"01", part::zero_month},
+    {"02", part::zero_day},
+    {"03", part::zero_hour12},
+    {"04", part::zero_minute},
+    {"05", part::zero_second},
+    {"06", part::year},
+    {"15", part::hour},
+    {"2006", part::long_year},
+    {"__2", part::padded_year_day},
+    {"_2006", part::none},
+    {"_2", part::padded_day},
+    {"-07:00", part::zone_colon},
+    {"-0700", part::zone},
+    {"-07", part::zone_short},
+    {"Z07:00", part::iso_zone_colon},
+    {"Z0700", part::iso_zone},
+    {"Z07", part::iso_zone_short},
+    {"PM", part::upper_pm},
+    {"pm", part::lower_pm},
+    {"1", part::number_month},
+    {"2", part::day},
+    {"3", part::hour12},
+    {"4", part::minute},
+    {"5", part::second},
 };
 
 bool fraction_at(std::string_view layout, size_t i, cut_part& out) {
@@ -121,7 +175,8 @@ std::string part_text(const cut_part& p, const moment& m, const civil_time& c, c
     case part::zone: return offset_text(m.offset_seconds, "", false, false);
     case part::zone_colon: return offset_text(m.offset_seconds, ":", false, false);
     case part::zone_short: return offset_text(m.offset_seconds, "", true, false);
-    case part::fraction_zero: case part::fraction_nine: return fraction_text(p, c.nanosecond, point);
+    case part::fraction_zero:
+    case part::fraction_nine: return fraction_text(p, c.nanosecond, point);
   }
   return "";
 }
@@ -227,24 +282,34 @@ class time_reader {
   result<> take(const cut_part& p) {
     switch (p.what) {
       case part::none: return {};
-      case part::long_month: case part::month: {
+      case part::long_month:
+      case part::month: {
         TRY_ASSIGN(c_.month, name(months, p.what == part::long_month));
         ++c_.month;
         return {};
       }
-      case part::number_month: case part::zero_month: return set(c_.month, p.what == part::zero_month ? 2 : 1);
-      case part::long_weekday: case part::weekday: TRY(name(days, p.what == part::long_weekday)); return {};
-      case part::padded_day: if (text_.starts_with(' ')) text_.remove_prefix(1); return set(c_.day, 1);
-      case part::day: case part::zero_day: return set(c_.day, p.what == part::zero_day ? 2 : 1);
-      case part::padded_year_day: case part::year_day: {
+      case part::number_month:
+      case part::zero_month: return set(c_.month, p.what == part::zero_month ? 2 : 1);
+      case part::long_weekday:
+      case part::weekday: TRY(name(days, p.what == part::long_weekday)); return {};
+      case part::padded_day:
+        if (text_.starts_with(' ')) text_.remove_prefix(1);
+        return set(c_.day, 1);
+      case part::day:
+      case part::zero_day: return set(c_.day, p.what == part::zero_day ? 2 : 1);
+      case part::padded_year_day:
+      case part::year_day: {
         while (text_.starts_with(' ')) text_.remove_prefix(1);
         TRY_ASSIGN(year_day_, number(1, 3));
         return {};
       }
       case part::hour: return set(c_.hour, 2);
-      case part::hour12: case part::zero_hour12: return set(c_.hour, p.what == part::zero_hour12 ? 2 : 1);
-      case part::minute: case part::zero_minute: return set(c_.minute, p.what == part::zero_minute ? 2 : 1);
-      case part::second: case part::zero_second: {
+      case part::hour12:
+      case part::zero_hour12: return set(c_.hour, p.what == part::zero_hour12 ? 2 : 1);
+      case part::minute:
+      case part::zero_minute: return set(c_.minute, p.what == part::zero_minute ? 2 : 1);
+      case part::second:
+      case part::zero_second: {
         TRY(set(c_.second, p.what == part::zero_second ? 2 : 1));
         auto following = next_part(layout_);
         bool fraction_follows = following.at == 0 && (following.what == part::fraction_zero || following.what == part::fraction_nine);
@@ -259,7 +324,8 @@ class time_reader {
         c_.year += c_.year >= 69 ? 1900 : 2000;
         return {};
       }
-      case part::upper_pm: case part::lower_pm: {
+      case part::upper_pm:
+      case part::lower_pm: {
         if (text_.size() < 2 || (text_[1] | 32) != 'm') return wrong();
         half_ = static_cast<char>(text_[0] | 32);
         if (half_ != 'a' && half_ != 'p') return wrong();
@@ -280,7 +346,8 @@ class time_reader {
       case part::zone: return offset(false, false, false);
       case part::zone_colon: return offset(false, true, false);
       case part::zone_short: return offset(false, false, true);
-      case part::fraction_zero: case part::fraction_nine: return take_fraction();
+      case part::fraction_zero:
+      case part::fraction_nine: return take_fraction();
     }
     return {};
   }

@@ -185,12 +185,9 @@ bool deep_equal(const datum& a, const datum& b, int depth) {
 
 bool contains_box(const datum& inside, const void* box, int depth) {
   if (depth > value_depth_max) return true;
-  if (auto* l = inside.as_list())
-    return l == box || std::ranges::any_of(l->items, [&](auto& item) { return contains_box(item, box, depth + 1); });
-  if (auto* m = inside.as_map())
-    return m == box || std::ranges::any_of(m->members, [&](auto& member) { return contains_box(member.second, box, depth + 1); });
-  if (auto* r = inside.as_record())
-    return std::ranges::any_of(r->fields, [&](auto& field) { return contains_box(field.second, box, depth + 1); });
+  if (auto* l = inside.as_list()) return l == box || std::ranges::any_of(l->items, [&](auto& item) { return contains_box(item, box, depth + 1); });
+  if (auto* m = inside.as_map()) return m == box || std::ranges::any_of(m->members, [&](auto& member) { return contains_box(member.second, box, depth + 1); });
+  if (auto* r = inside.as_record()) return std::ranges::any_of(r->fields, [&](auto& field) { return contains_box(field.second, box, depth + 1); });
   return false;
 }
 

@@ -92,8 +92,8 @@ class datum {
   std::string kind_name() const;
 
  private:
-  std::variant<std::monostate, absent, bool, integer, double, std::string, std::shared_ptr<list_box>, std::shared_ptr<map_box>,
-               std::shared_ptr<record_box>, std::shared_ptr<object>>
+  std::variant<std::monostate, absent, bool, integer, double, std::string, std::shared_ptr<list_box>, std::shared_ptr<map_box>, std::shared_ptr<record_box>,
+               std::shared_ptr<object>>
       data_;
 };
 

@@ -126,9 +126,9 @@ class json_writer {
 
 // Whether a reader would take the plain text for something else than a string.
 bool looks_typed(const std::string& s) {
-  static const std::vector<std::string> words{"y",   "Y",   "yes",  "Yes",  "YES",  "on",   "On",   "ON",   "n",     "N",     "no",    "No", "NO", "off",
-                                              "Off", "OFF", "true", "True", "TRUE", "false", "False", "FALSE", "null", "Null", "NULL", "~",  "<<", ".inf",
-                                              ".Inf", ".INF", "-.inf", ".nan", ".NaN", ".NAN", "="};
+  static const std::vector<std::string> words{"y",    "Y",   "yes", "Yes",  "YES",  "on",   "On",    "ON",    "n",     "N",     "no",   "No",
+                                              "NO",   "off", "Off", "OFF",  "true", "True", "TRUE",  "false", "False", "FALSE", "null", "Null",
+                                              "NULL", "~",   "<<",  ".inf", ".Inf", ".INF", "-.inf", ".nan",  ".NaN",  ".NAN",  "="};
   if (std::ranges::find(words, s) != words.end()) return true;
   if (s.find_first_of("0123456789") == std::string::npos) return false;
   auto plain = replace_all(s, "_", "");

@@ -10,8 +10,8 @@
 namespace drover::templating {
 
 struct json_layout {
-  std::string indent{};      // empty: one line
-  bool escape_html = true;   // <, > and & as \u003c ...
+  std::string indent{};     // empty: one line
+  bool escape_html = true;  // <, > and & as \u003c ...
 };
 result<std::string> encode_json(const datum& d, const json_layout& layout = {});
 // Numbers become floating point, as Go decodes them.

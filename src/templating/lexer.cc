@@ -124,9 +124,7 @@ class lexer {
         bool digit = at_ + 1 < source_.size() && source_[at_ + 1] >= '0' && source_[at_ + 1] <= '9';
         return digit ? lex_number() : lex_name(token_kind::field, 1);
       }
-      case '(':
-        ++parentheses_;
-        return emit(token_kind::left_parenthesis, 1);
+      case '(': ++parentheses_; return emit(token_kind::left_parenthesis, 1);
       case ')':
         if (--parentheses_ < 0) return fail_here("unexpected right paren");
         return emit(token_kind::right_parenthesis, 1);

@@ -14,8 +14,8 @@ inline constexpr int64_t steps_max = 2'000'000;               // nodes and funct
 inline constexpr int parse_depth_max = 200;                   // blocks and parentheses within each other
 inline constexpr int call_depth_max = 200;                    // templates that call templates
 inline constexpr int value_depth_max = 100;                   // lists and maps within each other
-inline constexpr size_t context_bytes_max = 400;             // how much of a node an error shows
+inline constexpr size_t context_bytes_max = 400;              // how much of a node an error shows
 inline constexpr size_t tokens_max = 4'000'000;
-inline constexpr size_t missing_max = 1'000;                  // data that one run may ask for and not get
+inline constexpr size_t missing_max = 1'000;  // data that one run may ask for and not get
 
 }  // namespace drover::templating

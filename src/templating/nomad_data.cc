@@ -18,8 +18,12 @@ class variable_stub : public object {
   std::string type_name() const override { return "*dependency.NomadVarMeta"; }
   std::optional<std::string> text() const override { return facts_->path; }
   datum encoded() const override {
-    return make_record("NomadVarMeta", {{"Namespace", facts_->namespace_}, {"Path", facts_->path}, {"CreateIndex", index_datum(facts_->create_index)},
-                                        {"ModifyIndex", index_datum(facts_->modify_index)}, {"CreateTime", facts_->create_time}, {"ModifyTime", facts_->modify_time}});
+    return make_record("NomadVarMeta", {{"Namespace", facts_->namespace_},
+                                        {"Path", facts_->path},
+                                        {"CreateIndex", index_datum(facts_->create_index)},
+                                        {"ModifyIndex", index_datum(facts_->modify_index)},
+                                        {"CreateTime", facts_->create_time},
+                                        {"ModifyTime", facts_->modify_time}});
   }
   answer member(std::string_view name, std::span<const datum> arguments) override {
     if (!arguments.empty()) return std::nullopt;
@@ -79,8 +83,7 @@ class variable_items : public object {
  public:
   explicit variable_items(const variable_facts& f) : facts_(std::make_shared<const variable_facts>(f)) {
     datum::map members;
-    for (auto& [key, v] : facts_->items)
-      members.emplace(key, datum(std::static_pointer_cast<object>(std::make_shared<variable_item>(key, v, facts_))));
+    for (auto& [key, v] : facts_->items) members.emplace(key, datum(std::static_pointer_cast<object>(std::make_shared<variable_item>(key, v, facts_))));
     items_ = datum(std::move(members));
   }
   std::string type_name() const override { return "dependency.NomadVarItems"; }
@@ -118,8 +121,15 @@ datum variable_datum(const variable_facts& facts) { return std::static_pointer_c
 datum variable_stub_datum(const variable_facts& facts) { return std::static_pointer_cast<object>(std::make_shared<variable_stub>(facts)); }
 
 datum service_datum(const service_facts& f) {
-  return make_record("NomadService", {{"ID", f.id}, {"Name", f.name}, {"Node", f.node_id}, {"Address", f.address}, {"Port", f.port},
-                                      {"Datacenter", f.datacenter}, {"Tags", text_list(f.tags)}, {"JobID", f.job_id}, {"AllocID", f.alloc_id}});
+  return make_record("NomadService", {{"ID", f.id},
+                                      {"Name", f.name},
+                                      {"Node", f.node_id},
+                                      {"Address", f.address},
+                                      {"Port", f.port},
+                                      {"Datacenter", f.datacenter},
+                                      {"Tags", text_list(f.tags)},
+                                      {"JobID", f.job_id},
+                                      {"AllocID", f.alloc_id}});
 }
 datum service_stub_datum(std::string name, std::vector<std::string> tags) {
   return make_record("NomadServicesSnippet", {{"Name", std::move(name)}, {"Tags", text_list(std::move(tags))}});

@@ -19,7 +19,9 @@ std::string shown(const token& t) {
   switch (t.kind) {
     case token_kind::end_of_text: return "EOF";
     case token_kind::failure: return t.message;
-    case token_kind::keyword: case token_kind::dot: case token_kind::nil: return fmt::format("<{}>", t.text);
+    case token_kind::keyword:
+    case token_kind::dot:
+    case token_kind::nil: return fmt::format("<{}>", t.text);
     default: break;
   }
   if (t.text.size() > 10) return go_quote(t.text.substr(0, 10)) + "...";
@@ -101,9 +103,7 @@ class parser {
   }
   void back() { --at_; }
 
-  std::unexpected<error> fail_at(int line, const std::string& message) const {
-    return fail(errc::invalid, "template: {}:{}: {}", name_, line, message);
-  }
+  std::unexpected<error> fail_at(int line, const std::string& message) const { return fail(errc::invalid, "template: {}:{}: {}", name_, line, message); }
   std::unexpected<error> unexpected(const token& t, std::string_view context) const {
     if (t.kind == token_kind::failure) return fail_at(t.line, t.message);
     return fail_at(t.line, fmt::format("unexpected {} in {}", shown(t), context));
@@ -341,9 +341,17 @@ class parser {
 
   static bool starts_operand(token_kind kind) {
     switch (kind) {
-      case token_kind::boolean: case token_kind::character_constant: case token_kind::dot: case token_kind::field:
-      case token_kind::identifier: case token_kind::number: case token_kind::nil: case token_kind::raw_string:
-      case token_kind::string: case token_kind::variable: case token_kind::left_parenthesis: return true;
+      case token_kind::boolean:
+      case token_kind::character_constant:
+      case token_kind::dot:
+      case token_kind::field:
+      case token_kind::identifier:
+      case token_kind::number:
+      case token_kind::nil:
+      case token_kind::raw_string:
+      case token_kind::string:
+      case token_kind::variable:
+      case token_kind::left_parenthesis: return true;
       default: return false;
     }
   }
@@ -352,8 +360,11 @@ class parser {
     if (pipe.children.empty()) return fail_at(t.line, fmt::format("missing value for {}", context));
     for (size_t i = 1; i < pipe.children.size(); i++) {
       switch (pipe.children[i]->children[0]->kind) {
-        case node_kind::boolean: case node_kind::dot: case node_kind::nil: case node_kind::number: case node_kind::string:
-          return fail_at(t.line, fmt::format("non executable command in pipeline stage {}", i + 1));
+        case node_kind::boolean:
+        case node_kind::dot:
+        case node_kind::nil:
+        case node_kind::number:
+        case node_kind::string: return fail_at(t.line, fmt::format("non executable command in pipeline stage {}", i + 1));
         default: break;
       }
     }
@@ -384,12 +395,16 @@ class parser {
     std::vector<std::string> names;
     while (peek().kind == token_kind::field) names.emplace_back(next().text.substr(1));
     switch (first->kind) {
-      case node_kind::field: case node_kind::variable:
+      case node_kind::field:
+      case node_kind::variable:
         first->position = position;
         first->path.insert(first->path.end(), names.begin(), names.end());
         return first;
-      case node_kind::boolean: case node_kind::string: case node_kind::number: case node_kind::nil: case node_kind::dot:
-        return fail_at(peek().line, fmt::format("unexpected . after term {}", go_quote(templating::shown(*first))));
+      case node_kind::boolean:
+      case node_kind::string:
+      case node_kind::number:
+      case node_kind::nil:
+      case node_kind::dot: return fail_at(peek().line, fmt::format("unexpected . after term {}", go_quote(templating::shown(*first))));
       default: break;
     }
     auto chain = std::make_unique<node>();
@@ -425,9 +440,11 @@ class parser {
         n->constant = datum(t.text == "true");
         return n;
       }
-      case token_kind::character_constant: case token_kind::number: return number(t);
+      case token_kind::character_constant:
+      case token_kind::number: return number(t);
       case token_kind::left_parenthesis: return pipeline("parenthesized pipeline", token_kind::right_parenthesis);
-      case token_kind::string: case token_kind::raw_string: {
+      case token_kind::string:
+      case token_kind::raw_string: {
         auto n = literal(node_kind::string, t);
         std::string text;
         if (!go_unquote(t.text, text)) return fail_at(t.line, "invalid syntax");
@@ -480,8 +497,7 @@ class parser {
 };
 }  // namespace
 
-result<template_set> parse(const std::string& name, std::shared_ptr<const std::string> source, const delimiters& marks,
-                           const function_set& functions) {
+result<template_set> parse(const std::string& name, std::shared_ptr<const std::string> source, const delimiters& marks, const function_set& functions) {
   if (source->size() > source_bytes_max) return fail(errc::too_large, "template: {}: the text is larger than {} bytes", name, source_bytes_max);
   return parser(name, std::move(source), marks, functions).run();
 }

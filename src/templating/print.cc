@@ -98,12 +98,15 @@ class printer {
     auto magnitude = negative ? 0 - static_cast<uint64_t>(i.n) : static_cast<uint64_t>(i.n);
     if (i.kind == integer_kind::duration && (verb == 'v' || verb == 's')) return pad(to_string(duration(i.n)), f);
     switch (verb) {
-      case 'v': case 'd': return integer_text(magnitude, negative, 10, false, 'd', f);
+      case 'v':
+      case 'd': return integer_text(magnitude, negative, 10, false, 'd', f);
       case 'b': return integer_text(magnitude, negative, 2, false, 'b', f);
-      case 'o': case 'O': return integer_text(magnitude, negative, 8, false, static_cast<char>(verb), f);
+      case 'o':
+      case 'O': return integer_text(magnitude, negative, 8, false, static_cast<char>(verb), f);
       case 'x': return integer_text(magnitude, negative, 16, false, 'x', f);
       case 'X': return integer_text(magnitude, negative, 16, true, 'X', f);
-      case 'c': case 'q': {
+      case 'c':
+      case 'q': {
         std::string out;
         append_rune(out, negative || magnitude > 0x10ffff ? rune_error : static_cast<uint32_t>(magnitude));
         if (verb == 'c') return pad(out, f);
@@ -145,7 +148,9 @@ class printer {
       return out;
     };
     switch (verb) {
-      case 'v': if (f.sharp_v) return pad(go_quote(s), f); [[fallthrough]];
+      case 'v':
+        if (f.sharp_v) return pad(go_quote(s), f);
+        [[fallthrough]];
       case 's': return pad(cut(s), f);
       case 'q': {
         auto t = cut(s);
@@ -153,7 +158,8 @@ class printer {
           return pad("`" + t + "`", f);
         return pad(go_quote(t, f.plus), f);
       }
-      case 'x': case 'X': {
+      case 'x':
+      case 'X': {
         std::string out;
         auto bytes = f.precision ? s.substr(0, static_cast<size_t>(*f.precision)) : s;
         for (size_t i = 0; i < bytes.size(); i++) {
@@ -288,8 +294,7 @@ class formatter {
 
   std::optional<int> digits() {
     std::optional<int> n;
-    for (; at_ < format_.size() && is_digit(static_cast<uint8_t>(format_[at_])); ++at_)
-      n = std::min(n.value_or(0) * 10 + (format_[at_] - '0'), width_max);
+    for (; at_ < format_.size() && is_digit(static_cast<uint8_t>(format_[at_])); ++at_) n = std::min(n.value_or(0) * 10 + (format_[at_] - '0'), width_max);
     return n;
   }
 

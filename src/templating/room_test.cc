@@ -44,13 +44,16 @@ TEST(templating, says_what_is_missing_and_takes_it_when_it_is_there) {
 TEST(templating, names_variables_and_services_as_people_do) {
   fixed_source data;
   world outside{.data = &data, .namespace_ = "prod", .region = "eu"};
-  auto made = run("{{nomadVar \"x\"}}{{nomadVar \"x@other\"}}{{nomadVar \"x@other.us\"}}{{nomadVarList}}{{nomadVarExists \"x\"}}"
-                  "{{nomadService \"tag.web@us\"}}{{nomadServices}}{{nomadService 2 \"k\" \"web\"}}{{file \"a.txt\"}}", outside);
+  auto made =
+      run("{{nomadVar \"x\"}}{{nomadVar \"x@other\"}}{{nomadVar \"x@other.us\"}}{{nomadVarList}}{{nomadVarExists \"x\"}}"
+          "{{nomadService \"tag.web@us\"}}{{nomadServices}}{{nomadService 2 \"k\" \"web\"}}{{file \"a.txt\"}}",
+          outside);
   ASSERT_TRUE(made) << made.error().text();
   std::vector<std::string> names;
   for (auto& m : made->missing) names.push_back(m.shown());
-  EXPECT_EQ(names, (std::vector<std::string>{"nomad.var.block(x@prod.eu)", "nomad.var.block(x@other.eu)", "nomad.var.block(x@other.us)", "nomad.var.list(@prod.eu)",
-                                             "nomad.var.exists(x@prod.eu)", "nomad.service(tag.web@us)", "nomad.services", "nomad.service(web:2|k)", "file(a.txt)"}));
+  EXPECT_EQ(names,
+            (std::vector<std::string>{"nomad.var.block(x@prod.eu)", "nomad.var.block(x@other.eu)", "nomad.var.block(x@other.us)", "nomad.var.list(@prod.eu)",
+                                      "nomad.var.exists(x@prod.eu)", "nomad.service(tag.web@us)", "nomad.services", "nomad.service(web:2|k)", "file(a.txt)"}));
 }
 
 TEST(templating, a_function_may_be_denied) {
@@ -67,7 +70,7 @@ TEST(templating, ends_whatever_the_template_does) {
   EXPECT_FALSE(run("{{range loop 900000}}{{range loop 900000}}x{{end}}{{end}}"));
   EXPECT_FALSE(run("{{range 9000000000}}{{end}}"));
   EXPECT_FALSE(run("{{$x := \"aaaaaaaaaa\"}}{{range loop 20}}{{$x = sprig_repeat 100 $x}}{{end}}"));
-  EXPECT_FALSE(run(std::string(100'000, '(') + "{{"  + std::string(100'000, '(')));
+  EXPECT_FALSE(run(std::string(100'000, '(') + "{{" + std::string(100'000, '(')));
   std::string deep;
   for (int i = 0; i < 1000; i++) deep += "{{if true}}";
   EXPECT_FALSE(run(deep));

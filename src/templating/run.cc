@@ -21,8 +21,8 @@ std::unexpected<error> template_run::fail_here(const std::string& message, errc 
   auto before = std::string_view(*running.source).substr(0, at_->position);
   auto line_start = before.rfind('\n');
   auto column = line_start == std::string_view::npos ? before.size() : before.size() - line_start - 1;
-  return fail(code, "template: {}:{}:{}: executing {} at <{}>: {}", running.source_name, 1 + std::ranges::count(before, '\n'), column,
-              go_quote(running.name), shortened(shown(*at_)), message);
+  return fail(code, "template: {}:{}:{}: executing {} at <{}>: {}", running.source_name, 1 + std::ranges::count(before, '\n'), column, go_quote(running.name),
+              shortened(shown(*at_)), message);
 }
 
 result<> template_run::step() {
@@ -98,7 +98,8 @@ result<template_run::flow> template_run::walk(const datum& dot, const node& n) {
       if (n.pipe->variables.empty()) TRY(write(v));
       return flow::on;
     }
-    case node_kind::condition: case node_kind::with: return walk_branch(dot, n);
+    case node_kind::condition:
+    case node_kind::with: return walk_branch(dot, n);
     case node_kind::range: return walk_range(dot, n);
     case node_kind::invoke: TRY(walk_invoke(dot, n)); return flow::on;
     case node_kind::break_: return flow::break_;
@@ -213,9 +214,7 @@ result<datum> template_run::pipeline(const datum& dot, const node& pipe) {
 result<datum> template_run::command(const datum& dot, const node& command, const datum* final) {
   auto& first = *command.children[0];
   switch (first.kind) {
-    case node_kind::field:
-      at_ = &first;
-      return field_path(dot, dot, first.path, 0, first, command.children, final);
+    case node_kind::field: at_ = &first; return field_path(dot, dot, first.path, 0, first, command.children, final);
     case node_kind::chain: {
       at_ = &first;
       if (first.children[0]->kind == node_kind::nil) return fail_here(fmt::format("indirection through explicit nil in {}", shown(first)));
@@ -241,7 +240,9 @@ result<datum> template_run::operand(const datum& dot, const node& n) {
   switch (n.kind) {
     case node_kind::dot: return dot;
     case node_kind::nil: return datum();
-    case node_kind::boolean: case node_kind::number: case node_kind::string: return n.constant;
+    case node_kind::boolean:
+    case node_kind::number:
+    case node_kind::string: return n.constant;
     case node_kind::field: return field_path(dot, dot, n.path, 0, n, none, nullptr);
     case node_kind::variable: return field_path(dot, variable(n.path[0]), n.path, 1, n, none, nullptr);
     case node_kind::pipe: return pipeline(dot, n);
@@ -270,8 +271,8 @@ result<datum> template_run::operand(const datum& dot, const node& n) {
 
 // ---- fields ----
 
-result<datum> template_run::field_path(const datum& dot, datum receiver, const std::vector<std::string>& names, size_t from, const node& at,
-                                       operands arguments, const datum* final) {
+result<datum> template_run::field_path(const datum& dot, datum receiver, const std::vector<std::string>& names, size_t from, const node& at, operands arguments,
+                                       const datum* final) {
   static const std::vector<node_ptr> none;
   bool receiver_was_map = false;
   for (size_t i = from; i < names.size(); i++) {
@@ -296,8 +297,7 @@ result<datum> template_run::missing(const std::string& name, const datum& receiv
   return datum();
 }
 
-result<datum> template_run::field(const datum& dot, const std::string& name, const node& at, operands arguments, const datum* final,
-                                  const datum& receiver) {
+result<datum> template_run::field(const datum& dot, const std::string& name, const node& at, operands arguments, const datum* final, const datum& receiver) {
   TRY(step());
   bool with_arguments = arguments.size() > 1 || final != nullptr;
   if (receiver.is_absent()) {
@@ -396,10 +396,10 @@ result<> template_run::check_arguments(const function& f, const std::string& nam
   if (required == std::string::npos) required = many ? letters.size() - 1 : letters.size();
   bool wrong_count = arguments.size() < required || (!many && arguments.size() > letters.size());
   if (wrong_count) at_ = command.children[0].get();
-  if (many && wrong_count)
-    return fail_here(fmt::format("wrong number of args for {}: want at least {} got {}", name, required, arguments.size()));
+  if (many && wrong_count) return fail_here(fmt::format("wrong number of args for {}: want at least {} got {}", name, required, arguments.size()));
   if (wrong_count)
-    return fail_here(fmt::format("wrong number of args for {}: want {} got {}", name, arguments.size() < required ? required : letters.size(), arguments.size()));
+    return fail_here(
+        fmt::format("wrong number of args for {}: want {} got {}", name, arguments.size() < required ? required : letters.size(), arguments.size()));
   for (size_t i = 0; i < arguments.size(); i++) {
     char letter = letters[std::min(i, letters.size() - 1)];
     auto given = arguments[i];

@@ -44,8 +44,8 @@ class template_run : public run_context {
   result<datum> pipeline(const datum& dot, const node& pipe);
   result<datum> command(const datum& dot, const node& command, const datum* final);
   result<datum> operand(const datum& dot, const node& n);
-  result<datum> field_path(const datum& dot, datum receiver, const std::vector<std::string>& names, size_t from, const node& at,
-                           operands arguments, const datum* final);
+  result<datum> field_path(const datum& dot, datum receiver, const std::vector<std::string>& names, size_t from, const node& at, operands arguments,
+                           const datum* final);
   result<datum> field(const datum& dot, const std::string& name, const node& at, operands arguments, const datum* final, const datum& receiver);
   result<datum> missing(const std::string& name, const datum& receiver);
   result<datum> function_call(const datum& dot, const node& command, const datum* final);

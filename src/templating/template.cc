@@ -31,8 +31,7 @@ void function_set::add(std::span<const function> functions, std::string_view pre
 
 void function_set::deny(std::string_view pattern) {
   for (auto& [name, f] : functions_)
-    if (matches_glob(pattern, name))
-      f = {name, "a*", [](const call&) -> result<datum> { return fail(errc::permission_denied, "function disabled"); }};
+    if (matches_glob(pattern, name)) f = {name, "a*", [](const call&) -> result<datum> { return fail(errc::permission_denied, "function disabled"); }};
 }
 
 const function* function_set::find(std::string_view name) const {

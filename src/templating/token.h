@@ -37,8 +37,8 @@ struct token {
   token_kind kind = token_kind::end_of_text;
   size_t position = 0;
   int line = 1;
-  std::string_view text;       // in the source, or in `message`
-  std::string message{};       // of a failure
+  std::string_view text;  // in the source, or in `message`
+  std::string message{};  // of a failure
 };
 
 struct delimiters {

@@ -144,8 +144,10 @@ bool unescape(std::string_view& in, std::string& out, char quote) {
   uint64_t code = 0;
   for (size_t i = 0; i < digits; i++) {
     char d = in[i];
-    unsigned v = d >= '0' && d <= '9' ? static_cast<unsigned>(d - '0') : d >= 'a' && d <= 'f' ? static_cast<unsigned>(d - 'a' + 10)
-                 : d >= 'A' && d <= 'F' ? static_cast<unsigned>(d - 'A' + 10) : 99;
+    unsigned v = d >= '0' && d <= '9'   ? static_cast<unsigned>(d - '0')
+                 : d >= 'a' && d <= 'f' ? static_cast<unsigned>(d - 'a' + 10)
+                 : d >= 'A' && d <= 'F' ? static_cast<unsigned>(d - 'A' + 10)
+                                        : 99;
     if (v >= base) return false;
     code = code * base + v;
   }

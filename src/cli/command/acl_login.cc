@@ -89,15 +89,16 @@ result<int> show_rule(context& c, const api_answer& answer) {
 
 // ---- auth methods
 
-constexpr flag_spec method_flags[] = {{"name", flag_kind::text, "What the method is called."},
-                                      {"type", flag_kind::text, "JWT or OIDC."},
-                                      {"token-locality", flag_kind::text, "local or global: where the tokens of a login are valid."},
-                                      {"token-name-format", flag_kind::text, "Name of the tokens; ${auth_method_type}, ${auth_method_name} and ${value.NAME} are filled in."},
-                                      {"max-token-ttl", flag_kind::text, "How long the tokens are valid, such as 8h."},
-                                      {"default", flag_kind::boolean, "Used by logins that name no method."},
-                                      {"config", flag_kind::text, "The configuration as JSON: the text itself, @FILE, or \"-\" for standard input."},
-                                      json_flag,
-                                      template_flag};
+constexpr flag_spec method_flags[] = {
+    {"name", flag_kind::text, "What the method is called."},
+    {"type", flag_kind::text, "JWT or OIDC."},
+    {"token-locality", flag_kind::text, "local or global: where the tokens of a login are valid."},
+    {"token-name-format", flag_kind::text, "Name of the tokens; ${auth_method_type}, ${auth_method_name} and ${value.NAME} are filled in."},
+    {"max-token-ttl", flag_kind::text, "How long the tokens are valid, such as 8h."},
+    {"default", flag_kind::boolean, "Used by logins that name no method."},
+    {"config", flag_kind::text, "The configuration as JSON: the text itself, @FILE, or \"-\" for standard input."},
+    json_flag,
+    template_flag};
 
 // What the flags say goes over what there was.
 result<> apply_flags(context& c, acl_auth_method& method) {
@@ -172,13 +173,14 @@ result<int> run_list_methods(context& c) {
 
 // ---- binding rules
 
-constexpr flag_spec create_rule_flags[] = {{"description", flag_kind::text, "What the rule is for."},
-                                           {"auth-method", flag_kind::text, "The method whose logins it is about."},
-                                           {"selector", flag_kind::text, "Only logins that this is true of, such as 'value.team == \"ops\"' or '\"ops\" in list.groups'."},
-                                           {"bind-type", flag_kind::text, "role, policy or management."},
-                                           {"bind-name", flag_kind::text, "The role or policy; ${value.NAME} is filled in."},
-                                           json_flag,
-                                           template_flag};
+constexpr flag_spec create_rule_flags[] = {
+    {"description", flag_kind::text, "What the rule is for."},
+    {"auth-method", flag_kind::text, "The method whose logins it is about."},
+    {"selector", flag_kind::text, "Only logins that this is true of, such as 'value.team == \"ops\"' or '\"ops\" in list.groups'."},
+    {"bind-type", flag_kind::text, "role, policy or management."},
+    {"bind-name", flag_kind::text, "The role or policy; ${value.NAME} is filled in."},
+    json_flag,
+    template_flag};
 constexpr flag_spec update_rule_flags[] = {{"description", flag_kind::text, "What the rule is for."},
                                            {"selector", flag_kind::text, "Only logins that this is true of."},
                                            {"bind-type", flag_kind::text, "role, policy or management."},
@@ -250,24 +252,64 @@ result<int> run_list_rules(context& c) {
 
 }  // namespace
 
-const command acl_auth_method_create = {.name = "acl auth-method create", .synopsis = "Create an auth method", .usage = "[options]",
-                                        .help = "How people log in with the tokens of an identity provider.", .flags = method_flags, .run = &run_create_method};
-const command acl_auth_method_update = {.name = "acl auth-method update", .synopsis = "Change an auth method", .usage = "[options] <name>",
-                                        .help = "Changes what is given and leaves the rest.", .flags = method_flags, .run = &run_update_method};
-const command acl_auth_method_delete = {.name = "acl auth-method delete", .synopsis = "Delete an auth method", .usage = "<name>",
-                                        .help = "Tokens of earlier logins stay until they expire.", .flags = {}, .run = &run_delete_method};
-const command acl_auth_method_info = {.name = "acl auth-method info", .synopsis = "Show an auth method", .usage = "[options] <name>", .help = "All of it.",
-                                      .flags = show_flags, .run = &run_method_info};
-const command acl_auth_method_list = {.name = "acl auth-method list", .synopsis = "List auth methods", .usage = "[options]", .help = "Every auth method.",
-                                      .flags = show_flags, .run = &run_list_methods};
-const command acl_binding_rule_create = {.name = "acl binding-rule create", .synopsis = "Create a binding rule", .usage = "[options]",
-                                         .help = "What a login by an auth method gets.", .flags = create_rule_flags, .run = &run_create_rule};
-const command acl_binding_rule_update = {.name = "acl binding-rule update", .synopsis = "Change a binding rule", .usage = "[options] <id>",
-                                         .help = "Changes what is given and leaves the rest.", .flags = update_rule_flags, .run = &run_update_rule};
-const command acl_binding_rule_delete = {.name = "acl binding-rule delete", .synopsis = "Delete a binding rule", .usage = "<id>",
-                                         .help = "Later logins do without it.", .flags = {}, .run = &run_delete_rule};
-const command acl_binding_rule_info = {.name = "acl binding-rule info", .synopsis = "Show a binding rule", .usage = "[options] <id>", .help = "All of it.",
-                                       .flags = show_flags, .run = &run_rule_info};
-const command acl_binding_rule_list = {.name = "acl binding-rule list", .synopsis = "List binding rules", .usage = "[options]",
-                                       .help = "Every binding rule.", .flags = show_flags, .run = &run_list_rules};
+const command acl_auth_method_create = {.name = "acl auth-method create",
+                                        .synopsis = "Create an auth method",
+                                        .usage = "[options]",
+                                        .help = "How people log in with the tokens of an identity provider.",
+                                        .flags = method_flags,
+                                        .run = &run_create_method};
+const command acl_auth_method_update = {.name = "acl auth-method update",
+                                        .synopsis = "Change an auth method",
+                                        .usage = "[options] <name>",
+                                        .help = "Changes what is given and leaves the rest.",
+                                        .flags = method_flags,
+                                        .run = &run_update_method};
+const command acl_auth_method_delete = {.name = "acl auth-method delete",
+                                        .synopsis = "Delete an auth method",
+                                        .usage = "<name>",
+                                        .help = "Tokens of earlier logins stay until they expire.",
+                                        .flags = {},
+                                        .run = &run_delete_method};
+const command acl_auth_method_info = {.name = "acl auth-method info",
+                                      .synopsis = "Show an auth method",
+                                      .usage = "[options] <name>",
+                                      .help = "All of it.",
+                                      .flags = show_flags,
+                                      .run = &run_method_info};
+const command acl_auth_method_list = {.name = "acl auth-method list",
+                                      .synopsis = "List auth methods",
+                                      .usage = "[options]",
+                                      .help = "Every auth method.",
+                                      .flags = show_flags,
+                                      .run = &run_list_methods};
+const command acl_binding_rule_create = {.name = "acl binding-rule create",
+                                         .synopsis = "Create a binding rule",
+                                         .usage = "[options]",
+                                         .help = "What a login by an auth method gets.",
+                                         .flags = create_rule_flags,
+                                         .run = &run_create_rule};
+const command acl_binding_rule_update = {.name = "acl binding-rule update",
+                                         .synopsis = "Change a binding rule",
+                                         .usage = "[options] <id>",
+                                         .help = "Changes what is given and leaves the rest.",
+                                         .flags = update_rule_flags,
+                                         .run = &run_update_rule};
+const command acl_binding_rule_delete = {.name = "acl binding-rule delete",
+                                         .synopsis = "Delete a binding rule",
+                                         .usage = "<id>",
+                                         .help = "Later logins do without it.",
+                                         .flags = {},
+                                         .run = &run_delete_rule};
+const command acl_binding_rule_info = {.name = "acl binding-rule info",
+                                       .synopsis = "Show a binding rule",
+                                       .usage = "[options] <id>",
+                                       .help = "All of it.",
+                                       .flags = show_flags,
+                                       .run = &run_rule_info};
+const command acl_binding_rule_list = {.name = "acl binding-rule list",
+                                       .synopsis = "List binding rules",
+                                       .usage = "[options]",
+                                       .help = "Every binding rule.",
+                                       .flags = show_flags,
+                                       .run = &run_list_rules};
 }  // namespace drover::cli::commands

@@ -196,25 +196,65 @@ result<int> run_role_list(context& c) {
 
 }  // namespace
 
-const command acl_policy_apply = {.name = "acl policy apply", .synopsis = "Create or change a policy", .usage = "[options] <name> <path>",
-                                  .help = "The file holds the rules as HCL or JSON; \"-\" is standard input.", .flags = apply_flags, .run = &run_apply};
-const command acl_policy_delete = {.name = "acl policy delete", .synopsis = "Delete a policy", .usage = "<name>",
-                                   .help = "Tokens and roles that name it lose what it allowed.", .flags = {}, .run = &run_delete};
-const command acl_policy_info = {.name = "acl policy info", .synopsis = "Show a policy", .usage = "[options] <name>", .help = "A policy with its rules.",
-                                 .flags = show_flags, .run = &run_info};
-const command acl_policy_list = {.name = "acl policy list", .synopsis = "List policies", .usage = "[options]",
-                                 .help = "Every policy; without a management token those of the token in use.", .flags = show_flags, .run = &run_list};
-const command acl_policy_self = {.name = "acl policy self", .synopsis = "List the policies in use", .usage = "[options]",
-                                 .help = "The policies of the token or identity in use.", .flags = show_flags, .run = &run_self};
-const command acl_role_create = {.name = "acl role create", .synopsis = "Create a role", .usage = "[options]",
-                                 .help = "A role is a name for several policies.", .flags = create_role_flags, .run = &run_create_role};
-const command acl_role_update = {.name = "acl role update", .synopsis = "Change a role", .usage = "[options] <role>",
-                                 .help = "Changes what is given and leaves the rest.", .flags = update_role_flags, .run = &run_update_role};
-const command acl_role_delete = {.name = "acl role delete", .synopsis = "Delete a role", .usage = "<role>",
-                                 .help = "Tokens that have it lose what it allowed.", .flags = {}, .run = &run_delete_role};
-const command acl_role_info = {.name = "acl role info", .synopsis = "Show a role", .usage = "[options] <role>", .help = "By id, or by name with -by-name.",
-                               .flags = role_info_flags, .run = &run_role_info};
-const command acl_role_list = {.name = "acl role list", .synopsis = "List roles", .usage = "[options]",
-                               .help = "Every role; without a management token those of the token in use.", .flags = show_flags, .run = &run_role_list};
+const command acl_policy_apply = {.name = "acl policy apply",
+                                  .synopsis = "Create or change a policy",
+                                  .usage = "[options] <name> <path>",
+                                  .help = "The file holds the rules as HCL or JSON; \"-\" is standard input.",
+                                  .flags = apply_flags,
+                                  .run = &run_apply};
+const command acl_policy_delete = {.name = "acl policy delete",
+                                   .synopsis = "Delete a policy",
+                                   .usage = "<name>",
+                                   .help = "Tokens and roles that name it lose what it allowed.",
+                                   .flags = {},
+                                   .run = &run_delete};
+const command acl_policy_info = {.name = "acl policy info",
+                                 .synopsis = "Show a policy",
+                                 .usage = "[options] <name>",
+                                 .help = "A policy with its rules.",
+                                 .flags = show_flags,
+                                 .run = &run_info};
+const command acl_policy_list = {.name = "acl policy list",
+                                 .synopsis = "List policies",
+                                 .usage = "[options]",
+                                 .help = "Every policy; without a management token those of the token in use.",
+                                 .flags = show_flags,
+                                 .run = &run_list};
+const command acl_policy_self = {.name = "acl policy self",
+                                 .synopsis = "List the policies in use",
+                                 .usage = "[options]",
+                                 .help = "The policies of the token or identity in use.",
+                                 .flags = show_flags,
+                                 .run = &run_self};
+const command acl_role_create = {.name = "acl role create",
+                                 .synopsis = "Create a role",
+                                 .usage = "[options]",
+                                 .help = "A role is a name for several policies.",
+                                 .flags = create_role_flags,
+                                 .run = &run_create_role};
+const command acl_role_update = {.name = "acl role update",
+                                 .synopsis = "Change a role",
+                                 .usage = "[options] <role>",
+                                 .help = "Changes what is given and leaves the rest.",
+                                 .flags = update_role_flags,
+                                 .run = &run_update_role};
+const command acl_role_delete = {.name = "acl role delete",
+                                 .synopsis = "Delete a role",
+                                 .usage = "<role>",
+                                 .help = "Tokens that have it lose what it allowed.",
+                                 .flags = {},
+                                 .run = &run_delete_role};
+const command acl_role_info = {.name = "acl role info",
+                               .synopsis = "Show a role",
+                               .usage = "[options] <role>",
+                               .help = "By id, or by name with -by-name.",
+                               .flags = role_info_flags,
+                               .run = &run_role_info};
+const command acl_role_list = {.name = "acl role list",
+                               .synopsis = "List roles",
+                               .usage = "[options]",
+                               .help = "Every role; without a management token those of the token in use.",
+                               .flags = show_flags,
+                               .run = &run_role_list};
 
 }  // namespace drover::cli::commands

@@ -141,22 +141,46 @@ result<int> run_list(context& c) {
 
 }  // namespace
 
-const command acl_bootstrap = {.name = "acl bootstrap", .synopsis = "Create the first management token", .usage = "[options] [<file>]",
-                               .help = "Works once. A file (\"-\": standard input) may hold the secret, a UUID; otherwise the servers choose one. Whoever "
-                                       "loses every management token writes the reset index of the refusal into the file acl-bootstrap-reset of the leader's "
-                                       "server directory and bootstraps again.",
-                               .flags = show_flags, .run = &run_bootstrap};
-const command acl_token_create = {.name = "acl token create", .synopsis = "Create a token", .usage = "[options]",
-                                  .help = "A client token needs at least one policy or role.", .flags = create_flags, .run = &run_create};
-const command acl_token_update = {.name = "acl token update", .synopsis = "Change a token", .usage = "[options] <accessor>",
-                                  .help = "Changes what is given and leaves the rest.", .flags = update_flags, .run = &run_update};
-const command acl_token_delete = {.name = "acl token delete", .synopsis = "Delete a token", .usage = "<accessor>",
-                                  .help = "The token is refused from then on.", .flags = {}, .run = &run_delete};
-const command acl_token_info = {.name = "acl token info", .synopsis = "Show a token", .usage = "[options] <accessor>",
-                                .help = "A token with its secret.", .flags = show_flags, .run = &run_info};
-const command acl_token_list = {.name = "acl token list", .synopsis = "List tokens", .usage = "[options]", .help = "Every token, without secrets.",
-                                .flags = show_flags, .run = &run_list};
-const command acl_token_self = {.name = "acl token self", .synopsis = "Show the token in use", .usage = "[options]",
-                                .help = "What -token or NOMAD_TOKEN holds.", .flags = show_flags, .run = &run_self};
+const command acl_bootstrap = {.name = "acl bootstrap",
+                               .synopsis = "Create the first management token",
+                               .usage = "[options] [<file>]",
+                               .help =
+                                   "Works once. A file (\"-\": standard input) may hold the secret, a UUID; otherwise the servers choose one. Whoever "
+                                   "loses every management token writes the reset index of the refusal into the file acl-bootstrap-reset of the leader's "
+                                   "server directory and bootstraps again.",
+                               .flags = show_flags,
+                               .run = &run_bootstrap};
+const command acl_token_create = {.name = "acl token create",
+                                  .synopsis = "Create a token",
+                                  .usage = "[options]",
+                                  .help = "A client token needs at least one policy or role.",
+                                  .flags = create_flags,
+                                  .run = &run_create};
+const command acl_token_update = {.name = "acl token update",
+                                  .synopsis = "Change a token",
+                                  .usage = "[options] <accessor>",
+                                  .help = "Changes what is given and leaves the rest.",
+                                  .flags = update_flags,
+                                  .run = &run_update};
+const command acl_token_delete = {.name = "acl token delete",
+                                  .synopsis = "Delete a token",
+                                  .usage = "<accessor>",
+                                  .help = "The token is refused from then on.",
+                                  .flags = {},
+                                  .run = &run_delete};
+const command acl_token_info = {.name = "acl token info",
+                                .synopsis = "Show a token",
+                                .usage = "[options] <accessor>",
+                                .help = "A token with its secret.",
+                                .flags = show_flags,
+                                .run = &run_info};
+const command acl_token_list = {
+    .name = "acl token list", .synopsis = "List tokens", .usage = "[options]", .help = "Every token, without secrets.", .flags = show_flags, .run = &run_list};
+const command acl_token_self = {.name = "acl token self",
+                                .synopsis = "Show the token in use",
+                                .usage = "[options]",
+                                .help = "What -token or NOMAD_TOKEN holds.",
+                                .flags = show_flags,
+                                .run = &run_self};
 
 }  // namespace drover::cli::commands

@@ -154,8 +154,9 @@ const command agent_doctor = {
     .name = "agent doctor",
     .synopsis = "Check this machine and its agent, and say which addresses were chosen and why",
     .usage = "[options]",
-    .help = "Looks at what a node needs: user, kernel, cgroups, namespaces, bridge networks, docker, disk, clock, limits and ports. If an agent answers, also at "
-            "its servers, drivers and networks. Exits with 1 if there is a problem, with 0 if there are warnings only.",
+    .help =
+        "Looks at what a node needs: user, kernel, cgroups, namespaces, bridge networks, docker, disk, clock, limits and ports. If an agent answers, also at "
+        "its servers, drivers and networks. Exits with 1 if there is a problem, with 0 if there are warnings only.",
     .flags = flags,
     .run = &run,
 };

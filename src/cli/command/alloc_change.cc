@@ -24,9 +24,8 @@ api_request to_node(const schema::allocation& alloc, std::string_view what, valu
           .namespace_ = alloc.namespace_};
 }
 
-constexpr flag_spec restart_flags[] = {{"all-tasks", flag_kind::boolean, "Every task, those that have ended too."},
-                                       {"task", flag_kind::text, "This task alone."},
-                                       verbose_flag};
+constexpr flag_spec restart_flags[] = {
+    {"all-tasks", flag_kind::boolean, "Every task, those that have ended too."}, {"task", flag_kind::text, "This task alone."}, verbose_flag};
 
 result<int> run_restart(context& c) {
   if (c.arguments.empty() || c.arguments.size() > 2) return c.misused("This command takes one or two arguments: <allocation> [<task>]");
@@ -41,9 +40,8 @@ result<int> run_restart(context& c) {
   return 0;
 }
 
-constexpr flag_spec signal_flags[] = {{"s", flag_kind::text, "The signal: SIGKILL unless another is named."},
-                                      {"task", flag_kind::text, "This task alone."},
-                                      verbose_flag};
+constexpr flag_spec signal_flags[] = {
+    {"s", flag_kind::text, "The signal: SIGKILL unless another is named."}, {"task", flag_kind::text, "This task alone."}, verbose_flag};
 
 result<int> run_signal(context& c) {
   if (c.arguments.empty() || c.arguments.size() > 2) return c.misused("This command takes up to two arguments: <allocation> [<task>]");
@@ -84,7 +82,8 @@ result<int> run_pause(context& c) {
   return 0;
 }
 
-constexpr flag_spec stop_flags[] = {detach_flag, {"no-shutdown-delay", flag_kind::boolean, "Do not wait for the shutdown delays of group and tasks."}, verbose_flag};
+constexpr flag_spec stop_flags[] = {
+    detach_flag, {"no-shutdown-delay", flag_kind::boolean, "Do not wait for the shutdown delays of group and tasks."}, verbose_flag};
 
 result<int> run_stop(context& c) {
   if (c.arguments.size() != 1) return c.misused("This command takes one argument: <allocation>");

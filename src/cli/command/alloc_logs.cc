@@ -2,8 +2,8 @@
 #include <algorithm>
 
 #include "cli/api_stream.h"
-#include "cli/limits.h"
 #include "cli/command/all.h"
+#include "cli/limits.h"
 #include "cli/resolve.h"
 #include "net/blocking.h"
 #include "net/task_scope.h"

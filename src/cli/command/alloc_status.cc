@@ -1,6 +1,6 @@
 // alloc status.
-#include "cli/format/alloc.h"
 #include "cli/command/all.h"
+#include "cli/format/alloc.h"
 #include "cli/resolve.h"
 
 namespace drover::cli::commands {
@@ -22,7 +22,8 @@ result<int> list(context& c) {
 
 result<int> run(context& c) {
   if (c.arguments.empty() && c.wants_raw()) return list(c);
-  if (c.arguments.size() != 1) return c.misused("This command takes one of the following argument conditions:\n * A single <allocation>\n * No arguments, with output format specified");
+  if (c.arguments.size() != 1)
+    return c.misused("This command takes one of the following argument conditions:\n * A single <allocation>\n * No arguments, with output format specified");
   TRY_ASSIGN(auto alloc, find_alloc(c, c.arguments[0]));
   if (c.wants_raw()) {
     auto answer = c.api.send({.path = "/v1/allocation/" + path_word(alloc.id), .namespace_ = alloc.namespace_});

@@ -74,10 +74,7 @@ result<int> run_set(context& c) {
   if (c.flags.has("last-contact-threshold")) config.last_contact_threshold = *parse_duration(c.flags.text("last-contact-threshold"));
   if (c.flags.has("server-stabilization-time")) config.server_stabilization_time = *parse_duration(c.flags.text("server-stabilization-time"));
   // Only over the configuration that was read.
-  auto done = c.api.send({.method = "PUT",
-                          .path = std::string(config_path),
-                          .query = {{"cas", std::to_string(config.modify_index)}},
-                          .body = body_of(config)});
+  auto done = c.api.send({.method = "PUT", .path = std::string(config_path), .query = {{"cas", std::to_string(config.modify_index)}}, .body = body_of(config)});
   if (!done) return context::failed("setting Autopilot configuration", done.error());
   if (trim(done->body) != "true") return fail(errc::conflict, "Configuration could not be atomically updated, please try again");
   c.say("Configuration updated!");
@@ -117,12 +114,23 @@ result<int> run_health(context& c) {
 
 }  // namespace
 
-const command operator_autopilot_get_config = {.name = "operator autopilot get-config", .synopsis = "Show autopilot's configuration", .usage = "[options]",
-                                               .help = "When servers count as healthy, and what becomes of dead ones.", .flags = get_flags, .run = &run_get};
-const command operator_autopilot_set_config = {.name = "operator autopilot set-config", .synopsis = "Change autopilot's configuration",
-                                               .usage = "[options]", .help = "Changes what is given and leaves the rest.", .flags = set_flags,
+const command operator_autopilot_get_config = {.name = "operator autopilot get-config",
+                                               .synopsis = "Show autopilot's configuration",
+                                               .usage = "[options]",
+                                               .help = "When servers count as healthy, and what becomes of dead ones.",
+                                               .flags = get_flags,
+                                               .run = &run_get};
+const command operator_autopilot_set_config = {.name = "operator autopilot set-config",
+                                               .synopsis = "Change autopilot's configuration",
+                                               .usage = "[options]",
+                                               .help = "Changes what is given and leaves the rest.",
+                                               .flags = set_flags,
                                                .run = &run_set};
-const command operator_autopilot_health = {.name = "operator autopilot health", .synopsis = "Show how the servers are", .usage = "[options]",
-                                           .help = "As the leader sees them.", .flags = health_flags, .run = &run_health};
+const command operator_autopilot_health = {.name = "operator autopilot health",
+                                           .synopsis = "Show how the servers are",
+                                           .usage = "[options]",
+                                           .help = "As the leader sees them.",
+                                           .flags = health_flags,
+                                           .run = &run_health};
 
 }  // namespace drover::cli::commands

@@ -49,7 +49,8 @@ int check_client(context& c, const value& self) {
   if (!ttl || !last) return complain(c, "unable to get the time of the last heartbeat");
   if (*last > *ttl) return complain(c, fmt::format("last heartbeat was \"{}\" time ago, expected heartbeat ttl: \"{}\"", *last_text, *ttl_text));
   auto wanted = c.flags.number("min-servers", 1);
-  if (static_cast<int64_t>(servers) < wanted) return complain(c, fmt::format("known servers: {}, is less than expected number of servers: {}", servers, wanted));
+  if (static_cast<int64_t>(servers) < wanted)
+    return complain(c, fmt::format("known servers: {}, is less than expected number of servers: {}", servers, wanted));
   return passing;
 }
 
@@ -64,7 +65,11 @@ result<int> run(context& c) {
 
 }  // namespace
 
-const command check = {.name = "check", .synopsis = "Say by the exit code whether the agent is well", .usage = "[options]",
-                       .help = "Exits 0 if it is, 2 if not, and 1 if it cannot be told: as Nagios and its kin read it.", .flags = flags, .run = &run};
+const command check = {.name = "check",
+                       .synopsis = "Say by the exit code whether the agent is well",
+                       .usage = "[options]",
+                       .help = "Exits 0 if it is, 2 if not, and 1 if it cannot be told: as Nagios and its kin read it.",
+                       .flags = flags,
+                       .run = &run};
 
 }  // namespace drover::cli::commands

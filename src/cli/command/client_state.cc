@@ -53,8 +53,12 @@ result<int> run_client_state(context& c) {
 
 }  // namespace
 
-const command operator_client_state = {.name = "operator client-state", .synopsis = "Print what a node remembers of its allocations", .usage = "<path>",
+const command operator_client_state = {.name = "operator client-state",
+                                       .synopsis = "Print what a node remembers of its allocations",
+                                       .usage = "<path>",
                                        .help = "The path is a client's data_dir, or the client directory in it. Jobs stand there with their secrets.",
-                                       .flags = {}, .run = &run_client_state, .local = true};
+                                       .flags = {},
+                                       .run = &run_client_state,
+                                       .local = true};
 
 }  // namespace drover::cli::commands

@@ -206,21 +206,53 @@ result<int> run_monitor(context& c) {
 
 }  // namespace
 
-const command server_members = {.name = "server members", .synopsis = "List the servers", .usage = "[options]",
-                                .help = "Every server of the region, and which of them leads.", .flags = members_flags, .run = &run_members};
-const command operator_raft_list_peers = {.name = "operator raft list-peers", .synopsis = "List the servers that replicate the log", .usage = "[options]",
-                                          .help = "The replication group as the servers know it.", .flags = peers_flags, .run = &run_peers};
-const command operator_scheduler_get_config = {.name = "operator scheduler get-config", .synopsis = "Show the scheduler configuration", .usage = "[options]",
-                                               .help = "How the schedulers of the cluster decide.", .flags = get_flags, .run = &run_get_config};
-const command operator_scheduler_set_config = {.name = "operator scheduler set-config", .synopsis = "Change the scheduler configuration", .usage = "[options]",
-                                               .help = "Changes what is given and leaves the rest.", .flags = set_flags, .run = &run_set_config};
-const command system_gc = {.name = "system gc", .synopsis = "Collect garbage now", .usage = "",
-                           .help = "Removes ended jobs, evaluations, allocations, deployments and nodes that nobody needs any more.", .flags = {}, .run = &run_gc};
-const command system_reconcile_summaries = {.name = "system reconcile summaries", .synopsis = "Count job summaries anew", .usage = "",
-                                            .help = "Recomputes the summary of every job.", .flags = {}, .run = &run_reconcile};
-const command agent_info = {.name = "agent-info", .synopsis = "Show what an agent is doing", .usage = "[options]",
-                            .help = "Counters and settings of the agent that is asked.", .flags = get_flags, .run = &run_agent_info};
-const command monitor = {.name = "monitor", .synopsis = "Print the log of an agent as it grows", .usage = "[options]",
-                         .help = "Until interrupted.", .flags = monitor_flags, .run = &run_monitor};
+const command server_members = {.name = "server members",
+                                .synopsis = "List the servers",
+                                .usage = "[options]",
+                                .help = "Every server of the region, and which of them leads.",
+                                .flags = members_flags,
+                                .run = &run_members};
+const command operator_raft_list_peers = {.name = "operator raft list-peers",
+                                          .synopsis = "List the servers that replicate the log",
+                                          .usage = "[options]",
+                                          .help = "The replication group as the servers know it.",
+                                          .flags = peers_flags,
+                                          .run = &run_peers};
+const command operator_scheduler_get_config = {.name = "operator scheduler get-config",
+                                               .synopsis = "Show the scheduler configuration",
+                                               .usage = "[options]",
+                                               .help = "How the schedulers of the cluster decide.",
+                                               .flags = get_flags,
+                                               .run = &run_get_config};
+const command operator_scheduler_set_config = {.name = "operator scheduler set-config",
+                                               .synopsis = "Change the scheduler configuration",
+                                               .usage = "[options]",
+                                               .help = "Changes what is given and leaves the rest.",
+                                               .flags = set_flags,
+                                               .run = &run_set_config};
+const command system_gc = {.name = "system gc",
+                           .synopsis = "Collect garbage now",
+                           .usage = "",
+                           .help = "Removes ended jobs, evaluations, allocations, deployments and nodes that nobody needs any more.",
+                           .flags = {},
+                           .run = &run_gc};
+const command system_reconcile_summaries = {.name = "system reconcile summaries",
+                                            .synopsis = "Count job summaries anew",
+                                            .usage = "",
+                                            .help = "Recomputes the summary of every job.",
+                                            .flags = {},
+                                            .run = &run_reconcile};
+const command agent_info = {.name = "agent-info",
+                            .synopsis = "Show what an agent is doing",
+                            .usage = "[options]",
+                            .help = "Counters and settings of the agent that is asked.",
+                            .flags = get_flags,
+                            .run = &run_agent_info};
+const command monitor = {.name = "monitor",
+                         .synopsis = "Print the log of an agent as it grows",
+                         .usage = "[options]",
+                         .help = "Until interrupted.",
+                         .flags = monitor_flags,
+                         .run = &run_monitor};
 
 }  // namespace drover::cli::commands

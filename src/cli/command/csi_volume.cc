@@ -110,7 +110,8 @@ result<std::map<std::string, std::string>> pairs_of_flag(context& c, std::string
   std::map<std::string, std::string> out;
   for (const auto& pair : c.flags.list(name)) {
     auto equals = pair.find('=');
-    if (equals == std::string::npos || equals == 0) return fail(errc::invalid, "{} must be in the format: -{} key=value", name == "secret" ? "Secret" : "Parameter", name);
+    if (equals == std::string::npos || equals == 0)
+      return fail(errc::invalid, "{} must be in the format: -{} key=value", name == "secret" ? "Secret" : "Parameter", name);
     out[pair.substr(0, equals)] = pair.substr(equals + 1);
   }
   return out;
@@ -161,7 +162,8 @@ result<int> list_csi_volumes(context& c) {
   TRY_ASSIGN(auto list, api_client::decode<std::vector<stub>>(answer->body));
   if (list.empty()) c.out.complain("No CSI volumes");
   else c.say(table_of(std::move(list)));
-  if (!answer->next_token.empty()) c.say(fmt::format("\nResults have been paginated. To get the next page run:\n\n{} volume status -type csi -page-token {}", c.program, answer->next_token));
+  if (!answer->next_token.empty())
+    c.say(fmt::format("\nResults have been paginated. To get the next page run:\n\n{} volume status -type csi -page-token {}", c.program, answer->next_token));
   return 0;
 }
 
@@ -193,7 +195,8 @@ result<int> run_detach(context& c) {
   TRY_ASSIGN(auto found, need_csi_volume(c, c.arguments[0]));
   // A node that is gone from the state may still be in a claim: then its whole id is given.
   auto node = find_node(c, c.arguments[1]);
-  api_request ask{.method = "DELETE", .path = path_of(found) + "/detach", .query = {{"node", node ? node->id : c.arguments[1]}}, .namespace_ = found.namespace_};
+  api_request ask{
+      .method = "DELETE", .path = path_of(found) + "/detach", .query = {{"node", node ? node->id : c.arguments[1]}}, .namespace_ = found.namespace_};
   if (auto done = c.api.send(std::move(ask)); !done) return context::failed("detaching volume", done.error());
   return 0;
 }
@@ -212,7 +215,9 @@ const command volume_detach = {
     .name = "volume detach",
     .synopsis = "Take a CSI volume from a node",
     .usage = "[options] <vol id> <node id>",
-    .help = "Unmounts and detaches the volume there, whoever claims it. Volumes are detached by themselves when their allocations end: this is for what went wrong.",
+    .help =
+        "Unmounts and detaches the volume there, whoever claims it. Volumes are detached by themselves when their allocations end: this is for what went "
+        "wrong.",
     .flags = {},
     .run = &run_detach,
 };

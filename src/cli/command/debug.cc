@@ -68,17 +68,20 @@ result<wanted> read_times(const context& c) {
   for (const auto& [flag, member] : {std::pair("duration", &out.length), std::pair("interval", &out.interval)}) {
     if (!c.flags.has(flag)) continue;
     auto parsed = parse_duration(c.flags.text(flag));
-    if (!parsed || parsed->ns <= 0) return fail(errc::invalid, "Error parsing {}: \"{}\" is no duration; write one such as 30s or 5m", flag, c.flags.text(flag));
+    if (!parsed || parsed->ns <= 0)
+      return fail(errc::invalid, "Error parsing {}: \"{}\" is no duration; write one such as 30s or 5m", flag, c.flags.text(flag));
     *member = *parsed;
   }
   if (c.flags.has("pprof-duration")) {
     auto parsed = parse_duration(c.flags.text("pprof-duration"));
-    if (!parsed || parsed->ns < 0) return fail(errc::invalid, "Error parsing pprof-duration: \"{}\" is no duration; write one such as 5s, or 0", c.flags.text("pprof-duration"));
+    if (!parsed || parsed->ns < 0)
+      return fail(errc::invalid, "Error parsing pprof-duration: \"{}\" is no duration; write one such as 5s, or 0", c.flags.text("pprof-duration"));
     out.profile = *parsed;
   }
   if (c.flags.has("pprof-interval")) {
     auto parsed = parse_duration(c.flags.text("pprof-interval"));
-    if (!parsed || parsed->ns <= 0) return fail(errc::invalid, "Error parsing pprof-interval: \"{}\" is no duration; write one such as 250ms or 30s", c.flags.text("pprof-interval"));
+    if (!parsed || parsed->ns <= 0)
+      return fail(errc::invalid, "Error parsing pprof-interval: \"{}\" is no duration; write one such as 250ms or 30s", c.flags.text("pprof-interval"));
     out.profile_interval = *parsed;
   }
   out.profile_interval = std::max(out.profile_interval, out.profile);
@@ -87,27 +90,35 @@ result<wanted> read_times(const context& c) {
   if (c.flags.has("log-lookback")) {
     if (c.flags.on("log-file-export")) return fail(errc::invalid, "Error parsing log-lookback: -log-lookback and -log-file-export cannot be used together");
     auto parsed = parse_duration(c.flags.text("log-lookback"));
-    if (!parsed || parsed->ns <= 0) return fail(errc::invalid, "Error parsing log-lookback: \"{}\" is no duration; write one such as 24h", c.flags.text("log-lookback"));
+    if (!parsed || parsed->ns <= 0)
+      return fail(errc::invalid, "Error parsing log-lookback: \"{}\" is no duration; write one such as 24h", c.flags.text("log-lookback"));
   }
-  if (out.interval > out.length) return fail(errc::invalid, "Error parsing interval: {} is greater than duration {}", c.flags.text("interval"), c.flags.text("duration"));
+  if (out.interval > out.length)
+    return fail(errc::invalid, "Error parsing interval: {} is greater than duration {}", c.flags.text("interval"), c.flags.text("duration"));
   return out;
 }
 
 void take_cluster(debug_capture& to) {
   const std::pair<const char*, const char*> once[] = {{"cluster/agent-self.json", "/v1/agent/self"}, {"cluster/members.json", "/v1/agent/members"},
                                                       {"cluster/leader.json", "/v1/status/leader"},  {"cluster/regions.json", "/v1/regions"},
-                                                      {"cluster/agent-host.json", "/v1/agent/host"},
-                                                      {"cluster/namespaces.json", "/v1/namespaces"}};
+                                                      {"cluster/agent-host.json", "/v1/agent/host"}, {"cluster/namespaces.json", "/v1/namespaces"}};
   for (const auto& [file, path] : once) to.take(file, {.path = path});
 }
 
 void take_state(debug_capture& to, int number) {
-  const std::pair<const char*, const char*> every[] = {
-      {"allocations.json", "/v1/allocations"}, {"deployments.json", "/v1/deployments"}, {"evaluations.json", "/v1/evaluations"}, {"jobs.json", "/v1/jobs"},
-      {"nodes.json", "/v1/nodes"}, {"namespaces.json", "/v1/namespaces"}, {"csi-plugins.json", "/v1/plugins"}, {"csi-volumes.json", "/v1/volumes"},
-      {"metrics.json", "/v1/metrics"}, {"operator-raft.json", "/v1/operator/raft/configuration"},
-      {"operator-scheduler.json", "/v1/operator/scheduler/configuration"}, {"operator-autopilot-health.json", "/v1/operator/autopilot/health"},
-      {"license.json", "/v1/operator/license"}};
+  const std::pair<const char*, const char*> every[] = {{"allocations.json", "/v1/allocations"},
+                                                       {"deployments.json", "/v1/deployments"},
+                                                       {"evaluations.json", "/v1/evaluations"},
+                                                       {"jobs.json", "/v1/jobs"},
+                                                       {"nodes.json", "/v1/nodes"},
+                                                       {"namespaces.json", "/v1/namespaces"},
+                                                       {"csi-plugins.json", "/v1/plugins"},
+                                                       {"csi-volumes.json", "/v1/volumes"},
+                                                       {"metrics.json", "/v1/metrics"},
+                                                       {"operator-raft.json", "/v1/operator/raft/configuration"},
+                                                       {"operator-scheduler.json", "/v1/operator/scheduler/configuration"},
+                                                       {"operator-autopilot-health.json", "/v1/operator/autopilot/health"},
+                                                       {"license.json", "/v1/operator/license"}};
   for (const auto& [file, path] : every) {
     api_request ask{.path = path, .namespace_ = "*"};
     if (std::string_view(path) == "/v1/plugins" || std::string_view(path) == "/v1/volumes") ask.query.emplace_back("type", "csi");
@@ -167,10 +178,11 @@ void take_profiles(debug_capture& to, const chosen_agent& of, const wanted& time
 
 void follow_agent(context& c, debug_streams& streams, const chosen_agent& of) {
   auto level = c.flags.has("log-level") ? c.flags.text("log-level") : std::string("TRACE");
-  streams.follow(of.folder + "/monitor.log",
-                 {.path = "/v1/agent/monitor",
-                  .query = {{of.parameter, of.id}, {"log_level", level}, {"log_include_location", c.flags.on("log-include-location", true) ? "true" : "false"}}},
-                 debug_streams::kind::frames);
+  streams.follow(
+      of.folder + "/monitor.log",
+      {.path = "/v1/agent/monitor",
+       .query = {{of.parameter, of.id}, {"log_level", level}, {"log_include_location", c.flags.on("log-include-location", true) ? "true" : "false"}}},
+      debug_streams::kind::frames);
   if (!c.flags.on("log-file-export") && !c.flags.has("log-lookback")) return;
   api_request ask{.path = "/v1/agent/monitor/export", .query = {{of.parameter, of.id}}};
   if (c.flags.on("log-file-export")) ask.query.emplace_back("on_disk", "true");
@@ -310,10 +322,18 @@ result<int> run_export(context& c) {
 
 }  // namespace
 
-const command operator_debug = {.name = "operator debug", .synopsis = "Collect what is needed to find a fault", .usage = "[options]",
-                                .help = "Asks servers and nodes how they are, watches for a while, and writes everything into one archive. Secrets are left out.",
-                                .flags = debug_flags, .run = &run_debug};
-const command monitor_export = {.name = "monitor export", .synopsis = "Print what an agent has logged", .usage = "[options]",
-                                .help = "The log as the agent has written it to its file.", .flags = export_flags, .run = &run_export};
+const command operator_debug = {
+    .name = "operator debug",
+    .synopsis = "Collect what is needed to find a fault",
+    .usage = "[options]",
+    .help = "Asks servers and nodes how they are, watches for a while, and writes everything into one archive. Secrets are left out.",
+    .flags = debug_flags,
+    .run = &run_debug};
+const command monitor_export = {.name = "monitor export",
+                                .synopsis = "Print what an agent has logged",
+                                .usage = "[options]",
+                                .help = "The log as the agent has written it to its file.",
+                                .flags = export_flags,
+                                .run = &run_export};
 
 }  // namespace drover::cli::commands

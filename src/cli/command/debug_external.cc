@@ -49,7 +49,8 @@ void take_consul(context& c, debug_capture& to) {
     c.say("Unable to contact Consul leader, skipping: " + to.failures().at("cluster/consul-leader.json"));
     return;
   }
-  for (std::string_view part : {"host", "members", "metrics", "self"}) take(**api, to, fmt::format("cluster/consul-agent-{}.json", part), fmt::format("/v1/agent/{}", part));
+  for (std::string_view part : {"host", "members", "metrics", "self"})
+    take(**api, to, fmt::format("cluster/consul-agent-{}.json", part), fmt::format("/v1/agent/{}", part));
 }
 
 void take_vault(context& c, debug_capture& to) {

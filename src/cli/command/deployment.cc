@@ -29,7 +29,9 @@ result<int> run_list(context& c) {
 
 constexpr flag_spec status_flags[] = {{"monitor", flag_kind::boolean, "Follow it until it ends."},
                                       {"wait", flag_kind::duration, "Accepted for compatibility: changes are shown as they come."},
-                                      json_flag, template_flag, verbose_flag};
+                                      json_flag,
+                                      template_flag,
+                                      verbose_flag};
 
 result<int> run_status(context& c) {
   if (c.arguments.empty()) return run_list(c);
@@ -40,8 +42,8 @@ result<int> run_status(context& c) {
   auto how = c.style();
   auto text = format::deployment(d, how);
   if (c.verbose()) {
-    auto allocs = c.api.get<std::vector<schema::alloc_list_stub>>(
-        api_request{.path = "/v1/deployment/allocations/" + path_word(d.id), .namespace_ = d.namespace_});
+    auto allocs =
+        c.api.get<std::vector<schema::alloc_list_stub>>(api_request{.path = "/v1/deployment/allocations/" + path_word(d.id), .namespace_ = d.namespace_});
     if (!allocs) return context::failed("retrieving allocations", allocs.error());
     text += "\n\n" + format::bold("Allocations") + "\n" + format::allocation_list(*allocs, how);
   }
@@ -95,20 +97,47 @@ result<int> run_promote(context& c) {
 
 }  // namespace
 
-const command deployment_list = {.name = "deployment list", .synopsis = "List deployments", .usage = "[options]",
-                                 .help = "Every deployment the servers still know.", .flags = list_flags, .run = &run_list};
-const command deployment_status = {.name = "deployment status", .synopsis = "Show a deployment", .usage = "[options] [<deployment>]",
-                                   .help = "How far each group of the deployment is.", .flags = status_flags, .run = &run_status};
-const command deployment_fail = {.name = "deployment fail", .synopsis = "Declare a deployment failed", .usage = "[options] <deployment>",
+const command deployment_list = {.name = "deployment list",
+                                 .synopsis = "List deployments",
+                                 .usage = "[options]",
+                                 .help = "Every deployment the servers still know.",
+                                 .flags = list_flags,
+                                 .run = &run_list};
+const command deployment_status = {.name = "deployment status",
+                                   .synopsis = "Show a deployment",
+                                   .usage = "[options] [<deployment>]",
+                                   .help = "How far each group of the deployment is.",
+                                   .flags = status_flags,
+                                   .run = &run_status};
+const command deployment_fail = {.name = "deployment fail",
+                                 .synopsis = "Declare a deployment failed",
+                                 .usage = "[options] <deployment>",
                                  .help = "Ends the deployment as failed; groups with auto_revert go back to the last stable version.",
-                                 .flags = change_flags, .run = &run_fail};
-const command deployment_pause = {.name = "deployment pause", .synopsis = "Pause a deployment", .usage = "[options] <deployment>",
-                                  .help = "No further allocation is replaced until the deployment is resumed.", .flags = change_flags, .run = &run_pause};
-const command deployment_resume = {.name = "deployment resume", .synopsis = "Resume a paused deployment", .usage = "[options] <deployment>",
-                                   .help = "Lets a paused deployment go on.", .flags = change_flags, .run = &run_resume};
-const command deployment_promote = {.name = "deployment promote", .synopsis = "Promote the canaries of a deployment", .usage = "[options] <deployment>",
-                                    .help = "Promotes the canaries of all groups or of those named.", .flags = promote_flags, .run = &run_promote};
-const command deployment_unblock = {.name = "deployment unblock", .synopsis = "Unblock a multi-region deployment", .usage = "[options] <deployment>",
-                                    .help = "Lets a deployment end that waits for other regions.", .flags = change_flags, .run = &run_unblock};
+                                 .flags = change_flags,
+                                 .run = &run_fail};
+const command deployment_pause = {.name = "deployment pause",
+                                  .synopsis = "Pause a deployment",
+                                  .usage = "[options] <deployment>",
+                                  .help = "No further allocation is replaced until the deployment is resumed.",
+                                  .flags = change_flags,
+                                  .run = &run_pause};
+const command deployment_resume = {.name = "deployment resume",
+                                   .synopsis = "Resume a paused deployment",
+                                   .usage = "[options] <deployment>",
+                                   .help = "Lets a paused deployment go on.",
+                                   .flags = change_flags,
+                                   .run = &run_resume};
+const command deployment_promote = {.name = "deployment promote",
+                                    .synopsis = "Promote the canaries of a deployment",
+                                    .usage = "[options] <deployment>",
+                                    .help = "Promotes the canaries of all groups or of those named.",
+                                    .flags = promote_flags,
+                                    .run = &run_promote};
+const command deployment_unblock = {.name = "deployment unblock",
+                                    .synopsis = "Unblock a multi-region deployment",
+                                    .usage = "[options] <deployment>",
+                                    .help = "Lets a deployment end that waits for other regions.",
+                                    .flags = change_flags,
+                                    .run = &run_unblock};
 
 }  // namespace drover::cli::commands

@@ -13,7 +13,18 @@ struct request {
   size_t arguments = 0;
 };
 
-enum : size_t { get_license, list_policies, read_policy, write_policy, remove_policy, list_recommendations, show_recommendation, apply_recommendations, dismiss_recommendations, utilization };
+enum : size_t {
+  get_license,
+  list_policies,
+  read_policy,
+  write_policy,
+  remove_policy,
+  list_recommendations,
+  show_recommendation,
+  apply_recommendations,
+  dismiss_recommendations,
+  utilization
+};
 
 constexpr std::array<request, 10> requests = {{
     {"GET", "/v1/operator/license", "getting license"},
@@ -44,24 +55,57 @@ constexpr std::string_view paid = "A part of Nomad's paid edition: a free server
 
 }  // namespace
 
-const command license_get = {.name = "license get", .synopsis = "Show the license (paid edition)", .usage = "[options]", .help = paid, .flags = {}, .run = &run<get_license>};
-const command operator_utilization = {.name = "operator utilization", .synopsis = "Make a report of use (paid edition)", .usage = "[options]", .help = paid, .flags = {},
+const command license_get = {
+    .name = "license get", .synopsis = "Show the license (paid edition)", .usage = "[options]", .help = paid, .flags = {}, .run = &run<get_license>};
+const command operator_utilization = {.name = "operator utilization",
+                                      .synopsis = "Make a report of use (paid edition)",
+                                      .usage = "[options]",
+                                      .help = paid,
+                                      .flags = {},
                                       .run = &run<utilization>};
-const command sentinel_list = {.name = "sentinel list", .synopsis = "List Sentinel policies (paid edition)", .usage = "[options]", .help = paid, .flags = {},
-                               .run = &run<list_policies>};
-const command sentinel_read = {.name = "sentinel read", .synopsis = "Show a Sentinel policy (paid edition)", .usage = "[options] <name>", .help = paid, .flags = {},
+const command sentinel_list = {
+    .name = "sentinel list", .synopsis = "List Sentinel policies (paid edition)", .usage = "[options]", .help = paid, .flags = {}, .run = &run<list_policies>};
+const command sentinel_read = {.name = "sentinel read",
+                               .synopsis = "Show a Sentinel policy (paid edition)",
+                               .usage = "[options] <name>",
+                               .help = paid,
+                               .flags = {},
                                .run = &run<read_policy>};
-const command sentinel_apply = {.name = "sentinel apply", .synopsis = "Write a Sentinel policy (paid edition)", .usage = "[options] <name> <file>", .help = paid, .flags = {},
+const command sentinel_apply = {.name = "sentinel apply",
+                                .synopsis = "Write a Sentinel policy (paid edition)",
+                                .usage = "[options] <name> <file>",
+                                .help = paid,
+                                .flags = {},
                                 .run = &run<write_policy>};
-const command sentinel_delete = {.name = "sentinel delete", .synopsis = "Delete a Sentinel policy (paid edition)", .usage = "[options] <name>", .help = paid, .flags = {},
+const command sentinel_delete = {.name = "sentinel delete",
+                                 .synopsis = "Delete a Sentinel policy (paid edition)",
+                                 .usage = "[options] <name>",
+                                 .help = paid,
+                                 .flags = {},
                                  .run = &run<remove_policy>};
-const command recommendation_list = {.name = "recommendation list", .synopsis = "List recommendations (paid edition)", .usage = "[options]", .help = paid, .flags = {},
+const command recommendation_list = {.name = "recommendation list",
+                                     .synopsis = "List recommendations (paid edition)",
+                                     .usage = "[options]",
+                                     .help = paid,
+                                     .flags = {},
                                      .run = &run<list_recommendations>};
-const command recommendation_info = {.name = "recommendation info", .synopsis = "Show a recommendation (paid edition)", .usage = "[options] <id>", .help = paid, .flags = {},
+const command recommendation_info = {.name = "recommendation info",
+                                     .synopsis = "Show a recommendation (paid edition)",
+                                     .usage = "[options] <id>",
+                                     .help = paid,
+                                     .flags = {},
                                      .run = &run<show_recommendation>};
-const command recommendation_apply = {.name = "recommendation apply", .synopsis = "Apply recommendations (paid edition)", .usage = "[options] <id> ...", .help = paid, .flags = {},
+const command recommendation_apply = {.name = "recommendation apply",
+                                      .synopsis = "Apply recommendations (paid edition)",
+                                      .usage = "[options] <id> ...",
+                                      .help = paid,
+                                      .flags = {},
                                       .run = &run<apply_recommendations>};
-const command recommendation_dismiss = {.name = "recommendation dismiss", .synopsis = "Dismiss recommendations (paid edition)", .usage = "[options] <id> ...", .help = paid,
-                                        .flags = {}, .run = &run<dismiss_recommendations>};
+const command recommendation_dismiss = {.name = "recommendation dismiss",
+                                        .synopsis = "Dismiss recommendations (paid edition)",
+                                        .usage = "[options] <id> ...",
+                                        .help = paid,
+                                        .flags = {},
+                                        .run = &run<dismiss_recommendations>};
 
 }  // namespace drover::cli::commands

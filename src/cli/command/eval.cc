@@ -15,7 +15,9 @@ constexpr flag_spec list_flags[] = {{"job", flag_kind::text, "Only of this job."
                                     {"filter", flag_kind::text, "Only those for which this expression is true."},
                                     {"per-page", flag_kind::number, "At most so many."},
                                     {"page-token", flag_kind::text, "Continue where an earlier page ended."},
-                                    json_flag, template_flag, verbose_flag};
+                                    json_flag,
+                                    template_flag,
+                                    verbose_flag};
 
 result<int> run_list(context& c) {
   if (!c.arguments.empty()) return c.misused("This command takes no arguments");
@@ -30,7 +32,8 @@ result<int> run_list(context& c) {
   TRY_ASSIGN(auto list, api_client::decode<std::vector<schema::evaluation>>(answer->body));
   std::ranges::sort(list, std::ranges::greater(), &schema::evaluation::create_index);
   c.say(format::evaluation_list(list, c.style()));
-  if (!answer->next_token.empty()) c.say(fmt::format("\nResults have been paginated. To get the next page run:\n\n{} eval list -page-token {}", c.program, answer->next_token));
+  if (!answer->next_token.empty())
+    c.say(fmt::format("\nResults have been paginated. To get the next page run:\n\n{} eval list -page-token {}", c.program, answer->next_token));
   return 0;
 }
 
@@ -81,12 +84,23 @@ result<int> run_delete(context& c) {
 
 }  // namespace
 
-const command eval_list = {.name = "eval list", .synopsis = "List evaluations", .usage = "[options]",
-                           .help = "Every evaluation the servers still know.", .flags = list_flags, .run = &run_list};
-const command eval_status = {.name = "eval status", .synopsis = "Show an evaluation", .usage = "[options] <evaluation>",
-                             .help = "What started the evaluation, how it ended and what it could not place.", .flags = status_flags, .run = &run_status};
-const command eval_delete = {.name = "eval delete", .synopsis = "Delete evaluations", .usage = "[options] [<evaluation>]",
+const command eval_list = {.name = "eval list",
+                           .synopsis = "List evaluations",
+                           .usage = "[options]",
+                           .help = "Every evaluation the servers still know.",
+                           .flags = list_flags,
+                           .run = &run_list};
+const command eval_status = {.name = "eval status",
+                             .synopsis = "Show an evaluation",
+                             .usage = "[options] <evaluation>",
+                             .help = "What started the evaluation, how it ended and what it could not place.",
+                             .flags = status_flags,
+                             .run = &run_status};
+const command eval_delete = {.name = "eval delete",
+                             .synopsis = "Delete evaluations",
+                             .usage = "[options] [<evaluation>]",
                              .help = "Removes an evaluation, or all that a filter matches. The eval broker should be paused meanwhile.",
-                             .flags = delete_flags, .run = &run_delete};
+                             .flags = delete_flags,
+                             .run = &run_delete};
 
 }  // namespace drover::cli::commands

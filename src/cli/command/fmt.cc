@@ -93,8 +93,12 @@ result<int> run(context& c) {
 
 }  // namespace
 
-const command fmt_command = {.name = "fmt", .synopsis = "Lay out HCL files in the usual way", .usage = "[options] [paths ...]",
+const command fmt_command = {.name = "fmt",
+                             .synopsis = "Lay out HCL files in the usual way",
+                             .usage = "[options] [paths ...]",
                              .help = "Rewrites job files and configuration files of the directory, or those that are named. \"-\" is standard input.",
-                             .flags = flags, .run = &run, .local = true};
+                             .flags = flags,
+                             .run = &run,
+                             .local = true};
 
 }  // namespace drover::cli::commands

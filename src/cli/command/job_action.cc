@@ -42,8 +42,9 @@ const command job_action = {
     .name = "job action",
     .synopsis = "Run a pre-defined action from a task",
     .usage = "[options] <action>",
-    .help = "Runs a command that the job defines in an action block where the task runs, with this terminal's input and output. The exit code is "
-            "the command's. Say either -alloc, or -group and -task: then one of the group's allocations is taken.",
+    .help =
+        "Runs a command that the job defines in an action block where the task runs, with this terminal's input and output. The exit code is "
+        "the command's. Say either -alloc, or -group and -task: then one of the group's allocations is taken.",
     .flags = flags,
     .run = &run,
 };

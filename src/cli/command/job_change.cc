@@ -57,7 +57,8 @@ result<int> run_revert(context& c) {
   return after_change(c, name, done->eval_id);
 }
 
-constexpr flag_spec eval_flags[] = {{"force-reschedule", flag_kind::boolean, "Replace failed allocations now, whatever their policy says."}, detach_flag, verbose_flag};
+constexpr flag_spec eval_flags[] = {
+    {"force-reschedule", flag_kind::boolean, "Replace failed allocations now, whatever their policy says."}, detach_flag, verbose_flag};
 
 result<int> run_eval(context& c) {
   if (c.arguments.size() != 1) return c.misused("This command takes one argument: <job>");

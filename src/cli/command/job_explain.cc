@@ -31,8 +31,9 @@ result<int> run(context& c) {
 const command job_explain = {.name = "job explain",
                              .synopsis = "Say why a job waits, and what would make it run",
                              .usage = "[options] <job>",
-                             .help = "Looks at every node for each group that waits: which ones are unsuited and why, which ones are full, how much the\n"
-                                     "  nearest lacks.",
+                             .help =
+                                 "Looks at every node for each group that waits: which ones are unsuited and why, which ones are full, how much the\n"
+                                 "  nearest lacks.",
                              .flags = flags,
                              .run = &run};
 

@@ -59,8 +59,9 @@ const command job_init = {
     .name = "job init",
     .synopsis = "Write an example job file",
     .usage = "[options] [<filename>]",
-    .help = "Writes a job file to start from, example.nomad.hcl unless another name is given. An existing file is left alone. Only the\n"
-            "  flags about templates talk to an agent.",
+    .help =
+        "Writes a job file to start from, example.nomad.hcl unless another name is given. An existing file is left alone. Only the\n"
+        "  flags about templates talk to an agent.",
     .flags = flags,
     .run = &run,
 };

@@ -75,8 +75,8 @@ constexpr flag_spec force_flags[] = {detach_flag, verbose_flag};
 result<int> force(context& c) {
   if (c.arguments.size() != 1) return c.misused("This command takes one argument: <job id>");
   TRY_ASSIGN(auto name, resolve_job(c, c.arguments[0]));
-  auto done = c.api.get<schema::periodic_force_response>(
-      {.method = "PUT", .path = "/v1/job/" + path_word(name.id) + "/periodic/force", .namespace_ = name.namespace_});
+  auto done =
+      c.api.get<schema::periodic_force_response>({.method = "PUT", .path = "/v1/job/" + path_word(name.id) + "/periodic/force", .namespace_ = name.namespace_});
   if (!done) return context::failed(fmt::format("forcing periodic job \"{}\"", name.id), done.error());
   if (c.flags.on("detach")) {
     c.say("Force periodic successful\nEvaluation ID: " + done->eval_id);
@@ -92,8 +92,9 @@ const command job_dispatch = {
     .name = "job dispatch",
     .synopsis = "Make an instance of a parameterized job",
     .usage = "[options] <parameterized job> [input source]",
-    .help = "Dispatches an instance with the given meta and, from the file <input source> (\"-\": standard input), its payload, and follows its\n"
-            "  placement.",
+    .help =
+        "Dispatches an instance with the given meta and, from the file <input source> (\"-\": standard input), its payload, and follows its\n"
+        "  placement.",
     .flags = dispatch_flags,
     .run = &dispatch,
 };

@@ -39,8 +39,8 @@ result<int> plan(context& c) {
   request.policy_override = c.flags.on("policy-override");
   auto job = std::make_shared<const schema::job>(std::move(file.job));
   request.job = job;
-  auto answer = c.api.send(
-      {.method = "PUT", .path = "/v1/job/" + path_word(job->id) + "/plan", .body = codec::to_json(request), .namespace_ = job->namespace_});
+  auto answer =
+      c.api.send({.method = "PUT", .path = "/v1/job/" + path_word(job->id) + "/plan", .body = codec::to_json(request), .namespace_ = job->namespace_});
   if (!answer) return context::failed("during plan", answer.error());
   TRY_ASSIGN(auto response, api_client::decode<schema::job_plan_response>(answer->body));
   int code = format::plan_changes_allocations(response) ? 1 : 0;
@@ -77,8 +77,9 @@ const command job_plan = {
     .name = "job plan",
     .synopsis = "Show what submitting a job would change",
     .usage = "[options] <path>",
-    .help = "Compares the job file with what runs and lets the scheduler decide without doing anything. Exit code 0: no allocation would\n"
-            "  come or go; 1: some would; 255: an error.",
+    .help =
+        "Compares the job file with what runs and lets the scheduler decide without doing anything. Exit code 0: no allocation would\n"
+        "  come or go; 1: some would; 255: an error.",
     .flags = flags,
     .run = &run,
 };

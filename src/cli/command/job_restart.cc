@@ -106,7 +106,10 @@ api_request to_alloc(const restart_plan& plan, const alloc_stub& alloc, std::str
 result<> restart_in_place(context& c, const restart_plan& plan, const alloc_stub& alloc) {
   auto tasks = c.flags.list("task");
   bool all = c.flags.on("all-tasks");
-  line(c, fmt::format("Restarting {} in allocation \"{}\" for group \"{}\"", all ? "all tasks" : tasks.empty() ? "running tasks" : "task " + join(tasks, ", "),
+  line(c, fmt::format("Restarting {} in allocation \"{}\" for group \"{}\"",
+                      all             ? "all tasks"
+                      : tasks.empty() ? "running tasks"
+                                      : "task " + join(tasks, ", "),
                       c.style().id(alloc.id), alloc.task_group));
   if (tasks.empty()) tasks.emplace_back();
   for (const auto& task : tasks) {
@@ -138,8 +141,7 @@ result<> stop_one(context& c, const restart_plan& plan, const alloc_stub& alloc)
   line(c, fmt::format("Rescheduling allocation \"{}\" for group \"{}\"", c.style().id(alloc.id), alloc.task_group));
   auto ask = to_alloc(plan, alloc, "PUT", "/v1/allocation", "/stop");
   if (c.flags.on("no-shutdown-delay")) ask.query.emplace_back("no_shutdown_delay", "true");
-  if (auto done = c.api.send(std::move(ask)); !done)
-    return context::failed(fmt::format("stopping allocation \"{}\"", c.style().id(alloc.id)), done.error());
+  if (auto done = c.api.send(std::move(ask)); !done) return context::failed(fmt::format("stopping allocation \"{}\"", c.style().id(alloc.id)), done.error());
   return {};
 }
 
@@ -218,8 +220,9 @@ result<int> run(context& c) {
 const command job_restart = {.name = "job restart",
                              .synopsis = "Restart the allocations of a job, a few at a time",
                              .usage = "[options] <job>",
-                             .help = "Restarts the tasks of each allocation where they are or, with -reschedule, replaces the allocations. Goes on with the\n"
-                                     "  next batch when all of the last one are back.",
+                             .help =
+                                 "Restarts the tasks of each allocation where they are or, with -reschedule, replaces the allocations. Goes on with the\n"
+                                 "  next batch when all of the last one are back.",
                              .flags = flags,
                              .run = &run};
 

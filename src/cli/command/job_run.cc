@@ -2,11 +2,11 @@
 #include <cstdlib>
 
 #include "base/text.h"
+#include "cli/command/all.h"
+#include "cli/format/units.h"
 #include "cli/job_file.h"
 #include "cli/monitor.h"
 #include "cli/next_launch.h"
-#include "cli/command/all.h"
-#include "cli/format/units.h"
 #include "jobspec/canonical.h"
 #include "schema/job_rpc.h"
 
@@ -102,8 +102,9 @@ const command job_run = {
     .name = "job run",
     .synopsis = "Submit a job, or a new version of it, and follow its placement",
     .usage = "[options] <path>",
-    .help = "Reads the job file at <path> (\"-\": standard input), submits the job and prints what the scheduler does with it until its\n"
-            "  deployment ends. Exit code 0: all is placed; 2: something could not be placed; 1: an error.",
+    .help =
+        "Reads the job file at <path> (\"-\": standard input), submits the job and prints what the scheduler does with it until its\n"
+        "  deployment ends. Exit code 0: all is placed; 2: something could not be placed; 1: an error.",
     .flags = flags,
     .run = &run,
 };

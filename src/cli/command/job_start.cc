@@ -62,7 +62,11 @@ result<int> run(context& c) {
 
 }  // namespace
 
-const command job_start = {.name = "job start", .synopsis = "Start a job that was stopped", .usage = "[options] <job> ...",
-                           .help = "Registers the newest version of each job that was not stopped again.", .flags = flags, .run = &run};
+const command job_start = {.name = "job start",
+                           .synopsis = "Start a job that was stopped",
+                           .usage = "[options] <job> ...",
+                           .help = "Registers the newest version of each job that was not stopped again.",
+                           .flags = flags,
+                           .run = &run};
 
 }  // namespace drover::cli::commands

@@ -1,8 +1,8 @@
 // job status: the list of jobs, or one of them.
 #include <algorithm>
 
-#include "cli/format/job.h"
 #include "cli/command/all.h"
+#include "cli/format/job.h"
 #include "cli/next_launch.h"
 #include "cli/resolve.h"
 #include "schema/explain.h"
@@ -29,8 +29,7 @@ std::string why_it_waits(context& c, const job_name& name) {
   auto said = c.api.get<schema::job_explanation>({.path = "/v1/job/" + path_word(name.id) + "/explain", .namespace_ = name.namespace_});
   if (!said) return {};
   for (const auto& group : said->groups)
-    if (group.sentences.size() > 1)
-      return fmt::format("{} {} (\"drover job explain {}\" says more.)", group.sentences[0], group.sentences[1], name.id);
+    if (group.sentences.size() > 1) return fmt::format("{} {} (\"drover job explain {}\" says more.)", group.sentences[0], group.sentences[1], name.id);
   return {};
 }
 
@@ -98,8 +97,8 @@ result<int> run(context& c) {
     if (!job.stop && has_queued(view)) view.hint = why_it_waits(c, name);
     if (job.periodic && job.periodic->enabled && !job.stop) view.next_launch = next_launch_of(c, std::make_shared<const schema::job>(job));
     if (job.periodic || (job.parameterized_job && !job.dispatched)) {
-      auto children = c.api.get<std::vector<schema::job_list_stub>>(
-          api_request{.path = "/v1/jobs", .query = {{"prefix", job.id + "/"}}, .namespace_ = name.namespace_});
+      auto children =
+          c.api.get<std::vector<schema::job_list_stub>>(api_request{.path = "/v1/jobs", .query = {{"prefix", job.id + "/"}}, .namespace_ = name.namespace_});
       if (!children) return context::failed("querying job", children.error());
       view.children = *std::move(children);
     }
@@ -114,8 +113,9 @@ const command job_status = {
     .name = "job status",
     .synopsis = "List jobs, or show one",
     .usage = "[options] [<job>]",
-    .help = "Without argument: every job of the namespace. With a job's id or a unique beginning of it: its groups, its latest deployment\n"
-            "  and its allocations.",
+    .help =
+        "Without argument: every job of the namespace. With a job's id or a unique beginning of it: its groups, its latest deployment\n"
+        "  and its allocations.",
     .flags = flags,
     .run = &run,
 };

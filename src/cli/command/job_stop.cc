@@ -1,6 +1,6 @@
 // job stop.
-#include "cli/monitor.h"
 #include "cli/command/all.h"
+#include "cli/monitor.h"
 #include "cli/resolve.h"
 #include "schema/job_rpc.h"
 

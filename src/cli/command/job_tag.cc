@@ -32,8 +32,7 @@ result<int> run_apply(context& c) {
   value::object body;
   body.append("Description", c.flags.text("description"));
   body.append("Version", static_cast<int64_t>(version));
-  auto done = c.api.send(
-      {.method = "PUT", .path = tag_path(name, tag), .body = codec::value_to_json(value(std::move(body))), .namespace_ = name.namespace_});
+  auto done = c.api.send({.method = "PUT", .path = tag_path(name, tag), .body = codec::value_to_json(value(std::move(body))), .namespace_ = name.namespace_});
   if (!done) return context::failed("applying version tag", done.error());
   c.say(fmt::format("Job version {} tagged with name \"{}\"", version, tag));
   return 0;

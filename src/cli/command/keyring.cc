@@ -48,17 +48,36 @@ result<int> run_remove(context& c) { return change(c, "remove", "Removing gossip
 
 }  // namespace
 
-const command operator_gossip_keyring_generate = {.name = "operator gossip keyring generate", .synopsis = "Make a new key", .usage = "",
-                                                  .help = "For server.encrypt in every server's configuration. Nothing is changed by it.", .flags = {},
-                                                  .run = &run_generate, .local = true};
-const command operator_gossip_keyring_list = {.name = "operator gossip keyring list", .synopsis = "List the keys", .usage = "[options]",
-                                              .help = "Every key that a member of the pool accepts.", .flags = {}, .run = &run_list};
-const command operator_gossip_keyring_install = {.name = "operator gossip keyring install", .synopsis = "Add a key on all servers",
-                                                 .usage = "[options] <key>", .help = "They accept it from then on; see `use`.", .flags = {},
+const command operator_gossip_keyring_generate = {.name = "operator gossip keyring generate",
+                                                  .synopsis = "Make a new key",
+                                                  .usage = "",
+                                                  .help = "For server.encrypt in every server's configuration. Nothing is changed by it.",
+                                                  .flags = {},
+                                                  .run = &run_generate,
+                                                  .local = true};
+const command operator_gossip_keyring_list = {.name = "operator gossip keyring list",
+                                              .synopsis = "List the keys",
+                                              .usage = "[options]",
+                                              .help = "Every key that a member of the pool accepts.",
+                                              .flags = {},
+                                              .run = &run_list};
+const command operator_gossip_keyring_install = {.name = "operator gossip keyring install",
+                                                 .synopsis = "Add a key on all servers",
+                                                 .usage = "[options] <key>",
+                                                 .help = "They accept it from then on; see `use`.",
+                                                 .flags = {},
                                                  .run = &run_install};
-const command operator_gossip_keyring_use = {.name = "operator gossip keyring use", .synopsis = "Encrypt with another key", .usage = "[options] <key>",
-                                             .help = "A key that is installed everywhere becomes the one that is sent with.", .flags = {}, .run = &run_use};
-const command operator_gossip_keyring_remove = {.name = "operator gossip keyring remove", .synopsis = "Remove a key from all servers",
-                                                .usage = "[options] <key>", .help = "Not the one that is in use.", .flags = {}, .run = &run_remove};
+const command operator_gossip_keyring_use = {.name = "operator gossip keyring use",
+                                             .synopsis = "Encrypt with another key",
+                                             .usage = "[options] <key>",
+                                             .help = "A key that is installed everywhere becomes the one that is sent with.",
+                                             .flags = {},
+                                             .run = &run_use};
+const command operator_gossip_keyring_remove = {.name = "operator gossip keyring remove",
+                                                .synopsis = "Remove a key from all servers",
+                                                .usage = "[options] <key>",
+                                                .help = "Not the one that is in use.",
+                                                .flags = {},
+                                                .run = &run_remove};
 
 }  // namespace drover::cli::commands

@@ -74,8 +74,10 @@ result<api_answer> login_by_oidc(context& c, const std::string& method) {
   auto url = begin_oidc(c, method, redirect, nonce);
   if (url) {
     if (!open_browser(*url)) {
-      c.say(fmt::format("Automatic opening of the OIDC provider for login has failed. To complete the\n"
-                        "authentication, please visit your provider using the URL below:\n\n{}\n", *url));
+      c.say(
+          fmt::format("Automatic opening of the OIDC provider for login has failed. To complete the\n"
+                      "authentication, please visit your provider using the URL below:\n\n{}\n",
+                      *url));
       c.out.flush();
     }
     net::run_to_completion(loop, [](callback& of) -> net::awaitable<void> { co_await of.came.wait(); }(answer));
@@ -106,7 +108,8 @@ struct chosen {
 };
 result<chosen> choose(context& c) {
   chosen out{.name = c.flags.text("method"), .type = to_upper(c.flags.text("type"))};
-  if (!out.type.empty() && out.type != "JWT" && out.type != "OIDC") return fail(errc::invalid, "Unsupported authentication type \"{}\": it is OIDC or JWT", out.type);
+  if (!out.type.empty() && out.type != "JWT" && out.type != "OIDC")
+    return fail(errc::invalid, "Unsupported authentication type \"{}\": it is OIDC or JWT", out.type);
   if (!out.name.empty() && !out.type.empty()) return out;
   auto list = c.api.get<std::vector<schema::acl_auth_method_list_stub>>("/v1/acl/auth-methods");
   if (!list) return context::failed("listing ACL auth methods", list.error());
@@ -132,9 +135,13 @@ result<int> run_login(context& c) {
 
 }  // namespace
 
-const command login = {.name = "login", .synopsis = "Get a token with the help of an identity provider", .usage = "[options]",
-                       .help = "Prints a token with the roles and policies that binding rules give to whoever proves themselves to an identity provider: with "
-                               "a token of it (-login-token), or on its page, which is opened in a browser.",
-                       .flags = login_flags, .run = &run_login};
+const command login = {.name = "login",
+                       .synopsis = "Get a token with the help of an identity provider",
+                       .usage = "[options]",
+                       .help =
+                           "Prints a token with the roles and policies that binding rules give to whoever proves themselves to an identity provider: with "
+                           "a token of it (-login-token), or on its page, which is opened in a browser.",
+                       .flags = login_flags,
+                       .run = &run_login};
 
 }  // namespace drover::cli::commands

@@ -1,8 +1,8 @@
 // man (ours): the manual pages of all commands, for a package or for reading at once.
 #include "cli/man.h"
 
-#include <cerrno>
 #include <sys/stat.h>
+#include <cerrno>
 
 #include "base/text.h"
 #include "cli/command/all.h"
@@ -44,7 +44,12 @@ result<int> run(context& c) {
 
 }  // namespace
 
-const command man = {.name = "man", .synopsis = "Print or write manual pages", .usage = "[options] [command ...]",
-                     .help = "Prints the page of one command, or of the program, as man(1) reads it: drover man job run | man -l -", .flags = flags, .run = &run, .local = true};
+const command man = {.name = "man",
+                     .synopsis = "Print or write manual pages",
+                     .usage = "[options] [command ...]",
+                     .help = "Prints the page of one command, or of the program, as man(1) reads it: drover man job run | man -l -",
+                     .flags = flags,
+                     .run = &run,
+                     .local = true};
 
 }  // namespace drover::cli::commands

@@ -36,13 +36,21 @@ result<Record> find(context& c, const kind& k, const std::string& wanted) {
 }  // namespace
 
 result<schema::namespace_definition> find_namespace(context& c, const std::string& wanted) {
-  return find<schema::namespace_definition>(c, {.path = "/v1/namespaces", .doing = "retrieving namespaces", .several = "namespaces",
-                                                .none = fmt::format("Namespace \"{}\" matched no namespaces", wanted)}, wanted);
+  return find<schema::namespace_definition>(c,
+                                            {.path = "/v1/namespaces",
+                                             .doing = "retrieving namespaces",
+                                             .several = "namespaces",
+                                             .none = fmt::format("Namespace \"{}\" matched no namespaces", wanted)},
+                                            wanted);
 }
 
 result<schema::node_pool> find_node_pool(context& c, const std::string& wanted) {
-  return find<schema::node_pool>(c, {.path = "/v1/node/pools", .doing = "retrieving node pool", .several = "node pools",
-                                     .none = fmt::format("No node pool with prefix \"{}\" found", wanted)}, wanted);
+  return find<schema::node_pool>(c,
+                                 {.path = "/v1/node/pools",
+                                  .doing = "retrieving node pool",
+                                  .several = "node pools",
+                                  .none = fmt::format("No node pool with prefix \"{}\" found", wanted)},
+                                 wanted);
 }
 
 }  // namespace drover::cli::commands

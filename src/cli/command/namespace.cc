@@ -161,23 +161,56 @@ result<int> run_service_delete(context& c) {
 
 }  // namespace
 
-const command namespace_list = {.name = "namespace list", .synopsis = "List namespaces", .usage = "[options]",
-                                .help = "Every namespace the token may see.", .flags = show_flags, .run = &run_list};
-const command namespace_inspect = {.name = "namespace inspect", .synopsis = "Print a namespace as JSON", .usage = "[options] <namespace>",
-                                   .help = "The API's answer for a namespace, as JSON or through a template.", .flags = inspect_flags, .run = &run_inspect};
-const command namespace_status = {.name = "namespace status", .synopsis = "Show a namespace", .usage = "[options] <namespace>",
-                                  .help = "A namespace with its limits and its metadata.", .flags = show_flags, .run = &run_status};
-const command namespace_apply = {.name = "namespace apply", .synopsis = "Create or change a namespace", .usage = "[options] <input>",
-                                 .help = "The input is the path of a file (\"-\": standard input) that describes the namespace, in HCL or with -json as JSON: name, "
-                                         "description, quota, capabilities, node_pool_config, meta. Or it is a name: then what the flags give is changed and the rest is left.",
-                                 .flags = apply_flags, .run = &run_apply};
-const command namespace_delete = {.name = "namespace delete", .synopsis = "Delete a namespace", .usage = "<namespace>",
-                                  .help = "Only a namespace without running jobs can be deleted.", .flags = {}, .run = &run_delete};
-const command service_list = {.name = "service list", .synopsis = "List services", .usage = "[options]",
-                              .help = "Every service that the cluster itself keeps.", .flags = show_flags, .run = &run_service_list};
-const command service_info = {.name = "service info", .synopsis = "Show where a service runs", .usage = "[options] <service>",
-                              .help = "Every instance of the service.", .flags = show_flags, .run = &run_service_info};
-const command service_delete = {.name = "service delete", .synopsis = "Remove an instance of a service", .usage = "<service> <registration>",
-                                .help = "Removes one registration; its id is shown by `service info -verbose`.", .flags = {}, .run = &run_service_delete};
+const command namespace_list = {.name = "namespace list",
+                                .synopsis = "List namespaces",
+                                .usage = "[options]",
+                                .help = "Every namespace the token may see.",
+                                .flags = show_flags,
+                                .run = &run_list};
+const command namespace_inspect = {.name = "namespace inspect",
+                                   .synopsis = "Print a namespace as JSON",
+                                   .usage = "[options] <namespace>",
+                                   .help = "The API's answer for a namespace, as JSON or through a template.",
+                                   .flags = inspect_flags,
+                                   .run = &run_inspect};
+const command namespace_status = {.name = "namespace status",
+                                  .synopsis = "Show a namespace",
+                                  .usage = "[options] <namespace>",
+                                  .help = "A namespace with its limits and its metadata.",
+                                  .flags = show_flags,
+                                  .run = &run_status};
+const command namespace_apply = {
+    .name = "namespace apply",
+    .synopsis = "Create or change a namespace",
+    .usage = "[options] <input>",
+    .help =
+        "The input is the path of a file (\"-\": standard input) that describes the namespace, in HCL or with -json as JSON: name, "
+        "description, quota, capabilities, node_pool_config, meta. Or it is a name: then what the flags give is changed and the rest is left.",
+    .flags = apply_flags,
+    .run = &run_apply};
+const command namespace_delete = {.name = "namespace delete",
+                                  .synopsis = "Delete a namespace",
+                                  .usage = "<namespace>",
+                                  .help = "Only a namespace without running jobs can be deleted.",
+                                  .flags = {},
+                                  .run = &run_delete};
+const command service_list = {.name = "service list",
+                              .synopsis = "List services",
+                              .usage = "[options]",
+                              .help = "Every service that the cluster itself keeps.",
+                              .flags = show_flags,
+                              .run = &run_service_list};
+const command service_info = {.name = "service info",
+                              .synopsis = "Show where a service runs",
+                              .usage = "[options] <service>",
+                              .help = "Every instance of the service.",
+                              .flags = show_flags,
+                              .run = &run_service_info};
+const command service_delete = {.name = "service delete",
+                                .synopsis = "Remove an instance of a service",
+                                .usage = "<service> <registration>",
+                                .help = "Removes one registration; its id is shown by `service info -verbose`.",
+                                .flags = {},
+                                .run = &run_service_delete};
 
 }  // namespace drover::cli::commands

@@ -52,7 +52,9 @@ constexpr flag_spec drain_flags[] = {{"enable", flag_kind::boolean, "Move the al
                                      {"meta", flag_kind::list, "key=value to keep with the drain. May be given many times."},
                                      {"self", flag_kind::boolean, "The node of the agent that is asked."},
                                      {"monitor", flag_kind::boolean, "Follow a drain that is under way."},
-                                     detach_flag, yes_flag, verbose_flag};
+                                     detach_flag,
+                                     yes_flag,
+                                     verbose_flag};
 
 constexpr duration default_deadline = hours(1);
 
@@ -133,15 +135,12 @@ result<int> monitor_drain(context& c, const std::string& node_id, alloc_states s
   }
 }
 
-void announce_monitor(context& c) {
-  c.say(fmt::format("{}: Ctrl-C to stop monitoring: will not cancel the node drain", format::clock_time(now())));
-}
+void announce_monitor(context& c) { c.say(fmt::format("{}: Ctrl-C to stop monitoring: will not cancel the node drain", format::clock_time(now()))); }
 
 result<int> run_drain(context& c) {
   bool enable = c.flags.on("enable"), disable = c.flags.on("disable"), monitor = c.flags.on("monitor");
   if (enable + disable + monitor != 1) return c.misused("Either the '-enable' or '-disable' flag must be set, unless using '-monitor'");
-  if (c.flags.has("deadline") + c.flags.on("force") + c.flags.on("no-deadline") > 1)
-    return c.misused("-deadline, -force and -no-deadline can't be combined");
+  if (c.flags.has("deadline") + c.flags.on("force") + c.flags.on("no-deadline") > 1) return c.misused("-deadline, -force and -no-deadline can't be combined");
   if (!names_one_node(c)) return c.misused("Node ID must be specified if -self isn't being used");
   TRY_ASSIGN(auto node, node_meant(c));
   if (monitor) {
@@ -150,7 +149,8 @@ result<int> run_drain(context& c) {
     return monitor_drain(c, node.id, std::move(states));
   }
   bool exact = c.flags.on("self") || c.arguments[0] == node.id;
-  if (!exact && !c.flags.on("yes") && c.out.ask(fmt::format("Are you sure you want to {} drain mode for node \"{}\"? [y/N]", enable ? "enable" : "disable", node.id)) != "y") {
+  if (!exact && !c.flags.on("yes") &&
+      c.out.ask(fmt::format("Are you sure you want to {} drain mode for node \"{}\"? [y/N]", enable ? "enable" : "disable", node.id)) != "y") {
     c.say("Cancelling drain toggle");
     return 0;
   }
@@ -212,14 +212,25 @@ result<int> run_pool_info(context& c) {
 
 }  // namespace
 
-const command node_eligibility = {.name = "node eligibility", .synopsis = "Allow or forbid new allocations on a node", .usage = "[options] <node>",
-                                  .help = "What already runs there is left alone.", .flags = eligibility_flags, .run = &run_eligibility};
-const command node_drain = {.name = "node drain", .synopsis = "Move everything off a node", .usage = "[options] <node>",
+const command node_eligibility = {.name = "node eligibility",
+                                  .synopsis = "Allow or forbid new allocations on a node",
+                                  .usage = "[options] <node>",
+                                  .help = "What already runs there is left alone.",
+                                  .flags = eligibility_flags,
+                                  .run = &run_eligibility};
+const command node_drain = {.name = "node drain",
+                            .synopsis = "Move everything off a node",
+                            .usage = "[options] <node>",
                             .help = "Replaces the allocations of a node elsewhere, as gently as their jobs ask for, and follows until it is empty.",
-                            .flags = drain_flags, .run = &run_drain};
-const command node_pool_list = {.name = "node pool list", .synopsis = "List node pools", .usage = "[options]",
-                                .help = "Every node pool.", .flags = pool_flags, .run = &run_pool_list};
-const command node_pool_info = {.name = "node pool info", .synopsis = "Show a node pool", .usage = "[options] <node pool>",
-                                .help = "A node pool with its metadata and its scheduler configuration.", .flags = pool_flags, .run = &run_pool_info};
+                            .flags = drain_flags,
+                            .run = &run_drain};
+const command node_pool_list = {
+    .name = "node pool list", .synopsis = "List node pools", .usage = "[options]", .help = "Every node pool.", .flags = pool_flags, .run = &run_pool_list};
+const command node_pool_info = {.name = "node pool info",
+                                .synopsis = "Show a node pool",
+                                .usage = "[options] <node pool>",
+                                .help = "A node pool with its metadata and its scheduler configuration.",
+                                .flags = pool_flags,
+                                .run = &run_pool_info};
 
 }  // namespace drover::cli::commands

@@ -49,7 +49,8 @@ result<int> run_renew(context& c) {
 constexpr flag_spec intro_flags[] = {{"ttl", flag_kind::text, "How long the token is good; the servers limit it."},
                                      {"node-name", flag_kind::text, "Only a node of this name may use it."},
                                      {"node-pool", flag_kind::text, "The pool that the node must be in; default: \"default\"."},
-                                     json_flag, template_flag};
+                                     json_flag,
+                                     template_flag};
 
 result<int> run_intro(context& c) {
   if (!c.arguments.empty()) return c.misused("This command takes no arguments");
@@ -71,13 +72,25 @@ result<int> run_intro(context& c) {
 
 }  // namespace
 
-const command node_identity_get = {.name = "node identity get", .synopsis = "Show what a node's identity says", .usage = "[options] <node id>",
-                                   .help = "The claims of the token with which the node proves itself to the servers.", .flags = get_flags, .run = &run_get};
-const command node_identity_renew = {.name = "node identity renew", .synopsis = "Give a node a new identity", .usage = "[options] <node id>",
-                                     .help = "The node asks for it with its next heartbeat, which it sends at once.", .flags = {}, .run = &run_renew};
-const command node_intro_create = {.name = "node intro create", .synopsis = "Make a token with which a new node may register", .usage = "[options]",
-                                   .help = "For clusters whose servers set client_introduction. The agent takes it from -client-intro-token or "
-                                           "NOMAD_CLIENT_INTRO_TOKEN.",
-                                   .flags = intro_flags, .run = &run_intro};
+const command node_identity_get = {.name = "node identity get",
+                                   .synopsis = "Show what a node's identity says",
+                                   .usage = "[options] <node id>",
+                                   .help = "The claims of the token with which the node proves itself to the servers.",
+                                   .flags = get_flags,
+                                   .run = &run_get};
+const command node_identity_renew = {.name = "node identity renew",
+                                     .synopsis = "Give a node a new identity",
+                                     .usage = "[options] <node id>",
+                                     .help = "The node asks for it with its next heartbeat, which it sends at once.",
+                                     .flags = {},
+                                     .run = &run_renew};
+const command node_intro_create = {.name = "node intro create",
+                                   .synopsis = "Make a token with which a new node may register",
+                                   .usage = "[options]",
+                                   .help =
+                                       "For clusters whose servers set client_introduction. The agent takes it from -client-intro-token or "
+                                       "NOMAD_CLIENT_INTRO_TOKEN.",
+                                   .flags = intro_flags,
+                                   .run = &run_intro};
 
 }  // namespace drover::cli::commands

@@ -57,11 +57,17 @@ result<int> run_read(context& c) {
 
 }  // namespace
 
-const command node_meta_apply = {.name = "node meta apply", .synopsis = "Set or unset metadata of a node", .usage = "[options] [key=value ...]",
+const command node_meta_apply = {.name = "node meta apply",
+                                 .synopsis = "Set or unset metadata of a node",
+                                 .usage = "[options] [key=value ...]",
                                  .help = "Takes effect at once and is kept over restarts of the agent: jobs that wait for such a node are placed.",
-                                 .flags = apply_flags, .run = &run_apply};
-const command node_meta_read = {.name = "node meta read", .synopsis = "Show the metadata of a node", .usage = "[options]",
+                                 .flags = apply_flags,
+                                 .run = &run_apply};
+const command node_meta_read = {.name = "node meta read",
+                                .synopsis = "Show the metadata of a node",
+                                .usage = "[options]",
                                 .help = "What is in effect, what was set while it ran, and what the agent's configuration says.",
-                                .flags = read_flags, .run = &run_read};
+                                .flags = read_flags,
+                                .run = &run_read};
 
 }  // namespace drover::cli::commands

@@ -123,7 +123,8 @@ result<api_answer> list_of_pool(context& c, std::string_view what) {
 
 void say_next_page(context& c, const api_answer& answer) {
   if (answer.next_token.empty()) return;
-  c.say(fmt::format("\nResults have been paginated. To get the next page run:\n\n{} {} -page-token {} {}", c.program, c.self.name, answer.next_token, c.arguments[0]));
+  c.say(fmt::format("\nResults have been paginated. To get the next page run:\n\n{} {} -page-token {} {}", c.program, c.self.name, answer.next_token,
+                    c.arguments[0]));
 }
 
 result<int> run_nodes(context& c) {
@@ -133,8 +134,7 @@ result<int> run_nodes(context& c) {
   TRY_ASSIGN(auto nodes, api_client::decode<std::vector<schema::node_list_stub>>(answer.body));
   format::table t({"ID", "DC", "Name", "Class", "Drain", "Eligibility", "Status"});
   auto how = c.style();
-  for (const auto& n : nodes)
-    t.add({how.id(n.id), n.datacenter, n.name, n.node_class, n.drain ? "true" : "false", n.scheduling_eligibility, n.status});
+  for (const auto& n : nodes) t.add({how.id(n.id), n.datacenter, n.name, n.node_class, n.drain ? "true" : "false", n.scheduling_eligibility, n.status});
   c.say(t.empty() ? "No nodes" : t.text());
   say_next_page(c, answer);
   return 0;
@@ -152,16 +152,36 @@ result<int> run_jobs(context& c) {
 
 }  // namespace
 
-const command node_pool_apply = {.name = "node pool apply", .synopsis = "Make or change a node pool", .usage = "[options] <path>",
-                                 .help = "Makes the node pool that a file describes, or changes it. \"-\" is standard input.", .flags = apply_flags, .run = &run_apply};
-const command node_pool_delete = {.name = "node pool delete", .synopsis = "Remove a node pool", .usage = "<node pool>",
-                                  .help = "Removes a node pool that no node and no job uses.", .flags = {}, .run = &run_delete};
-const command node_pool_init = {.name = "node pool init", .synopsis = "Write an example of a node pool", .usage = "[options] [<filename>]",
+const command node_pool_apply = {.name = "node pool apply",
+                                 .synopsis = "Make or change a node pool",
+                                 .usage = "[options] <path>",
+                                 .help = "Makes the node pool that a file describes, or changes it. \"-\" is standard input.",
+                                 .flags = apply_flags,
+                                 .run = &run_apply};
+const command node_pool_delete = {.name = "node pool delete",
+                                  .synopsis = "Remove a node pool",
+                                  .usage = "<node pool>",
+                                  .help = "Removes a node pool that no node and no job uses.",
+                                  .flags = {},
+                                  .run = &run_delete};
+const command node_pool_init = {.name = "node pool init",
+                                .synopsis = "Write an example of a node pool",
+                                .usage = "[options] [<filename>]",
                                 .help = "Writes a file to start from, pool.nomad.hcl unless another name is given. An existing file is left alone.",
-                                .flags = init_flags, .run = &run_init, .local = true};
-const command node_pool_jobs = {.name = "node pool jobs", .synopsis = "List the jobs of a node pool", .usage = "[options] <node pool>",
-                                .help = "The jobs that name this node pool.", .flags = list_flags, .run = &run_jobs};
-const command node_pool_nodes = {.name = "node pool nodes", .synopsis = "List the nodes of a node pool", .usage = "[options] <node pool>",
-                                 .help = "The nodes that are in this node pool.", .flags = list_flags, .run = &run_nodes};
+                                .flags = init_flags,
+                                .run = &run_init,
+                                .local = true};
+const command node_pool_jobs = {.name = "node pool jobs",
+                                .synopsis = "List the jobs of a node pool",
+                                .usage = "[options] <node pool>",
+                                .help = "The jobs that name this node pool.",
+                                .flags = list_flags,
+                                .run = &run_jobs};
+const command node_pool_nodes = {.name = "node pool nodes",
+                                 .synopsis = "List the nodes of a node pool",
+                                 .usage = "[options] <node pool>",
+                                 .help = "The nodes that are in this node pool.",
+                                 .flags = list_flags,
+                                 .run = &run_nodes};
 
 }  // namespace drover::cli::commands

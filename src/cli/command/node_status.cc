@@ -1,6 +1,6 @@
 // node status: the list of client nodes, or one of them.
-#include "cli/format/node.h"
 #include "cli/command/all.h"
+#include "cli/format/node.h"
 #include "cli/resolve.h"
 
 namespace drover::cli::commands {
@@ -40,7 +40,8 @@ result<int> list(context& c) {
       if (a.client_status == "running") (*style.running)[a.node_id]++;
   }
   c.say(format::node_list(nodes, style));
-  if (!answer->next_token.empty()) c.say(fmt::format("\nResults have been paginated. To get the next page run:\n\n{} node status -page-token {}", c.program, answer->next_token));
+  if (!answer->next_token.empty())
+    c.say(fmt::format("\nResults have been paginated. To get the next page run:\n\n{} node status -page-token {}", c.program, answer->next_token));
   return 0;
 }
 

@@ -33,7 +33,7 @@ std::string header_name(std::string_view text) {
 
 // What is piped in or redirected; a terminal or /dev/null has nothing to say.
 result<std::string> read_body() {
-  struct stat status {};
+  struct stat status{};
   if (::fstat(STDIN_FILENO, &status) != 0 || S_ISCHR(status.st_mode)) return std::string();
   return read_input("-");
 }
@@ -114,10 +114,8 @@ result<int> run_api(context& c) {
   return 0;
 }
 
-constexpr flag_spec metrics_flags[] = {{"pretty", flag_kind::boolean, "JSON on several lines."},
-                                       {"format", flag_kind::text, "\"prometheus\", or JSON."},
-                                       json_flag,
-                                       template_flag};
+constexpr flag_spec metrics_flags[] = {
+    {"pretty", flag_kind::boolean, "JSON on several lines."}, {"format", flag_kind::text, "\"prometheus\", or JSON."}, json_flag, template_flag};
 
 result<int> run_metrics(context& c) {
   if (!c.arguments.empty()) return c.misused("This command takes no arguments");
@@ -133,10 +131,17 @@ result<int> run_metrics(context& c) {
 
 }  // namespace
 
-const command operator_api = {.name = "operator api", .synopsis = "Send any request to the HTTP API", .usage = "[options] <path>",
+const command operator_api = {.name = "operator api",
+                              .synopsis = "Send any request to the HTTP API",
+                              .usage = "[options] <path>",
                               .help = "Prints the body of the answer, whatever its status. A body is read from stdin if something is piped in.",
-                              .flags = api_flags, .run = &run_api};
-const command operator_metrics = {.name = "operator metrics", .synopsis = "Print the metrics of an agent", .usage = "[options]",
-                                  .help = "As /v1/metrics has them.", .flags = metrics_flags, .run = &run_metrics};
+                              .flags = api_flags,
+                              .run = &run_api};
+const command operator_metrics = {.name = "operator metrics",
+                                  .synopsis = "Print the metrics of an agent",
+                                  .usage = "[options]",
+                                  .help = "As /v1/metrics has them.",
+                                  .flags = metrics_flags,
+                                  .run = &run_metrics};
 
 }  // namespace drover::cli::commands

@@ -14,7 +14,8 @@
 namespace drover::cli::commands {
 namespace {
 
-constexpr std::string_view directory_help = "The path is a server's data_dir, or the server or raft directory in it. The server must not run. Nothing is changed.";
+constexpr std::string_view directory_help =
+    "The path is a server's data_dir, or the server or raft directory in it. The server must not run. Nothing is changed.";
 
 result<std::string> directory_of(const context& c) { return server::find_raft_directory(c.arguments[0]); }
 
@@ -95,17 +96,41 @@ result<int> run_snapshot_redact(context& c) {
 
 }  // namespace
 
-const command operator_raft_info = {.name = "operator raft info", .synopsis = "Show what a stopped server's log holds", .usage = "<path to data dir>",
-                                    .help = directory_help, .flags = {}, .run = &run_info, .local = true};
-const command operator_raft_logs = {.name = "operator raft logs", .synopsis = "Print the entries of a stopped server's log", .usage = "[options] <path to data dir>",
-                                    .help = directory_help, .flags = logs_flags, .run = &run_logs, .local = true};
-const command operator_raft_state = {.name = "operator raft state", .synopsis = "Print the state that a stopped server's log leads to", .usage = "[options] <path to data dir>",
-                                     .help = directory_help, .flags = state_flags, .run = &run_state, .local = true};
-const command operator_snapshot_state = {.name = "operator snapshot state", .synopsis = "Print the state that a snapshot file holds", .usage = "[options] <file>",
-                                         .help = "One JSON object with a list for each table. Secrets are left out.", .flags = snapshot_state_flags,
-                                         .run = &run_snapshot_state, .local = true};
-const command operator_snapshot_redact = {.name = "operator snapshot redact", .synopsis = "Take the root keys out of a snapshot file", .usage = "<file>",
-                                          .help = "The file is changed in place. It can be shown to others then; its variables cannot be read any more by anybody.",
-                                          .flags = {}, .run = &run_snapshot_redact, .local = true};
+const command operator_raft_info = {.name = "operator raft info",
+                                    .synopsis = "Show what a stopped server's log holds",
+                                    .usage = "<path to data dir>",
+                                    .help = directory_help,
+                                    .flags = {},
+                                    .run = &run_info,
+                                    .local = true};
+const command operator_raft_logs = {.name = "operator raft logs",
+                                    .synopsis = "Print the entries of a stopped server's log",
+                                    .usage = "[options] <path to data dir>",
+                                    .help = directory_help,
+                                    .flags = logs_flags,
+                                    .run = &run_logs,
+                                    .local = true};
+const command operator_raft_state = {.name = "operator raft state",
+                                     .synopsis = "Print the state that a stopped server's log leads to",
+                                     .usage = "[options] <path to data dir>",
+                                     .help = directory_help,
+                                     .flags = state_flags,
+                                     .run = &run_state,
+                                     .local = true};
+const command operator_snapshot_state = {.name = "operator snapshot state",
+                                         .synopsis = "Print the state that a snapshot file holds",
+                                         .usage = "[options] <file>",
+                                         .help = "One JSON object with a list for each table. Secrets are left out.",
+                                         .flags = snapshot_state_flags,
+                                         .run = &run_snapshot_state,
+                                         .local = true};
+const command operator_snapshot_redact = {
+    .name = "operator snapshot redact",
+    .synopsis = "Take the root keys out of a snapshot file",
+    .usage = "<file>",
+    .help = "The file is changed in place. It can be shown to others then; its variables cannot be read any more by anybody.",
+    .flags = {},
+    .run = &run_snapshot_redact,
+    .local = true};
 
 }  // namespace drover::cli::commands

@@ -44,8 +44,8 @@ void show_logs(context& c, const std::vector<server::survivor>& survivors, size_
   format::table logs({"Server", "Directory", "Last Term", "Last Index", "Snapshot Index", "Term", "Newest"});
   for (size_t i = 0; i < survivors.size(); ++i) {
     const auto& s = survivors[i];
-    logs.add({s.id, s.raft_directory, fmt::format("{}", s.log.last_term), fmt::format("{}", s.log.last_index),
-              fmt::format("{}", s.log.snapshot_index), fmt::format("{}", s.log.term), i == newest ? "yes" : "no"});
+    logs.add({s.id, s.raft_directory, fmt::format("{}", s.log.last_term), fmt::format("{}", s.log.last_index), fmt::format("{}", s.log.snapshot_index),
+              fmt::format("{}", s.log.term), i == newest ? "yes" : "no"});
   }
   c.say("Logs that are left");
   c.say(logs.text());
@@ -53,8 +53,7 @@ void show_logs(context& c, const std::vector<server::survivor>& survivors, size_
 
 void show_members(context& c, const server::recovery_plan& plan) {
   format::table members({"Server", "Name", "Address", "Voter", "Left"});
-  for (const auto& m : plan.members)
-    members.add({m.id, m.name, m.address, m.voter ? "true" : "false", m.survives ? "yes" : "no"});
+  for (const auto& m : plan.members) members.add({m.id, m.name, m.address, m.voter ? "true" : "false", m.survives ? "yes" : "no"});
   c.say("\nMembers of the cluster, as the newest log has them");
   c.say(members.text());
   c.say(fmt::format("\n{} of {} voters are left; {} are needed to elect a leader.", plan.surviving_voters, plan.voters, plan.quorum));
@@ -76,8 +75,9 @@ result<int> run(context& c) {
   c.say("\nThe cluster from then on");
   c.say(std::string(trim(server::peers_json(plan.servers))));
   if (!c.flags.on("apply")) {
-    c.say("\nThis was a dry run: nothing was changed. With -apply the logs above get this configuration. A server whose directory is on another machine "
-          "gets the list as peers.json in its server/raft directory instead; it is read at the next start. All servers must be stopped meanwhile.");
+    c.say(
+        "\nThis was a dry run: nothing was changed. With -apply the logs above get this configuration. A server whose directory is on another machine "
+        "gets the list as peers.json in its server/raft directory instead; it is read at the next start. All servers must be stopped meanwhile.");
     return 0;
   }
   for (const auto& s : survivors) TRY(raft::recover({s.raft_directory, server::to_raft(plan.servers)}));
@@ -91,9 +91,10 @@ const command operator_recover = {
     .name = "operator recover",
     .synopsis = "Make a cluster anew after most servers were lost for good",
     .usage = "[options] <data_dir>...",
-    .help = "Shows what the data directories of the servers that are left hold, which of their logs is the newest, and what will be lost. With -apply it "
-            "writes a new configuration of just these servers behind each log; the election then finds the newest one, and the others follow it. "
-            "Stop all servers of the cluster first. While a majority of the voters can come back, do not use this: start them instead.",
+    .help =
+        "Shows what the data directories of the servers that are left hold, which of their logs is the newest, and what will be lost. With -apply it "
+        "writes a new configuration of just these servers behind each log; the election then finds the newest one, and the others follow it. "
+        "Stop all servers of the cluster first. While a majority of the voters can come back, do not use this: start them instead.",
     .flags = flags,
     .run = &run,
     .local = true,

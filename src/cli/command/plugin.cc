@@ -15,11 +15,7 @@ namespace {
 using stub = schema::csi_plugin_list_stub;
 
 constexpr flag_spec status_flags[] = {
-    {"type", flag_kind::text, "Type of the plugins: csi."},
-    {"short", flag_kind::boolean, "Without the allocations."},
-    json_flag,
-    template_flag,
-    verbose_flag,
+    {"type", flag_kind::text, "Type of the plugins: csi."}, {"short", flag_kind::boolean, "Without the allocations."}, json_flag, template_flag, verbose_flag,
 };
 
 std::string table_of(std::vector<stub> all) {
@@ -105,7 +101,8 @@ std::string shown(const schema::csi_plugin& p, const format::style& how, bool br
 
 result<int> run_status(context& c) {
   if (c.arguments.size() > 1) return c.misused("This command takes either no arguments or one: <plugin>");
-  if (auto type = c.flags.has("type") ? c.flags.text("type") : std::string("csi"); type != "csi") return fail(errc::invalid, "There are plugins of type \"csi\" only, not \"{}\"", type);
+  if (auto type = c.flags.has("type") ? c.flags.text("type") : std::string("csi"); type != "csi")
+    return fail(errc::invalid, "There are plugins of type \"csi\" only, not \"{}\"", type);
   if (c.arguments.empty() && !c.wants_raw()) c.say(format::bold("Container Storage Interface"));
   auto answer = c.api.send({.path = "/v1/plugins", .query = {{"type", "csi"}}});
   if (!answer) return context::failed("querying CSI plugins", answer.error());

@@ -179,17 +179,38 @@ constexpr flag_spec inspect_flags[] = {json_flag, template_flag};
 
 }  // namespace
 
-const command quota_apply = {.name = "quota apply", .synopsis = "Create or change a quota", .usage = "[options] <input>",
-                             .help = "The file holds one quota as HCL, or as JSON with -json; \"-\" is standard input.", .flags = apply_flags, .run = &run_apply};
-const command quota_delete = {.name = "quota delete", .synopsis = "Delete a quota", .usage = "<quota>",
-                              .help = "Only a quota that no namespace has can be deleted.", .flags = {}, .run = &run_delete};
-const command quota_init = {.name = "quota init", .synopsis = "Write an example of a quota", .usage = "[options] [<file>]",
-                            .help = "Into spec.hcl unless another file is named.", .flags = init_flags, .run = &run_init, .local = true};
-const command quota_inspect = {.name = "quota inspect", .synopsis = "Show a quota as JSON", .usage = "[options] <quota>", .help = "All of it.",
-                               .flags = inspect_flags, .run = &run_inspect};
-const command quota_list = {.name = "quota list", .synopsis = "List quotas", .usage = "[options]", .help = "Every quota.", .flags = show_flags,
-                            .run = &run_list};
-const command quota_status = {.name = "quota status", .synopsis = "Show a quota and its use", .usage = "[options] <quota>",
-                              .help = "What the namespaces with this quota use of it now.", .flags = show_flags, .run = &run_status};
+const command quota_apply = {.name = "quota apply",
+                             .synopsis = "Create or change a quota",
+                             .usage = "[options] <input>",
+                             .help = "The file holds one quota as HCL, or as JSON with -json; \"-\" is standard input.",
+                             .flags = apply_flags,
+                             .run = &run_apply};
+const command quota_delete = {.name = "quota delete",
+                              .synopsis = "Delete a quota",
+                              .usage = "<quota>",
+                              .help = "Only a quota that no namespace has can be deleted.",
+                              .flags = {},
+                              .run = &run_delete};
+const command quota_init = {.name = "quota init",
+                            .synopsis = "Write an example of a quota",
+                            .usage = "[options] [<file>]",
+                            .help = "Into spec.hcl unless another file is named.",
+                            .flags = init_flags,
+                            .run = &run_init,
+                            .local = true};
+const command quota_inspect = {.name = "quota inspect",
+                               .synopsis = "Show a quota as JSON",
+                               .usage = "[options] <quota>",
+                               .help = "All of it.",
+                               .flags = inspect_flags,
+                               .run = &run_inspect};
+const command quota_list = {
+    .name = "quota list", .synopsis = "List quotas", .usage = "[options]", .help = "Every quota.", .flags = show_flags, .run = &run_list};
+const command quota_status = {.name = "quota status",
+                              .synopsis = "Show a quota and its use",
+                              .usage = "[options] <quota>",
+                              .help = "What the namespaces with this quota use of it now.",
+                              .flags = show_flags,
+                              .run = &run_status};
 
 }  // namespace drover::cli::commands

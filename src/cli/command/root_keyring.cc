@@ -15,7 +15,8 @@ std::string key_table(const std::vector<schema::root_key_meta>& keys, const form
   format::table t({"Key", "State", "Create Time", "Publish Time"});
   t.when_empty("");
   for (const auto& key : keys)
-    t.add({how.id(key.key_id), key.state, format::clock_time(key.create_time), key.publish_time > 0 ? format::clock_time(key.publish_time) : std::string("<none>")});
+    t.add({how.id(key.key_id), key.state, format::clock_time(key.create_time),
+           key.publish_time > 0 ? format::clock_time(key.publish_time) : std::string("<none>")});
   return t.text();
 }
 
@@ -44,8 +45,9 @@ result<int> run_rotate(context& c) {
     TRY_ASSIGN(wait, parse_duration(c.flags.text("prepublish")));
   }
   if (c.flags.on("now") == (wait.ns != 0))
-    return fail(errc::invalid, "One of \"-now\" or \"-prepublish\" must be used: -now if a key has leaked, otherwise -prepublish <duration>, so that the new key does "
-                               "not sign before those who check signatures know of it.");
+    return fail(errc::invalid,
+                "One of \"-now\" or \"-prepublish\" must be used: -now if a key has leaked, otherwise -prepublish <duration>, so that the new key does "
+                "not sign before those who check signatures know of it.");
   if (wait.ns < 0) return fail(errc::invalid, "invalid value \"{}\" for flag -prepublish: it is negative", c.flags.text("prepublish"));
   api_request request{.method = "PUT", .path = "/v1/operator/keyring/rotate"};
   if (c.flags.on("full")) request.query.emplace_back("full", "true");
@@ -77,13 +79,23 @@ result<int> run_remove(context& c) {
 
 }  // namespace
 
-const command operator_root_keyring_list = {.name = "operator root keyring list", .synopsis = "List the root keys", .usage = "[options]",
-                                            .help = "The keys that seal variables and sign identities. One of them is active.", .flags = list_flags,
+const command operator_root_keyring_list = {.name = "operator root keyring list",
+                                            .synopsis = "List the root keys",
+                                            .usage = "[options]",
+                                            .help = "The keys that seal variables and sign identities. One of them is active.",
+                                            .flags = list_flags,
                                             .run = &run_list};
-const command operator_root_keyring_rotate = {.name = "operator root keyring rotate", .synopsis = "Make a new root key", .usage = "[options]",
-                                              .help = "What older keys sealed and signed stays good.", .flags = rotate_flags, .run = &run_rotate};
-const command operator_root_keyring_remove = {.name = "operator root keyring remove", .synopsis = "Remove a root key", .usage = "[options] <key id>",
+const command operator_root_keyring_rotate = {.name = "operator root keyring rotate",
+                                              .synopsis = "Make a new root key",
+                                              .usage = "[options]",
+                                              .help = "What older keys sealed and signed stays good.",
+                                              .flags = rotate_flags,
+                                              .run = &run_rotate};
+const command operator_root_keyring_remove = {.name = "operator root keyring remove",
+                                              .synopsis = "Remove a root key",
+                                              .usage = "[options] <key id>",
                                               .help = "Only a key that is not active. Identities that it signed are refused from then on.",
-                                              .flags = remove_flags, .run = &run_remove};
+                                              .flags = remove_flags,
+                                              .run = &run_remove};
 
 }  // namespace drover::cli::commands

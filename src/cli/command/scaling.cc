@@ -23,9 +23,8 @@ std::string shown_target(const std::map<std::string, std::string>& target) {
   return join(parts, ",");
 }
 
-constexpr flag_spec list_flags[] = {json_flag, template_flag, verbose_flag,
-                                    {"type", flag_kind::text, "Only policies of this type."},
-                                    {"job", flag_kind::text, "Only policies of this job."}};
+constexpr flag_spec list_flags[] = {
+    json_flag, template_flag, verbose_flag, {"type", flag_kind::text, "Only policies of this type."}, {"job", flag_kind::text, "Only policies of this job."}};
 
 result<int> run_list(context& c) {
   if (!c.arguments.empty()) return c.misused("This command takes no arguments");
@@ -38,8 +37,7 @@ result<int> run_list(context& c) {
   TRY_ASSIGN(auto list, api_client::decode<std::vector<schema::scaling_policy_list_stub>>(answer->body));
   std::ranges::sort(list, {}, &schema::scaling_policy_list_stub::id);
   format::table t({"ID", "Enabled", "Type", "Target"});
-  for (const auto& p : list)
-    t.add({c.verbose() ? p.id : std::string(short_id(p.id)), p.enabled ? "true" : "false", p.type, shown_target(p.target)});
+  for (const auto& p : list) t.add({c.verbose() ? p.id : std::string(short_id(p.id)), p.enabled ? "true" : "false", p.type, shown_target(p.target)});
   c.say(t.empty() ? "No policies found" : t.text());
   return 0;
 }

@@ -94,18 +94,35 @@ result<int> run_node_config(context& c) {
 
 }  // namespace
 
-const command server_join = {.name = "server join", .synopsis = "Join a server to others", .usage = "[options] <address> [<address>...]",
-                             .help = "Adds the server that is asked to the gossip pool of the others, also over regions.", .flags = {}, .run = &run_join};
-const command server_force_leave = {.name = "server force-leave", .synopsis = "Let a failed server go", .usage = "[options] <node>",
+const command server_join = {.name = "server join",
+                             .synopsis = "Join a server to others",
+                             .usage = "[options] <address> [<address>...]",
+                             .help = "Adds the server that is asked to the gossip pool of the others, also over regions.",
+                             .flags = {},
+                             .run = &run_join};
+const command server_force_leave = {.name = "server force-leave",
+                                    .synopsis = "Let a failed server go",
+                                    .usage = "[options] <node>",
                                     .help = "A failed member counts as left, so that nobody waits for it. One that is alive stays.",
-                                    .flags = force_leave_flags, .run = &run_force_leave};
-const command operator_raft_remove_peer = {.name = "operator raft remove-peer", .synopsis = "Remove a server from the replication group",
-                                           .usage = "[options]", .help = "For a server that is gone for good and was not removed by itself.",
-                                           .flags = remove_peer_flags, .run = &run_remove_peer};
-const command operator_raft_transfer_leadership = {.name = "operator raft transfer-leadership", .synopsis = "Hand the lead to another server",
-                                                   .usage = "[options]", .help = "The server named by id or address leads from then on.",
-                                                   .flags = transfer_flags, .run = &run_transfer};
-const command node_config = {.name = "node config", .synopsis = "Show or change the servers that a node knows", .usage = "[options] [<server>...]",
-                             .help = "Of the client agent that is asked.", .flags = node_config_flags, .run = &run_node_config};
+                                    .flags = force_leave_flags,
+                                    .run = &run_force_leave};
+const command operator_raft_remove_peer = {.name = "operator raft remove-peer",
+                                           .synopsis = "Remove a server from the replication group",
+                                           .usage = "[options]",
+                                           .help = "For a server that is gone for good and was not removed by itself.",
+                                           .flags = remove_peer_flags,
+                                           .run = &run_remove_peer};
+const command operator_raft_transfer_leadership = {.name = "operator raft transfer-leadership",
+                                                   .synopsis = "Hand the lead to another server",
+                                                   .usage = "[options]",
+                                                   .help = "The server named by id or address leads from then on.",
+                                                   .flags = transfer_flags,
+                                                   .run = &run_transfer};
+const command node_config = {.name = "node config",
+                             .synopsis = "Show or change the servers that a node knows",
+                             .usage = "[options] [<server>...]",
+                             .help = "Of the client agent that is asked.",
+                             .flags = node_config_flags,
+                             .run = &run_node_config};
 
 }  // namespace drover::cli::commands

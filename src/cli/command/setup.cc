@@ -51,7 +51,8 @@ result<int> set_up(context& c, std::string_view where, const std::vector<setup_p
     TRY_ASSIGN(auto shown, part.shown());
     c.say(fmt::format("\nThe {} \"{}\":\n\n{}\n", part.kind, part.name, trim(shown)));
     if (!says_yes(c, fmt::format("Create this {} in your {} cluster? [Y/n]", part.kind, where))) return declined(c, where, parts);
-    if (auto made = part.make(shown); !made) return fail(errc::unknown, "[✘] Could not create {} {} \"{}\": {}", where, part.kind, part.name, made.error().text());
+    if (auto made = part.make(shown); !made)
+      return fail(errc::unknown, "[✘] Could not create {} {} \"{}\": {}", where, part.kind, part.name, made.error().text());
     c.say(fmt::format("[✔] Created {} \"{}\".", part.kind, part.name));
   }
   return 0;
@@ -98,8 +99,10 @@ result<jwks_source> jwks_of(const context& c) {
 result<other_api_answer> ask_other(other_api& api, other_api_request request) {
   TRY_ASSIGN(auto answer, api.send(std::move(request)));
   if (answer.status < 400) return answer;
-  return fail(answer.status == 404 ? errc::not_found : answer.status == 403 ? errc::permission_denied : errc::unknown, "Unexpected response code: {} ({})", answer.status,
-              trim(answer.body));
+  return fail(answer.status == 404   ? errc::not_found
+              : answer.status == 403 ? errc::permission_denied
+                                     : errc::unknown,
+              "Unexpected response code: {} ({})", answer.status, trim(answer.body));
 }
 
 result<value> read_other(other_api& api, std::string path) {

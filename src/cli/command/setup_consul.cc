@@ -67,7 +67,8 @@ setup_part part_of(other_api& api, consul_record of) {
     auto made = ask_other(api, {.method = "PUT", .path = of.put, .body = codec::value_to_json(value(of.body))});
     if (made) return {};
     if (made.error().text().find("error checking JWKSURL") == std::string::npos) return fail(std::move(made).error());
-    return fail(errc::unavailable, "Consul does not reach the signing keys of this cluster; is an agent running there, and is -jwks-url right? {}", made.error().text());
+    return fail(errc::unavailable, "Consul does not reach the signing keys of this cluster; is an agent running there, and is -jwks-url right? {}",
+                made.error().text());
   };
   out.remove = [&api, of, find]() -> result<> {
     TRY_ASSIGN(auto found, find());
@@ -115,8 +116,14 @@ setup_part rule_part(other_api& api, std::string whom, std::string type, std::st
 result<std::vector<setup_part>> parts_of(const context& c, other_api& api) {
   std::vector<setup_part> out;
   TRY_ASSIGN(auto method, method_body(c));
-  out.push_back(part_of(api, {.kind = "auth method", .name = std::string(method_name), .list = "/v1/acl/auth-methods", .put = "/v1/acl/auth-method",
-                              .remove_at = "/v1/acl/auth-method/", .id_member = "Name", .known_by = {{"Name", std::string(method_name)}}, .body = std::move(method)}));
+  out.push_back(part_of(api, {.kind = "auth method",
+                              .name = std::string(method_name),
+                              .list = "/v1/acl/auth-methods",
+                              .put = "/v1/acl/auth-method",
+                              .remove_at = "/v1/acl/auth-method/",
+                              .id_member = "Name",
+                              .known_by = {{"Name", std::string(method_name)}},
+                              .body = std::move(method)}));
   out.push_back(rule_part(api, "Services", "service", "${value.nomad_service}", "\"nomad_service\" in value"));
   out.push_back(rule_part(api, "Tasks", "role", "nomad-${value.nomad_namespace}-tasks", "\"nomad_service\" not in value"));
   std::string rules;
@@ -124,15 +131,28 @@ result<std::vector<setup_part>> parts_of(const context& c, other_api& api) {
   value::object policy;
   policy.append("Name", value(std::string(policy_name)));
   policy.append("Rules", value(rules));
-  out.push_back(part_of(api, {.kind = "policy", .name = std::string(policy_name), .list = "/v1/acl/policies", .put = "/v1/acl/policy",
-                              .remove_at = "/v1/acl/policy/", .id_member = "ID", .known_by = {{"Name", std::string(policy_name)}}, .body = std::move(policy), .shown = rules}));
+  out.push_back(part_of(api, {.kind = "policy",
+                              .name = std::string(policy_name),
+                              .list = "/v1/acl/policies",
+                              .put = "/v1/acl/policy",
+                              .remove_at = "/v1/acl/policy/",
+                              .id_member = "ID",
+                              .known_by = {{"Name", std::string(policy_name)}},
+                              .body = std::move(policy),
+                              .shown = rules}));
   value::object link, role;
   link.append("Name", value(std::string(policy_name)));
   role.append("Name", value(std::string(role_name)));
   role.append("Description", value("Tasks of the cluster, by their identities"));
   role.append("Policies", value(value::list{value(std::move(link))}));
-  out.push_back(part_of(api, {.kind = "role", .name = std::string(role_name), .list = "/v1/acl/roles", .put = "/v1/acl/role", .remove_at = "/v1/acl/role/",
-                              .id_member = "ID", .known_by = {{"Name", std::string(role_name)}}, .body = std::move(role)}));
+  out.push_back(part_of(api, {.kind = "role",
+                              .name = std::string(role_name),
+                              .list = "/v1/acl/roles",
+                              .put = "/v1/acl/role",
+                              .remove_at = "/v1/acl/role/",
+                              .id_member = "ID",
+                              .known_by = {{"Name", std::string(role_name)}},
+                              .body = std::move(role)}));
   return out;
 }
 
@@ -148,16 +168,24 @@ result<int> run_setup_consul(context& c) {
   TRY_ASSIGN(auto parts, parts_of(c, *api));
   if (c.flags.on("destroy")) return take_away(c, "Consul", parts);
   TRY_ASSIGN(int code, set_up(c, "Consul", parts));
-  c.say(fmt::format("\nWorkloads can log in to Consul when their identities are for it:\n\n"
-                    "identity {{\n  name = \"consul_default\"\n  aud  = [\"{0}\"]\n  ttl  = \"1h\"\n}}", audience));
+  c.say(
+      fmt::format("\nWorkloads can log in to Consul when their identities are for it:\n\n"
+                  "identity {{\n  name = \"consul_default\"\n  aud  = [\"{0}\"]\n  ttl  = \"1h\"\n}}",
+                  audience));
   return code;
 }
 
 }  // namespace
 
-const command setup_consul = {.name = "setup consul", .synopsis = "Let workloads log in to Consul with their identities", .usage = "[options]",
-                              .help = "Makes an auth method, binding rules, a policy and a role in Consul, which is found by CONSUL_HTTP_ADDR and its other variables. "
-                                      "The token must have acl:write. Namespaces of Consul Enterprise are not used.",
-                              .flags = setup_flags, .run = &run_setup_consul, .local = true};
+const command setup_consul = {
+    .name = "setup consul",
+    .synopsis = "Let workloads log in to Consul with their identities",
+    .usage = "[options]",
+    .help =
+        "Makes an auth method, binding rules, a policy and a role in Consul, which is found by CONSUL_HTTP_ADDR and its other variables. "
+        "The token must have acl:write. Namespaces of Consul Enterprise are not used.",
+    .flags = setup_flags,
+    .run = &run_setup_consul,
+    .local = true};
 
 }  // namespace drover::cli::commands

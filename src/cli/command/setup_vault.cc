@@ -95,7 +95,8 @@ setup_part method_part(context& c, other_api& api) {
       return fail(errc::unknown, "Unexpected response code: {} ({})", enabled->status, trim(enabled->body));
     auto made = put(api, config_path, config);
     if (made || made.error().text().find("error checking jwks URL") == std::string::npos) return made;
-    return fail(errc::unavailable, "Vault does not reach the signing keys of this cluster; is an agent running there, and is -jwks-url right? {}", made.error().text());
+    return fail(errc::unavailable, "Vault does not reach the signing keys of this cluster; is an agent running there, and is -jwks-url right? {}",
+                made.error().text());
   };
   out.remove = [&api, mount_path] { return remove(api, mount_path); };
   return out;
@@ -171,7 +172,8 @@ result<int> check(context& c) {
   if (!found.jobs_without_vault_identity.empty()) {
     format::table jobs({"ID", "Namespace", "Type", "Status"});
     for (const auto& each : found.jobs_without_vault_identity) jobs.add({each.id, each.namespace_, each.type, each.status});
-    c.say("\n[bold]Jobs Without Workload Identity for Vault[reset]\nThey use Vault and have no identity whose name begins with vault_: give them one.\n\n" + jobs.text());
+    c.say("\n[bold]Jobs Without Workload Identity for Vault[reset]\nThey use Vault and have no identity whose name begins with vault_: give them one.\n\n" +
+          jobs.text());
   }
   if (!found.outdated_nodes.empty()) {
     format::table nodes({"ID", "Name", "Address", "Version", "Drain", "Eligibility", "Status"});
@@ -198,16 +200,23 @@ result<int> run_setup_vault(context& c) {
   std::vector<setup_part> parts{method_part(c, *api), policy_part(c, *api), role_part(*api)};
   if (c.flags.on("destroy")) return take_away(c, "Vault", parts);
   TRY_ASSIGN(int code, set_up(c, "Vault", parts));
-  c.say(fmt::format("\nWorkloads can log in to Vault when their identities are for it:\n\n"
-                    "identity {{\n  name = \"vault_default\"\n  aud  = [\"{}\"]\n  ttl  = \"1h\"\n}}", audience));
+  c.say(
+      fmt::format("\nWorkloads can log in to Vault when their identities are for it:\n\n"
+                  "identity {{\n  name = \"vault_default\"\n  aud  = [\"{}\"]\n  ttl  = \"1h\"\n}}",
+                  audience));
   return code;
 }
 
 }  // namespace
 
-const command setup_vault = {.name = "setup vault", .synopsis = "Let workloads log in to Vault with their identities", .usage = "[options]",
-                             .help = "Makes an auth method, a policy and a role in Vault, which is found by VAULT_ADDR and its other variables. The token must be allowed "
-                                     "to do that. -check asks this cluster instead, which jobs and nodes are not ready.",
-                             .flags = vault_flags, .run = &run_setup_vault};
+const command setup_vault = {
+    .name = "setup vault",
+    .synopsis = "Let workloads log in to Vault with their identities",
+    .usage = "[options]",
+    .help =
+        "Makes an auth method, a policy and a role in Vault, which is found by VAULT_ADDR and its other variables. The token must be allowed "
+        "to do that. -check asks this cluster instead, which jobs and nodes are not ready.",
+    .flags = vault_flags,
+    .run = &run_setup_vault};
 
 }  // namespace drover::cli::commands

@@ -39,8 +39,7 @@ result<int> run_save(context& c) {
   if (c.flags.on("stale")) ask.query.emplace_back("stale", "true");
   auto answer = c.api.send(std::move(ask));
   if (!answer) return fail(answer.error().code(), "Failed to get snapshot file: {}", answer.error().text());
-  if (answer->status != 200)
-    return fail(errc::unknown, "Failed to get snapshot file: Unexpected response code: {} ({})", answer->status, trim(answer->body));
+  if (answer->status != 200) return fail(errc::unknown, "Failed to get snapshot file: Unexpected response code: {} ({})", answer->status, trim(answer->body));
   if (auto whole = check_digest(*answer); !whole) return fail(errc::corrupt, "Failed to get snapshot file: {}", whole.error().text());
   // It holds every secret of the cluster.
   TRY(write_new_file(path, answer->body, 0600));
@@ -118,15 +117,24 @@ result<int> run_inspect(context& c) {
 
 }  // namespace
 
-const command operator_snapshot_save = {.name = "operator snapshot save", .synopsis = "Save the state of the cluster into a file",
+const command operator_snapshot_save = {.name = "operator snapshot save",
+                                        .synopsis = "Save the state of the cluster into a file",
                                         .usage = "[options] [<filename>]",
                                         .help = "Everything that the servers replicate: jobs, nodes, variables, tokens, keys. Keep it as safe as those.",
-                                        .flags = save_flags, .run = &run_save};
-const command operator_snapshot_restore = {.name = "operator snapshot restore", .synopsis = "Replace the state of the cluster by a saved one",
+                                        .flags = save_flags,
+                                        .run = &run_save};
+const command operator_snapshot_restore = {.name = "operator snapshot restore",
+                                           .synopsis = "Replace the state of the cluster by a saved one",
                                            .usage = "[options] <filename>",
                                            .help = "What changed since the file was saved is lost. The file is checked as a whole before anything changes.",
-                                           .flags = {}, .run = &run_restore};
-const command operator_snapshot_inspect = {.name = "operator snapshot inspect", .synopsis = "Show what a saved state holds", .usage = "[options] <filename>",
-                                           .help = "Reads the file alone; no agent is asked.", .flags = inspect_flags, .run = &run_inspect, .local = true};
+                                           .flags = {},
+                                           .run = &run_restore};
+const command operator_snapshot_inspect = {.name = "operator snapshot inspect",
+                                           .synopsis = "Show what a saved state holds",
+                                           .usage = "[options] <filename>",
+                                           .help = "Reads the file alone; no agent is asked.",
+                                           .flags = inspect_flags,
+                                           .run = &run_inspect,
+                                           .local = true};
 
 }  // namespace drover::cli::commands

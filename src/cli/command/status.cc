@@ -59,8 +59,9 @@ const command status = {
     .name = "status",
     .synopsis = "Show whatever an id means",
     .usage = "[options] [<id>]",
-    .help = "Finds the job, allocation, node, evaluation, deployment, namespace or node pool whose id begins so, and shows it.\n"
-            "  Without argument: the list of jobs.",
+    .help =
+        "Finds the job, allocation, node, evaluation, deployment, namespace or node pool whose id begins so, and shows it.\n"
+        "  Without argument: the list of jobs.",
     .flags = flags,
     .run = &run,
 };

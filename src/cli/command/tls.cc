@@ -68,8 +68,8 @@ constexpr flag_spec ca_create_flags[] = {
 
 // All of a customized subject, or none of it. Nothing: a sentence was printed.
 std::optional<crypto::subject_name> subject_of(context& c) {
-  constexpr std::string_view parts[] = {"common-name",         "country",     "organization", "organizational-unit",
-                                        "postal-code", "province", "locality", "street-address"};
+  constexpr std::string_view parts[] = {"common-name", "country",  "organization", "organizational-unit",
+                                        "postal-code", "province", "locality",     "street-address"};
   constexpr size_t needed = 4;
   if (std::ranges::none_of(parts, [&](std::string_view part) { return c.flags.has(part); }))
     return crypto::subject_name{.common_name = "Nomad Agent CA", .organization = "Drover", .organizational_unit = "Nomad"};
@@ -92,8 +92,7 @@ result<int> run_ca_create(context& c) {
   if (!c.arguments.empty()) return c.misused("This command takes no arguments");
   auto domain = or_default(c, "domain", default_domain);
   bool constrained = c.flags.on("name-constraint");
-  if (constrained && domain == default_domain)
-    return fail(errc::invalid, "Please provide the -domain flag if you want to enable custom domain constraints");
+  if (constrained && domain == default_domain) return fail(errc::invalid, "Please provide the -domain flag if you want to enable custom domain constraints");
   if (!constrained && (domain != default_domain || c.flags.has("additional-domain")))
     return fail(errc::invalid, "Please provide the -name-constraint flag to use a custom domain constraint");
   auto subject = subject_of(c);
@@ -220,8 +219,13 @@ const command tls_ca_create = {
     .run = &run_ca_create,
     .local = true,
 };
-const command tls_ca_info = {.name = "tls ca info", .synopsis = "Show a certificate authority", .usage = "<CA file>",
-                             .help = "What the certificate of an authority says.", .flags = {}, .run = &run_ca_info, .local = true};
+const command tls_ca_info = {.name = "tls ca info",
+                             .synopsis = "Show a certificate authority",
+                             .usage = "<CA file>",
+                             .help = "What the certificate of an authority says.",
+                             .flags = {},
+                             .run = &run_ca_info,
+                             .local = true};
 const command tls_cert_create = {
     .name = "tls cert create",
     .synopsis = "Make a certificate for an agent or the command line",
@@ -231,7 +235,12 @@ const command tls_cert_create = {
     .run = &run_cert_create,
     .local = true,
 };
-const command tls_cert_info = {.name = "tls cert info", .synopsis = "Show a certificate", .usage = "<certificate file>",
-                               .help = "What a certificate says.", .flags = {}, .run = &run_cert_info, .local = true};
+const command tls_cert_info = {.name = "tls cert info",
+                               .synopsis = "Show a certificate",
+                               .usage = "<certificate file>",
+                               .help = "What a certificate says.",
+                               .flags = {},
+                               .run = &run_cert_info,
+                               .local = true};
 
 }  // namespace drover::cli::commands

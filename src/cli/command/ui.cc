@@ -76,7 +76,11 @@ result<int> run_ui(context& c) {
 
 }  // namespace
 
-const command ui = {.name = "ui", .synopsis = "Open the web interface", .usage = "[options] [<identifier>]",
-                    .help = "The page of the agent, or that of a job, an allocation or a node.", .flags = ui_flags, .run = &run_ui};
+const command ui = {.name = "ui",
+                    .synopsis = "Open the web interface",
+                    .usage = "[options] [<identifier>]",
+                    .help = "The page of the agent, or that of a job, an allocation or a node.",
+                    .flags = ui_flags,
+                    .run = &run_ui};
 
 }  // namespace drover::cli::commands

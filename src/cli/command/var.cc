@@ -33,8 +33,7 @@ result<output_choice> choose_output(const context& c, std::string_view on_termin
   if (!known) return fail(errc::invalid, "Invalid value for \"-out\"; valid values are [{}]", join(names, ", "));
   if (out.format == "go-template" && out.source.empty())
     return fail(errc::invalid, "A template must be supplied using '-template' when using go-template formatting");
-  if (out.format != "go-template" && !out.source.empty())
-    return fail(errc::invalid, "The '-template' flag is only valid when using 'go-template' formatting");
+  if (out.format != "go-template" && !out.source.empty()) return fail(errc::invalid, "The '-template' flag is only valid when using 'go-template' formatting");
   return out;
 }
 
@@ -65,10 +64,11 @@ result<int> report_conflict(context& c, uint64_t check_index, std::string_view b
   }
   std::string last;
   if (conflict.modify_index > 0) last = fmt::format("    The server-side item was last updated on {}.\n", format::clock_time(conflict.modify_time));
-  c.out.complain(fmt::format("    Your provided check-index ({}) does not match the server-side index ({}).\n{}"
-                             "    If you are sure you want to perform this operation, add the -force or\n"
-                             "    -check-index={} flag before the positional arguments.\n",
-                             check_index, conflict.modify_index, last, conflict.modify_index));
+  c.out.complain(
+      fmt::format("    Your provided check-index ({}) does not match the server-side index ({}).\n{}"
+                  "    If you are sure you want to perform this operation, add the -force or\n"
+                  "    -check-index={} flag before the positional arguments.\n",
+                  check_index, conflict.modify_index, last, conflict.modify_index));
   return 1;
 }
 
@@ -189,15 +189,30 @@ result<int> run_init(context& c) {
 
 }  // namespace
 
-const command var_get = {.name = "var get", .synopsis = "Read a variable", .usage = "[options] <path>",
-                         .help = "The variable with its items, as the flag -out says.", .flags = get_flags, .run = &run_get};
-const command var_list = {.name = "var list", .synopsis = "List variables", .usage = "[options] [prefix]",
-                          .help = "Every variable whose path begins so and that the token may see. Their items are not shown.", .flags = list_flags,
+const command var_get = {.name = "var get",
+                         .synopsis = "Read a variable",
+                         .usage = "[options] <path>",
+                         .help = "The variable with its items, as the flag -out says.",
+                         .flags = get_flags,
+                         .run = &run_get};
+const command var_list = {.name = "var list",
+                          .synopsis = "List variables",
+                          .usage = "[options] [prefix]",
+                          .help = "Every variable whose path begins so and that the token may see. Their items are not shown.",
+                          .flags = list_flags,
                           .run = &run_list};
-const command var_purge = {.name = "var purge", .synopsis = "Delete a variable", .usage = "[options] <path>",
-                           .help = "It is gone for good. With -check-index only if nobody has changed it meanwhile.", .flags = purge_flags,
+const command var_purge = {.name = "var purge",
+                           .synopsis = "Delete a variable",
+                           .usage = "[options] <path>",
+                           .help = "It is gone for good. With -check-index only if nobody has changed it meanwhile.",
+                           .flags = purge_flags,
                            .run = &run_purge};
-const command var_init = {.name = "var init", .synopsis = "Write an example of a variable", .usage = "[options] [filename]",
-                          .help = "A specification to fill in, for `var put @spec.nv.hcl`.", .flags = init_flags, .run = &run_init, .local = true};
+const command var_init = {.name = "var init",
+                          .synopsis = "Write an example of a variable",
+                          .usage = "[options] [filename]",
+                          .help = "A specification to fill in, for `var put @spec.nv.hcl`.",
+                          .flags = init_flags,
+                          .run = &run_init,
+                          .local = true};
 
 }  // namespace drover::cli::commands

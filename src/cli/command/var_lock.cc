@@ -214,9 +214,14 @@ result<int> run(context& c) {
 
 }  // namespace
 
-const command var_lock = {.name = "var lock", .synopsis = "Run a program while a variable is locked", .usage = "[options] <path or @file> [@file] <program>...",
-                          .help = "Waits for the lock, runs the program, renews the lock while it runs, and releases it. If the lock is lost the program gets "
-                                  "SIGTERM.",
-                          .flags = flags, .run = &run, .stop_at_argument = true};
+const command var_lock = {.name = "var lock",
+                          .synopsis = "Run a program while a variable is locked",
+                          .usage = "[options] <path or @file> [@file] <program>...",
+                          .help =
+                              "Waits for the lock, runs the program, renews the lock while it runs, and releases it. If the lock is lost the program gets "
+                              "SIGTERM.",
+                          .flags = flags,
+                          .run = &run,
+                          .stop_at_argument = true};
 
 }  // namespace drover::cli::commands

@@ -81,10 +81,13 @@ result<int> run(context& c) {
 
 }  // namespace
 
-const command var_put = {.name = "var put", .synopsis = "Create or update a variable",
+const command var_put = {.name = "var put",
+                         .synopsis = "Create or update a variable",
                          .usage = "[options] <path or @file or -> [@file or -] [<key>=<value>]...",
-                         .help = "Items come from a specification, from pairs, or both; then the pairs win. A value may be \"@file\" or \"-\" (stdin); an "
-                                 "empty one removes the item. Nothing is overwritten that somebody else has changed meanwhile, unless -force is given.",
-                         .flags = flags, .run = &run};
+                         .help =
+                             "Items come from a specification, from pairs, or both; then the pairs win. A value may be \"@file\" or \"-\" (stdin); an "
+                             "empty one removes the item. Nothing is overwritten that somebody else has changed meanwhile, unless -force is given.",
+                         .flags = flags,
+                         .run = &run};
 
 }  // namespace drover::cli::commands

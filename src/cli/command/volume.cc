@@ -125,7 +125,8 @@ result<int> run_delete(context& c) {
   if (type != "host") {
     TRY_ASSIGN(auto csi, find_csi_volume(c, c.arguments[0]));
     if (csi) return delete_csi_volume(c, *csi);
-    if (type == "csi") return fail(errc::not_found, "Could not find existing CSI volume to delete: No volume(s) with prefix or ID \"{}\" found", c.arguments[0]);
+    if (type == "csi")
+      return fail(errc::not_found, "Could not find existing CSI volume to delete: No volume(s) with prefix or ID \"{}\" found", c.arguments[0]);
   }
   TRY_ASSIGN(auto found, find_volume(c, c.arguments[0]));
   api_request ask{.method = "DELETE", .path = fmt::format("/v1/volume/host/{}/delete", path_word(found.id)), .namespace_ = found.namespace_};
@@ -171,7 +172,8 @@ result<int> list_volumes(context& c) {
   format::table t({"ID", "Name", "Namespace", "Plugin ID", "Node ID", "Node Pool", "State"});
   for (const auto& v : list) t.add({how.id(v.id), v.name, v.namespace_, v.plugin_id.empty() ? "<none>" : v.plugin_id, how.id(v.node_id), v.node_pool, v.state});
   c.say(t.text());
-  if (!answer->next_token.empty()) c.say(fmt::format("\nResults have been paginated. To get the next page run:\n\n{} volume status -page-token {}", c.program, answer->next_token));
+  if (!answer->next_token.empty())
+    c.say(fmt::format("\nResults have been paginated. To get the next page run:\n\n{} volume status -page-token {}", c.program, answer->next_token));
   return 0;
 }
 
@@ -223,7 +225,8 @@ result<int> run_status(context& c) {
   return 0;
 }
 
-constexpr flag_spec init_flags[] = {{"type", flag_kind::text, "Type of the volume: csi (unless given) or host."}, {"json", flag_kind::boolean, "Write JSON instead of HCL."}};
+constexpr flag_spec init_flags[] = {{"type", flag_kind::text, "Type of the volume: csi (unless given) or host."},
+                                    {"json", flag_kind::boolean, "Write JSON instead of HCL."}};
 
 result<int> run_init(context& c) {
   if (c.arguments.size() > 1) return c.misused("This command takes no arguments or one: <filename>");
@@ -245,7 +248,9 @@ const command volume_create = {
     .name = "volume create",
     .synopsis = "Create a volume",
     .usage = "[options] <input>",
-    .help = "Has a plugin make the volume that a file describes (\"-\": standard input): one of CSI, or a dynamic host volume on a node that fits, and then waits until that node offers it.",
+    .help =
+        "Has a plugin make the volume that a file describes (\"-\": standard input): one of CSI, or a dynamic host volume on a node that fits, and then waits "
+        "until that node offers it.",
     .flags = create_flags,
     .run = &run_create,
 };
@@ -253,7 +258,9 @@ const command volume_register = {
     .name = "volume register",
     .synopsis = "Register a volume that is there",
     .usage = "[options] <input>",
-    .help = "The file names what a storage provider has (type csi), or a node and a directory there (type host). Deleting a registered host volume later leaves the directory alone.",
+    .help =
+        "The file names what a storage provider has (type csi), or a node and a directory there (type host). Deleting a registered host volume later leaves "
+        "the directory alone.",
     .flags = register_flags,
     .run = &run_register,
 };

@@ -22,8 +22,8 @@ constexpr flag_spec list_flags[] = {
 std::string table_of(const std::vector<schema::csi_snapshot>& all, const format::style& how) {
   format::table t({"Snapshot ID", "Volume ID", "Size", "Create Time", "Ready?"});
   for (const auto& s : all)
-    t.add({s.id, s.external_source_volume_id, format::binary_size(static_cast<uint64_t>(std::max<int64_t>(0, s.size_bytes))), how.moment(s.create_time * 1'000'000'000),
-           s.is_ready ? "true" : "false"});
+    t.add({s.id, s.external_source_volume_id, format::binary_size(static_cast<uint64_t>(std::max<int64_t>(0, s.size_bytes))),
+           how.moment(s.create_time * 1'000'000'000), s.is_ready ? "true" : "false"});
   return t.text();
 }
 
@@ -80,7 +80,8 @@ result<int> run_list(context& c) {
   if (done.snapshots.empty()) return 0;
   c.say(table_of(done.snapshots, c.style()));
   if (!done.next_token.empty())
-    c.say(fmt::format("\nResults have been paginated. To get the next page run:\n\n{} volume snapshot list -plugin {} -page-token {}", c.program, plugin, done.next_token));
+    c.say(fmt::format("\nResults have been paginated. To get the next page run:\n\n{} volume snapshot list -plugin {} -page-token {}", c.program, plugin,
+                      done.next_token));
   return 0;
 }
 

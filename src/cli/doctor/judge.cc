@@ -36,20 +36,29 @@ finding cgroups(const machine_facts& f) {
     if (std::ranges::find(*f.cgroup_controllers, name) == f.cgroup_controllers->end()) missing.emplace_back(name);
   auto found = "version 2 with " + join(*f.cgroup_controllers, ", ");
   if (!missing.empty())
-    return {"cgroups", verdict::warning, found, fmt::format("Without {} the limits of tasks are not kept: enable it in /sys/fs/cgroup/cgroup.subtree_control of the parent.", join(missing, ", "))};
-  if (!f.cgroup_writable) return {"cgroups", verdict::warning, found + ", read-only here", "Give the agent write access to /sys/fs/cgroup; limits of tasks are not kept otherwise."};
+    return {"cgroups", verdict::warning, found,
+            fmt::format("Without {} the limits of tasks are not kept: enable it in /sys/fs/cgroup/cgroup.subtree_control of the parent.", join(missing, ", "))};
+  if (!f.cgroup_writable)
+    return {"cgroups", verdict::warning, found + ", read-only here", "Give the agent write access to /sys/fs/cgroup; limits of tasks are not kept otherwise."};
   return {"cgroups", verdict::ok, found, ""};
 }
 
 finding namespaces(const machine_facts& f) {
   if (f.missing_namespaces.empty()) return {"namespaces", verdict::ok, "pid, mount, ipc, network", ""};
-  return {"namespaces", verdict::problem, "missing: " + join(f.missing_namespaces, ", "), "Without them exec and java tasks are not isolated: use a kernel with namespaces, and see /proc/sys/user/max_*_namespaces."};
+  return {"namespaces", verdict::problem, "missing: " + join(f.missing_namespaces, ", "),
+          "Without them exec and java tasks are not isolated: use a kernel with namespaces, and see /proc/sys/user/max_*_namespaces."};
 }
 
 finding bridge(const machine_facts& f) {
-  if (f.has_bridge && f.has_nftables && f.is_root) return {"bridge networks", verdict::ok, f.forwards ? "kernel bridge and nftables; packets are forwarded" : "kernel bridge and nftables; forwarding is switched on when needed", ""};
-  if (!f.has_bridge) return {"bridge networks", verdict::warning, "the kernel has no bridge", "Groups with network mode \"bridge\" are not placed here: load the module bridge."};
-  if (!f.has_nftables) return {"bridge networks", verdict::warning, "libnftables is not installed", "Groups with network mode \"bridge\" are not placed here: install libnftables1."};
+  if (f.has_bridge && f.has_nftables && f.is_root)
+    return {"bridge networks", verdict::ok,
+            f.forwards ? "kernel bridge and nftables; packets are forwarded" : "kernel bridge and nftables; forwarding is switched on when needed", ""};
+  if (!f.has_bridge)
+    return {"bridge networks", verdict::warning, "the kernel has no bridge",
+            "Groups with network mode \"bridge\" are not placed here: load the module bridge."};
+  if (!f.has_nftables)
+    return {"bridge networks", verdict::warning, "libnftables is not installed",
+            "Groups with network mode \"bridge\" are not placed here: install libnftables1."};
   return {"bridge networks", verdict::warning, "only for root", "Groups with network mode \"bridge\" are not placed here: run the agent as root."};
 }
 
@@ -63,7 +72,8 @@ finding disk(const machine_facts& f) {
   const auto& d = f.disk;
   if (!d.error.empty()) return {"disk", verdict::problem, d.error, "Choose another data_dir, or make it accessible."};
   auto share = d.total_bytes == 0 ? 0 : static_cast<double>(d.free_bytes) / static_cast<double>(d.total_bytes);
-  auto found = fmt::format("{}: {:.1f} GiB free of {:.1f} GiB", d.path, static_cast<double>(d.free_bytes) / (1ull << 30), static_cast<double>(d.total_bytes) / (1ull << 30));
+  auto found = fmt::format("{}: {:.1f} GiB free of {:.1f} GiB", d.path, static_cast<double>(d.free_bytes) / (1ull << 30),
+                           static_cast<double>(d.total_bytes) / (1ull << 30));
   if (d.in_memory) return {"disk", verdict::warning, found + ", in memory", "What is there is gone after a reboot: choose a data_dir on a disk."};
   if (d.free_bytes < disk_free_least || share < disk_share_least) return {"disk", verdict::warning, found, "Make room: logs, images and allocations need it."};
   return {"disk", verdict::ok, found, ""};

@@ -100,7 +100,7 @@ disk_facts look_at_disk(std::string path) {
   // A data directory that is still to be made is where its parent is.
   while (!exists(path) && path.size() > 1) path = std::filesystem::path(path).parent_path().string();
   out.path = path;
-  struct statfs status {};
+  struct statfs status{};
   if (::statfs(path.c_str(), &status) != 0) {
     out.error = fmt::format("{}: {}", path, std::strerror(errno));
     return out;

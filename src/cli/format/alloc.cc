@@ -5,8 +5,8 @@
 #include <algorithm>
 
 #include "cli/format/colour.h"
-#include "cli/format/metrics.h"
 #include "cli/format/devices.h"
+#include "cli/format/metrics.h"
 #include "cli/format/table.h"
 
 namespace drover::cli::format {
@@ -147,9 +147,12 @@ std::string stats_of(const schema::resource_usage& usage) {
   std::string out;
   if (usage.memory_stats) {
     const auto& m = *usage.memory_stats;
-    std::vector<std::pair<std::string, uint64_t>> known = {{"Cache", m.cache},         {"Kernel Max Usage", m.kernel_max_usage},
-                                                           {"Kernel Usage", m.kernel_usage}, {"Max Usage", m.max_usage},
-                                                           {"RSS", m.rss},             {"Swap", m.swap},
+    std::vector<std::pair<std::string, uint64_t>> known = {{"Cache", m.cache},
+                                                           {"Kernel Max Usage", m.kernel_max_usage},
+                                                           {"Kernel Usage", m.kernel_usage},
+                                                           {"Max Usage", m.max_usage},
+                                                           {"RSS", m.rss},
+                                                           {"Swap", m.swap},
                                                            {"Usage", m.usage}};
     table::row heading, row;
     for (const auto& name : {"RSS", "Cache", "Swap", "Usage", "Max Usage", "Kernel Usage", "Kernel Max Usage"}) {

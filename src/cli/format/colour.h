@@ -9,8 +9,13 @@ namespace drover::cli::format {
 
 // Each is "\x01" and a letter.
 namespace colour {
-inline constexpr std::string_view reset = "\x01z", bold = "\x01o", red = "\x01r", green = "\x01g", yellow = "\x01y", blue = "\x01l", cyan = "\x01" "c",
-                                  dim = "\x01" "d";
+inline constexpr std::string_view reset = "\x01z", bold = "\x01o", red = "\x01r", green = "\x01g", yellow = "\x01y", blue = "\x01l",
+                                  cyan =
+                                      "\x01"
+                                      "c",
+                                  dim =
+                                      "\x01"
+                                      "d";
 }
 
 // Marks become escape sequences, or vanish.

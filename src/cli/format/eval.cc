@@ -20,11 +20,18 @@ std::string section(std::string_view heading, std::string_view body) { return fm
 // What the plan did to each group: the usual columns always, the others where there is something in them or everything is wanted.
 std::string changes_of(const std::map<std::string, schema::desired_updates>& groups, bool all) {
   using updates = schema::desired_updates;
-  static constexpr std::pair<std::string_view, uint64_t updates::*> columns[] = {
-      {"Ignore", &updates::ignore}, {"Place", &updates::place}, {"Stop", &updates::stop}, {"InPlace", &updates::in_place_update},
-      {"Destructive", &updates::destructive_update}, {"Migrate", &updates::migrate}, {"Canary", &updates::canary},
-      {"Preemptions", &updates::preemptions}, {"Reschedule Now", &updates::reschedule_now}, {"Reschedule Later", &updates::reschedule_later},
-      {"Disconnect", &updates::disconnect}, {"Reconnect", &updates::reconnect}};
+  static constexpr std::pair<std::string_view, uint64_t updates::*> columns[] = {{"Ignore", &updates::ignore},
+                                                                                 {"Place", &updates::place},
+                                                                                 {"Stop", &updates::stop},
+                                                                                 {"InPlace", &updates::in_place_update},
+                                                                                 {"Destructive", &updates::destructive_update},
+                                                                                 {"Migrate", &updates::migrate},
+                                                                                 {"Canary", &updates::canary},
+                                                                                 {"Preemptions", &updates::preemptions},
+                                                                                 {"Reschedule Now", &updates::reschedule_now},
+                                                                                 {"Reschedule Later", &updates::reschedule_later},
+                                                                                 {"Disconnect", &updates::disconnect},
+                                                                                 {"Reconnect", &updates::reconnect}};
   constexpr size_t usual = 5;
   table::row heading = {"Task Group"};
   std::vector<uint64_t updates::*> shown;
@@ -50,8 +57,8 @@ std::string planned_of(const schema::evaluation& e, const style& how) {
   if (const auto& stopped = e.plan_annotations->preempted_allocs; !stopped.empty()) {
     table t({"ID", "Job ID", "Node ID", "Task Group", "Version", "Desired", "Status", "Created", "Modified"});
     for (const auto& a : stopped)
-      t.add({how.id(a.id), a.job_id, how.id(a.node_id), a.task_group, std::to_string(a.job_version), a.desired_status, a.client_status, how.moment(a.create_time),
-             how.moment(a.modify_time)});
+      t.add({how.id(a.id), a.job_id, how.id(a.node_id), a.task_group, std::to_string(a.job_version), a.desired_status, a.client_status,
+             how.moment(a.create_time), how.moment(a.modify_time)});
     out += section("Preempted Allocations", t.text());
   }
   return out;

@@ -16,9 +16,7 @@ namespace {
 
 std::string section(std::string_view heading, std::string_view body) { return fmt::format("\n\n{}\n{}", bold(heading), body); }
 
-std::string kind_of(const schema::job_list_stub& j) {
-  return j.type + (j.periodic ? "/periodic" : "") + (j.parameterized_job ? "/parameterized" : "");
-}
+std::string kind_of(const schema::job_list_stub& j) { return j.type + (j.periodic ? "/periodic" : "") + (j.parameterized_job ? "/parameterized" : ""); }
 
 std::string status_of(const std::string& status, bool stopped) { return stopped ? status + " (stopped)" : status; }
 
@@ -67,9 +65,9 @@ std::string children_of(const job_view& view, std::string_view list_heading, std
 std::string policy_text(const schema::task_group& group) {
   if (!group.reschedule_policy) return "none";
   const auto& policy = *group.reschedule_policy;
-  auto text = policy.unlimited.value_or(false)
-                  ? fmt::format("unlimited with {} delay", policy.delay_function.value_or(""))
-                  : fmt::format("{} in {} with {} delay", policy.attempts.value_or(0), to_string(policy.interval.value_or(duration{})), policy.delay_function.value_or(""));
+  auto text = policy.unlimited.value_or(false) ? fmt::format("unlimited with {} delay", policy.delay_function.value_or(""))
+                                               : fmt::format("{} in {} with {} delay", policy.attempts.value_or(0),
+                                                             to_string(policy.interval.value_or(duration{})), policy.delay_function.value_or(""));
   if (policy.delay_function != "constant") text += fmt::format(", max_delay = {}", to_string(policy.max_delay.value_or(duration{})));
   return text;
 }

@@ -32,9 +32,10 @@ std::string heading_of(const node_view& view, const style& how) {
   p.add("Node Pool", n.node_pool);
   p.add("Class", n.node_class);
   p.add("DC", n.datacenter);
-  p.add("Drain", n.drain_strategy ? fmt::format("true; {}", n.drain_strategy->force_deadline.is_zero() ? std::string("no deadline")
-                                                     : "force deadline " + clock_time(n.drain_strategy->force_deadline))
-                                  : yes_no(n.drain));
+  p.add("Drain", n.drain_strategy
+                     ? fmt::format("true; {}", n.drain_strategy->force_deadline.is_zero() ? std::string("no deadline")
+                                                                                          : "force deadline " + clock_time(n.drain_strategy->force_deadline))
+                     : yes_no(n.drain));
   p.add("Eligibility", n.scheduling_eligibility);
   p.add("Status", n.status);
   p.add("CSI Controllers", keys(n.csi_controller_plugins));

@@ -12,8 +12,8 @@ std::string clock_time(timestamp t) {
   std::time_t seconds = t.unix_seconds();
   std::tm local{};
   ::localtime_r(&seconds, &local);
-  auto out = fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}", local.tm_year + 1900, local.tm_mon + 1, local.tm_mday, local.tm_hour, local.tm_min,
-                         local.tm_sec);
+  auto out =
+      fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}", local.tm_year + 1900, local.tm_mon + 1, local.tm_mday, local.tm_hour, local.tm_min, local.tm_sec);
   if (local.tm_gmtoff == 0) return out + "Z";
   long minutes = std::labs(local.tm_gmtoff) / 60;
   return out + fmt::format("{}{:02}:{:02}", local.tm_gmtoff < 0 ? '-' : '+', minutes / 60, minutes % 60);

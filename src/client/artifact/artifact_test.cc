@@ -92,7 +92,8 @@ TEST_F(artifact, sources_are_understood) {
     EXPECT_EQ(p->file_name, r.name);
     EXPECT_EQ(p->by, r.by) << r.source;
   }
-  for (auto wrong : {"hg::https://h/r", "gcs::https://h/b/k", "ftp://h/x", "relative", "https://h/x?filename=../y"}) EXPECT_FALSE(parse_artifact(request(wrong))) << wrong;
+  for (auto wrong : {"hg::https://h/r", "gcs::https://h/b/k", "ftp://h/x", "relative", "https://h/x?filename=../y"})
+    EXPECT_FALSE(parse_artifact(request(wrong))) << wrong;
 }
 
 TEST_F(artifact, a_request_survives_the_way_to_the_child) {
@@ -210,7 +211,9 @@ TEST_F(artifact, links_out_of_a_directory_are_refused) {
 }
 
 TEST_F(artifact, git_repositories_with_a_ref) {
-  auto git = [&](const std::string& words) { return std::system(("git -C " + at("repo") + " -c user.name=a -c user.email=a@b " + words + " >/dev/null 2>&1").c_str()); };
+  auto git = [&](const std::string& words) {
+    return std::system(("git -C " + at("repo") + " -c user.name=a -c user.email=a@b " + words + " >/dev/null 2>&1").c_str());
+  };
   fs::create_directories(at("repo"));
   ASSERT_EQ(git("init -b main"), 0);
   ASSERT_TRUE(write_file(at("repo/x"), "old", 0644));
@@ -225,15 +228,19 @@ TEST_F(artifact, git_repositories_with_a_ref) {
   done = fetch_artifact(old);
   ASSERT_TRUE(done) << done.error().text();
   EXPECT_EQ(text("alloc/t/old/x"), "old");
-  for (auto wrong : {"?ref=nothing", "?ref=--upload-pack=x", "?depth=x", "?sshkey=!!"}) EXPECT_FALSE(fetch_artifact(request("git::file://" + at("repo") + wrong))) << wrong;
+  for (auto wrong : {"?ref=nothing", "?ref=--upload-pack=x", "?depth=x", "?sshkey=!!"})
+    EXPECT_FALSE(fetch_artifact(request("git::file://" + at("repo") + wrong))) << wrong;
   EXPECT_FALSE(fetch_artifact(request("git::ext::sh -c touch% /tmp/drover-evil")));
 }
 
 // The keys and the bucket are those of AWS's documentation of signatures; the signature was made from its rules in Python.
 TEST(s3, a_get_is_signed) {
-  auto headers = sign_s3_get("https://examplebucket.s3.amazonaws.com/test.txt", {"AKIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY", "", "us-east-1"}, 1369353600);
+  auto headers = sign_s3_get("https://examplebucket.s3.amazonaws.com/test.txt",
+                             {"AKIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY", "", "us-east-1"}, 1369353600);
   EXPECT_EQ(headers["x-amz-date"], "20130524T000000Z");
-  EXPECT_TRUE(headers["Authorization"].starts_with("AWS4-HMAC-SHA256 Credential=AKIAIOSFODNN7EXAMPLE/20130524/us-east-1/s3/aws4_request, SignedHeaders=host;x-amz-content-sha256;x-amz-date, Signature=df548e2ce037944d03f3e68682813b093763996d597cf890ca3d9037fd231eb4"));
+  EXPECT_TRUE(headers["Authorization"].starts_with(
+      "AWS4-HMAC-SHA256 Credential=AKIAIOSFODNN7EXAMPLE/20130524/us-east-1/s3/aws4_request, SignedHeaders=host;x-amz-content-sha256;x-amz-date, "
+      "Signature=df548e2ce037944d03f3e68682813b093763996d597cf890ca3d9037fd231eb4"));
   EXPECT_TRUE(sign_s3_get("https://b.s3.amazonaws.com/k", {}, 0).empty());
 }
 

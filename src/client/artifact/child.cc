@@ -16,8 +16,8 @@
 
 #include "base/text.h"
 #include "client/artifact/fetch.h"
-#include "client/beneath.h"
 #include "client/artifact/limits.h"
+#include "client/beneath.h"
 #include "codec/json.h"
 #include "net/descriptor.h"
 
@@ -51,7 +51,9 @@ class child_process {
  private:
   static std::vector<std::string> environment(const artifact_request& request) {
     std::vector<std::string> out;
-    auto named = [&](const char* name) { return std::ranges::find(request.limits.environment, name) != request.limits.environment.end() && std::getenv(name) != nullptr; };
+    auto named = [&](const char* name) {
+      return std::ranges::find(request.limits.environment, name) != request.limits.environment.end() && std::getenv(name) != nullptr;
+    };
     if (!named("PATH")) out.emplace_back("PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
     if (!named("HOME")) out.push_back("HOME=" + request.root);
     auto take = [&](const std::string& name) {
@@ -95,7 +97,8 @@ class child_process {
   void end() {
     if (pid_ <= 0) return;
     ::kill(-pid_, SIGKILL);
-    while (::waitpid(pid_, nullptr, 0) < 0 && errno == EINTR) {}
+    while (::waitpid(pid_, nullptr, 0) < 0 && errno == EINTR) {
+    }
     pid_ = 0;
   }
 
@@ -125,7 +128,7 @@ uint64_t rights(bool writing) {
 void allow(int rules, const std::string& path, bool writing) {
   descriptor at(::open(path.c_str(), O_PATH | O_CLOEXEC));
   if (at.get() < 0) return;
-  struct stat facts {};
+  struct stat facts{};
   if (::fstat(at.get(), &facts) != 0) return;
   auto wanted = rights(writing);
   if (!S_ISDIR(facts.st_mode)) wanted &= LANDLOCK_ACCESS_FS_EXECUTE | LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_WRITE_FILE;
@@ -148,11 +151,13 @@ result<> cut_down(const artifact_request& request) {
 #endif
   descriptor rules(static_cast<int>(::syscall(SYS_landlock_create_ruleset, &attributes, sizeof attributes, 0)));
   if (rules.get() < 0) return fail(system_error(errno, "make a Landlock rule set"));
-  for (const char* path : {"/usr", "/bin", "/lib", "/lib64", "/etc", "/proc/self", "/run/systemd/resolve", "/dev/urandom", "/dev/random"}) allow(rules.get(), path, false);
+  for (const char* path : {"/usr", "/bin", "/lib", "/lib64", "/etc", "/proc/self", "/run/systemd/resolve", "/dev/urandom", "/dev/random"})
+    allow(rules.get(), path, false);
   allow(rules.get(), "/dev/null", true);
   allow(rules.get(), request.root, true);
   if (auto what = parse_artifact(request); what && what->by == getter::file) allow(rules.get(), what->url, false);
-  if (auto sums = request.options.find("checksum"); sums != request.options.end() && sums->second.starts_with("file:/")) allow(rules.get(), sums->second.substr(5), false);
+  if (auto sums = request.options.find("checksum"); sums != request.options.end() && sums->second.starts_with("file:/"))
+    allow(rules.get(), sums->second.substr(5), false);
   // "r:/path", "rw:/path", as Nomad's "f:r:/path" and "d:rw:/path" end.
   for (auto& text : request.limits.extra_paths) {
     auto slash = text.find('/');
@@ -198,7 +203,8 @@ int run_artifact_child() {
   // When the agent goes, so does what it wanted.
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   auto done = fetch_as_told();
-  auto said = done ? std::string("ok\n") : fmt::format("{} {}\n", static_cast<int>(done.error().code()), done.error().text().substr(0, limits::artifact_output_max - 16));
+  auto said = done ? std::string("ok\n")
+                   : fmt::format("{} {}\n", static_cast<int>(done.error().code()), done.error().text().substr(0, limits::artifact_output_max - 16));
   auto written = ::write(1, said.data(), said.size());
   return done && written > 0 ? 0 : 1;
 }

@@ -73,7 +73,8 @@ result<> download(const download_request& request, const std::string& into) {
   if (code == CURLE_FILESIZE_EXCEEDED || code == CURLE_ABORTED_BY_CALLBACK)
     return fail(errc::too_large, "{}: it is larger than {} bytes (client.artifact.http_max_size)", shown, request.bytes_max);
   if (status >= 400) return fail(errc::unavailable, "{}: bad response code: {}", shown, status);
-  if (code == CURLE_OPERATION_TIMEDOUT) return fail(errc::timeout, "{}: the server took too long or sent nothing for {}", shown, to_string(limits::artifact_stall));
+  if (code == CURLE_OPERATION_TIMEDOUT)
+    return fail(errc::timeout, "{}: the server took too long or sent nothing for {}", shown, to_string(limits::artifact_stall));
   return fail(errc::unavailable, "{}: {}", shown, curl_easy_strerror(code));
 }
 
@@ -133,7 +134,8 @@ std::map<std::string, std::string> sign_s3_get(const std::string& url, const s3_
   auto path = slash < question ? url.substr(slash, question - slash) : "/";
   std::vector<std::string> query;
   if (question < url.size())
-    for (auto part : split(std::string_view(url).substr(question + 1), '&')) query.push_back(std::string(part) + (part.find('=') == std::string_view::npos ? "=" : ""));
+    for (auto part : split(std::string_view(url).substr(question + 1), '&'))
+      query.push_back(std::string(part) + (part.find('=') == std::string_view::npos ? "=" : ""));
   std::sort(query.begin(), query.end());
   auto time = static_cast<std::time_t>(now);
   std::tm utc{};
@@ -152,7 +154,8 @@ std::map<std::string, std::string> sign_s3_get(const std::string& url, const s3_
   auto canonical = "GET\n" + url_encoded(url_decoded(path), "-_.~/") + "\n" + join(query, "&") + "\n" + headers + "\n" + names + "\n" + empty;
   auto scope = day + "/" + access.region + "/s3/aws4_request";
   auto to_sign = std::string("AWS4-HMAC-SHA256\n") + stamp + "\n" + scope + "\n" + hex_encode(crypto::sha256(canonical));
-  auto key = crypto::hmac_sha256(crypto::hmac_sha256(crypto::hmac_sha256(crypto::hmac_sha256("AWS4" + access.secret, day), access.region), "s3"), "aws4_request");
+  auto key =
+      crypto::hmac_sha256(crypto::hmac_sha256(crypto::hmac_sha256(crypto::hmac_sha256("AWS4" + access.secret, day), access.region), "s3"), "aws4_request");
   out["x-amz-date"] = stamp;
   out["x-amz-content-sha256"] = empty;
   out["Authorization"] = "AWS4-HMAC-SHA256 Credential=" + access.key_id + "/" + scope + ", SignedHeaders=" + names +

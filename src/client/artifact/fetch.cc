@@ -126,7 +126,8 @@ class fetcher {
   result<std::string> from_file(const std::string& where) {
     auto path = work_.at("sums");
     if (where.starts_with("http://") || where.starts_with("https://"))
-      TRY(download({where, request_.headers, request_.insecure, request_.limits.http_read_timeout, static_cast<int64_t>(limits::checksum_file_bytes_max)}, path));
+      TRY(download({where, request_.headers, request_.insecure, request_.limits.http_read_timeout, static_cast<int64_t>(limits::checksum_file_bytes_max)},
+                   path));
     else path = where.starts_with("file://") ? where.substr(7) : where;
     TRY_ASSIGN(auto text, read_file(path, limits::checksum_file_bytes_max));
     return digest_in_file(text, what_.file_name);

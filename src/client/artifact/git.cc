@@ -24,7 +24,8 @@ class program {
   ~program() {
     if (pid_ > 0) {
       ::kill(-pid_, SIGKILL);
-      while (::waitpid(pid_, nullptr, 0) < 0 && errno == EINTR) {}
+      while (::waitpid(pid_, nullptr, 0) < 0 && errno == EINTR) {
+      }
     }
     if (output_ >= 0) ::close(output_);
   }
@@ -47,7 +48,8 @@ class program {
       if (said.size() > limits::artifact_output_max) said.erase(0, said.size() - limits::artifact_output_max);
     }
     int status = 0;
-    while (::waitpid(pid_, &status, 0) < 0 && errno == EINTR) {}
+    while (::waitpid(pid_, &status, 0) < 0 && errno == EINTR) {
+    }
     pid_ = 0;
     if (WIFEXITED(status) && WEXITSTATUS(status) == 0) return {};
     return fail(errc::unavailable, "{} {} failed: {}", words_[0], words_.size() > 1 ? words_[1] : "", trim(said));

@@ -30,7 +30,8 @@ namespace {
 // "git::https://..." says who fetches.
 std::string take_forced(std::string& source) {
   auto at = source.find("::");
-  if (at == std::string::npos || source.substr(0, at).find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789") != std::string::npos) return "";
+  if (at == std::string::npos || source.substr(0, at).find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789") != std::string::npos)
+    return "";
   auto name = source.substr(0, at);
   source.erase(0, at + 2);
   return name;

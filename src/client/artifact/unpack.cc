@@ -10,8 +10,8 @@
 
 #include "base/text.h"
 #include "client/artifact/fetch.h"
-#include "client/beneath.h"
 #include "client/artifact/limits.h"
+#include "client/beneath.h"
 
 namespace drover::client {
 
@@ -119,8 +119,7 @@ class unpacker {
   }
 
   result<> link(const std::string& name, const char* target) {
-    if (target == nullptr || !stays_below(name, target))
-      return fail(errc::invalid, "the archive's link \"{}\" leads outside of the destination", name);
+    if (target == nullptr || !stays_below(name, target)) return fail(errc::invalid, "the archive's link \"{}\" leads outside of the destination", name);
     TRY_ASSIGN(auto parent, parent_of(name));
     ::unlinkat(parent.get(), leaf(name).c_str(), 0);
     if (::symlinkat(target, parent.get(), leaf(name).c_str()) != 0) return fail(system_error(errno, "create " + name));

@@ -226,7 +226,8 @@ awaitable<result<schema::client_csi_controller_list_volumes_response>> list(way_
   co_return out;
 }
 
-awaitable<result<schema::client_csi_controller_create_snapshot_response>> create_snapshot(way_ptr way, schema::client_csi_controller_create_snapshot_request r) {
+awaitable<result<schema::client_csi_controller_create_snapshot_response>> create_snapshot(way_ptr way,
+                                                                                          schema::client_csi_controller_create_snapshot_request r) {
   message_writer m;
   m.text(1, r.external_source_volume_id).text(2, r.name).map(3, r.secrets).map(4, r.parameters);
   CO_TRY_ASSIGN(auto answer, co_await call(way, "Controller/CreateSnapshot", std::move(m), limits::controller_timeout));
@@ -246,7 +247,8 @@ awaitable<result<schema::client_csi_controller_create_snapshot_response>> create
   co_return out;
 }
 
-awaitable<result<schema::client_csi_controller_delete_snapshot_response>> remove_snapshot(way_ptr way, schema::client_csi_controller_delete_snapshot_request r) {
+awaitable<result<schema::client_csi_controller_delete_snapshot_response>> remove_snapshot(way_ptr way,
+                                                                                          schema::client_csi_controller_delete_snapshot_request r) {
   message_writer m;
   m.text(1, r.id).map(2, r.secrets);
   auto done = co_await call(way, "Controller/DeleteSnapshot", std::move(m), limits::controller_timeout);

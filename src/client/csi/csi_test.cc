@@ -10,9 +10,14 @@ namespace {
 // Goldens: what the tests' own plugin (tests/plugin_wire.py) writes for the same fields.
 TEST(csi_protocol, how_a_volume_is_to_be_used) {
   usage u{.access_mode = "single-node-writer", .attachment_mode = "file-system", .fs_type = "ext4", .mount_flags = {"ro"}};
-  EXPECT_EQ(hex_encode(*encode(u)), "120a0a0465787434120272" "6f" "1a020801");
+  EXPECT_EQ(hex_encode(*encode(u)),
+            "120a0a0465787434120272"
+            "6f"
+            "1a020801");
   u = {.access_mode = "multi-node-multi-writer", .attachment_mode = "block-device", .fs_type = {}, .mount_flags = {}};
-  EXPECT_EQ(hex_encode(*encode(u)), "0a00" "1a020805");
+  EXPECT_EQ(hex_encode(*encode(u)),
+            "0a00"
+            "1a020805");
   u.attachment_mode = "tape";
   EXPECT_EQ(encode(u).error().text(), "attachment mode \"tape\" of a CSI volume is unknown: use file-system or block-device");
   u.access_mode = "everybody";

@@ -160,7 +160,14 @@ awaitable<result<>> unstage(way_ptr way, std::string volume_id, std::string stag
 awaitable<result<>> publish(way_ptr way, node_request r) {
   CO_TRY_ASSIGN(auto capability, encode(r.usage));
   message_writer m;
-  m.text(1, r.volume_id).map(2, r.publish_context).text(3, r.staging_path).text(4, r.target_path).message(5, capability).flag(6, r.read_only).map(7, r.secrets).map(8, r.volume_context);
+  m.text(1, r.volume_id)
+      .map(2, r.publish_context)
+      .text(3, r.staging_path)
+      .text(4, r.target_path)
+      .message(5, capability)
+      .flag(6, r.read_only)
+      .map(7, r.secrets)
+      .map(8, r.volume_context);
   co_return expect_nothing(co_await call(way, "Node/NodePublishVolume", std::move(m), limits::mount_timeout));
 }
 
@@ -171,7 +178,11 @@ awaitable<result<>> unpublish(way_ptr way, std::string volume_id, std::string ta
 awaitable<result<int64_t>> expand_on_node(way_ptr way, node_request r, capacity_range range) {
   CO_TRY_ASSIGN(auto capability, encode(r.usage));
   message_writer m;
-  m.text(1, r.volume_id).text(2, r.target_path).message(3, message_writer().integer(1, range.least).integer(2, range.most)).text(4, r.staging_path).message(5, capability);
+  m.text(1, r.volume_id)
+      .text(2, r.target_path)
+      .message(3, message_writer().integer(1, range.least).integer(2, range.most))
+      .text(4, r.staging_path)
+      .message(5, capability);
   CO_TRY_ASSIGN(auto answer, co_await call(way, "Node/NodeExpandVolume", std::move(m), limits::mount_timeout));
   int64_t bytes = 0;
   message_reader read(answer);

@@ -53,15 +53,25 @@ struct capacity_range {
 awaitable<result<int64_t>> expand_on_node(std::shared_ptr<grpc::channel> way, node_request r, capacity_range range);
 
 // The controller's side (controller.cc), by the requests that the servers send.
-awaitable<result<schema::client_csi_controller_attach_volume_response>> attach(std::shared_ptr<grpc::channel> way, schema::client_csi_controller_attach_volume_request r);
-awaitable<result<schema::client_csi_controller_detach_volume_response>> detach(std::shared_ptr<grpc::channel> way, schema::client_csi_controller_detach_volume_request r);
-awaitable<result<schema::client_csi_controller_validate_volume_response>> validate(std::shared_ptr<grpc::channel> way, schema::client_csi_controller_validate_volume_request r);
-awaitable<result<schema::client_csi_controller_create_volume_response>> create(std::shared_ptr<grpc::channel> way, schema::client_csi_controller_create_volume_request r);
-awaitable<result<schema::client_csi_controller_delete_volume_response>> remove(std::shared_ptr<grpc::channel> way, schema::client_csi_controller_delete_volume_request r);
-awaitable<result<schema::client_csi_controller_expand_volume_response>> expand(std::shared_ptr<grpc::channel> way, schema::client_csi_controller_expand_volume_request r);
-awaitable<result<schema::client_csi_controller_list_volumes_response>> list(std::shared_ptr<grpc::channel> way, schema::client_csi_controller_list_volumes_request r);
-awaitable<result<schema::client_csi_controller_create_snapshot_response>> create_snapshot(std::shared_ptr<grpc::channel> way, schema::client_csi_controller_create_snapshot_request r);
-awaitable<result<schema::client_csi_controller_delete_snapshot_response>> remove_snapshot(std::shared_ptr<grpc::channel> way, schema::client_csi_controller_delete_snapshot_request r);
-awaitable<result<schema::client_csi_controller_list_snapshots_response>> list_snapshots(std::shared_ptr<grpc::channel> way, schema::client_csi_controller_list_snapshots_request r);
+awaitable<result<schema::client_csi_controller_attach_volume_response>> attach(std::shared_ptr<grpc::channel> way,
+                                                                               schema::client_csi_controller_attach_volume_request r);
+awaitable<result<schema::client_csi_controller_detach_volume_response>> detach(std::shared_ptr<grpc::channel> way,
+                                                                               schema::client_csi_controller_detach_volume_request r);
+awaitable<result<schema::client_csi_controller_validate_volume_response>> validate(std::shared_ptr<grpc::channel> way,
+                                                                                   schema::client_csi_controller_validate_volume_request r);
+awaitable<result<schema::client_csi_controller_create_volume_response>> create(std::shared_ptr<grpc::channel> way,
+                                                                               schema::client_csi_controller_create_volume_request r);
+awaitable<result<schema::client_csi_controller_delete_volume_response>> remove(std::shared_ptr<grpc::channel> way,
+                                                                               schema::client_csi_controller_delete_volume_request r);
+awaitable<result<schema::client_csi_controller_expand_volume_response>> expand(std::shared_ptr<grpc::channel> way,
+                                                                               schema::client_csi_controller_expand_volume_request r);
+awaitable<result<schema::client_csi_controller_list_volumes_response>> list(std::shared_ptr<grpc::channel> way,
+                                                                            schema::client_csi_controller_list_volumes_request r);
+awaitable<result<schema::client_csi_controller_create_snapshot_response>> create_snapshot(std::shared_ptr<grpc::channel> way,
+                                                                                          schema::client_csi_controller_create_snapshot_request r);
+awaitable<result<schema::client_csi_controller_delete_snapshot_response>> remove_snapshot(std::shared_ptr<grpc::channel> way,
+                                                                                          schema::client_csi_controller_delete_snapshot_request r);
+awaitable<result<schema::client_csi_controller_list_snapshots_response>> list_snapshots(std::shared_ptr<grpc::channel> way,
+                                                                                        schema::client_csi_controller_list_snapshots_request r);
 
 }  // namespace drover::client::csi

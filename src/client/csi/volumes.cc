@@ -62,7 +62,7 @@ bool same_staging(const held_volume& a, const held_volume& b) { return turn_of(a
 
 // Of any kind, also a bind mount of the same file system.
 bool is_mount_point(const std::string& path) {
-  struct statx info {};
+  struct statx info{};
   if (::statx(AT_FDCWD, path.c_str(), AT_NO_AUTOMOUNT, STATX_BASIC_STATS, &info) != 0) return false;
   return (info.stx_attributes_mask & STATX_ATTR_MOUNT_ROOT) != 0 && (info.stx_attributes & STATX_ATTR_MOUNT_ROOT) != 0;
 }
@@ -71,8 +71,8 @@ bool is_mount_point(const std::string& path) {
 bool is_final(const error& e) {
   auto text = e.text();
   auto says = [&](std::string_view part) { return text.find(part) != std::string::npos; };
-  return says("volume not found") || says("cannot change attachment mode") || says("cannot be written to") || says("Unknown allocation") || says("allocation missing") ||
-         e.code() == errc::permission_denied;
+  return says("volume not found") || says("cannot change attachment mode") || says("cannot be written to") || says("Unknown allocation") ||
+         says("allocation missing") || e.code() == errc::permission_denied;
 }
 
 error not_wanted() { return error(errc::cancelled, "the allocation is not to run any more"); }
@@ -335,7 +335,8 @@ awaitable<result<schema::client_csi_node_detach_volume_response>> volumes::detac
   // What is not held is detached.
   if (mine == held_.end()) co_return schema::client_csi_node_detach_volume_response();
   for (const auto& each : held(mine->second))
-    if (each.source == request.volume_id && each.namespace_ == request.volume_namespace) CO_TRY(co_await unmount(request.alloc_id, each, limits::release_patience));
+    if (each.source == request.volume_id && each.namespace_ == request.volume_namespace)
+      CO_TRY(co_await unmount(request.alloc_id, each, limits::release_patience));
   co_return schema::client_csi_node_detach_volume_response();
 }
 

@@ -17,14 +17,12 @@ const value* config_reader::take(std::string_view key) {
 
 void config_reader::complain(std::string_view key, std::string_view wanted, const value& got) {
   if (wrong_) return;
-  wrong_ = error(errc::invalid,
-                 fmt::format("\"{}\" of the {} driver's configuration must be {}, not a {}", key, driver_, wanted, got.kind()));
+  wrong_ = error(errc::invalid, fmt::format("\"{}\" of the {} driver's configuration must be {}, not a {}", key, driver_, wanted, got.kind()));
 }
 
 std::string config_reader::required_text(std::string_view key, std::string_view what) {
   auto out = text(key);
-  if (out.empty() && !wrong_)
-    wrong_ = error(errc::invalid, fmt::format("missing {}: the {} driver needs {} = \"...\", {}", key, driver_, key, what));
+  if (out.empty() && !wrong_) wrong_ = error(errc::invalid, fmt::format("missing {}: the {} driver needs {} = \"...\", {}", key, driver_, key, what));
   return out;
 }
 
@@ -104,7 +102,8 @@ std::vector<const value*> config_reader::blocks(std::string_view key) {
 
 const value* config_reader::block(std::string_view key) {
   auto all = blocks(key);
-  if (all.size() > 1 && !wrong_) wrong_ = error(errc::invalid, fmt::format("the {} driver's configuration has \"{}\" {} times; once is possible", driver_, key, all.size()));
+  if (all.size() > 1 && !wrong_)
+    wrong_ = error(errc::invalid, fmt::format("the {} driver's configuration has \"{}\" {} times; once is possible", driver_, key, all.size()));
   return all.empty() ? nullptr : all[0];
 }
 
@@ -127,8 +126,7 @@ result<> config_reader::finish() {
     for (auto& [key, v] : *object) {
       if (known_.contains(key)) continue;
       auto near = nearest(key, {known_.begin(), known_.end()});
-      return fail(errc::invalid, "the {} driver's configuration has no \"{}\"{}", driver_, key,
-                  near ? fmt::format("; did you mean \"{}\"?", *near) : "");
+      return fail(errc::invalid, "the {} driver's configuration has no \"{}\"{}", driver_, key, near ? fmt::format("; did you mean \"{}\"?", *near) : "");
     }
   return {};
 }

@@ -1,8 +1,8 @@
 // The pure parts of java and qemu, and whom tasks may run as.
 #include <gtest/gtest.h>
 
-#include <filesystem>
 #include <unistd.h>
+#include <filesystem>
 
 #include <fstream>
 
@@ -18,8 +18,9 @@ namespace {
 value json(std::string_view text) { return codec::value_from_json(text).value_or(value()); }
 
 TEST(java_driver, reads_its_version) {
-  auto v = parse_java_version("Picked up JAVA_TOOL_OPTIONS: -Xmx1g\nopenjdk version \"17.0.15\" 2025-04-15\nOpenJDK Runtime Environment (build 17.0.15+6)\n"
-                              "OpenJDK 64-Bit Server VM (build 17.0.15+6, mixed mode)\n");
+  auto v = parse_java_version(
+      "Picked up JAVA_TOOL_OPTIONS: -Xmx1g\nopenjdk version \"17.0.15\" 2025-04-15\nOpenJDK Runtime Environment (build 17.0.15+6)\n"
+      "OpenJDK 64-Bit Server VM (build 17.0.15+6, mixed mode)\n");
   ASSERT_TRUE(v);
   EXPECT_EQ(v->version, "17.0.15");
   EXPECT_EQ(v->runtime, "OpenJDK Runtime Environment (build 17.0.15+6)");
@@ -54,9 +55,11 @@ class qemu_words_test : public testing::Test {
 TEST_F(qemu_words_test, of_an_ordinary_machine) {
   EXPECT_EQ(words(R"({"image_path":"local/a,b.img"})"),
             fmt::format("-machine type=pc,accel=tcg -name a,,b.img -m 512M -drive file={}/alloc/vm/local/a,,b.img,if=ide,id=image0 -nographic", dir_));
-  auto all = words(R"({"image_path":"local/a,b.img","graceful_shutdown":true,"guest_agent":true,"args":["-nodefaults"],"port_map":[{"ssh":22}],"drive_interface":"virtio"})");
+  auto all = words(
+      R"({"image_path":"local/a,b.img","graceful_shutdown":true,"guest_agent":true,"args":["-nodefaults"],"port_map":[{"ssh":22}],"drive_interface":"virtio"})");
   EXPECT_NE(all.find(fmt::format("-monitor unix:{}/alloc/vm/qemu-monitor.sock,server=on,wait=off", dir_)), std::string::npos) << all;
-  EXPECT_NE(all.find("-nodefaults -netdev user,id=user.0,hostfwd=udp::20022-:22,hostfwd=tcp::20022-:22 -device virtio-net,netdev=user.0"), std::string::npos) << all;
+  EXPECT_NE(all.find("-nodefaults -netdev user,id=user.0,hostfwd=udp::20022-:22,hostfwd=tcp::20022-:22 -device virtio-net,netdev=user.0"), std::string::npos)
+      << all;
   EXPECT_NE(all.find("name=org.qemu.guest_agent.0"), std::string::npos);
 }
 

@@ -37,7 +37,8 @@ result<> add_volumes(const std::string& driver, const task_spec& task, std::vect
   std::ranges::sort(volumes, {}, [](const task_mount& m) { return std::pair(m.task_path.size(), m.task_path); });
   for (const auto& volume : volumes) {
     if (volume.propagation == "bidirectional")
-      return fail(errc::unsupported, "the {} driver cannot mount {} with propagation_mode \"bidirectional\": \"private\" and \"host-to-task\" work", driver, volume.task_path);
+      return fail(errc::unsupported, "the {} driver cannot mount {} with propagation_mode \"bidirectional\": \"private\" and \"host-to-task\" work", driver,
+                  volume.task_path);
     mounts.push_back({.source = volume.host_path, .target = volume.task_path, .read_only = volume.read_only, .is_private = volume.propagation == "private"});
   }
   return {};

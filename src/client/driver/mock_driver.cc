@@ -58,9 +58,7 @@ class mock_task : public task_handle {
   }
   awaitable<void> destroy() override { co_return; }
   awaitable<result<exec::task_usage>> usage() override { co_return exec::task_usage{}; }
-  awaitable<result<std::unique_ptr<exec_process>>> exec(exec_options) override {
-    co_return fail(errc::unsupported, "the mock_driver cannot run commands");
-  }
+  awaitable<result<std::unique_ptr<exec_process>>> exec(exec_options) override { co_return fail(errc::unsupported, "the mock_driver cannot run commands"); }
   awaitable<result<>> resize(schema::allocated_task_resources) override { co_return result<>{}; }
 
  private:
@@ -89,8 +87,7 @@ result<> mock_driver::validate(const value& config) const {
 awaitable<result<std::unique_ptr<task_handle>>> mock_driver::start(task_spec spec) {
   CO_TRY_ASSIGN(auto config, decode(spec.config));
   if (config.start_block_for.ns > 0) co_await net::sleep_for(config.start_block_for);
-  if (!config.start_error.empty())
-    co_return fail(config.start_error_recoverable ? errc::unavailable : errc::invalid, "{}", config.start_error);
+  if (!config.start_error.empty()) co_return fail(config.start_error_recoverable ? errc::unavailable : errc::invalid, "{}", config.start_error);
   co_return std::make_unique<mock_task>(std::move(config));
 }
 

@@ -38,7 +38,8 @@ result<std::string> find_image(const task_spec& task, const std::string& image, 
     auto real = fs::canonical(parent, failed);
     if (!failed && (path.string() + "/").starts_with(real.string() + "/")) return path.string();
   }
-  return fail(errc::permission_denied, "image_path is not in the allowed paths: \"{}\" is neither in the allocation's directory nor in image_paths of the qemu plugin", image);
+  return fail(errc::permission_denied,
+              "image_path is not in the allowed paths: \"{}\" is neither in the allocation's directory nor in image_paths of the qemu plugin", image);
 }
 
 result<std::string> socket_in(const task_spec& task, const char* name) {
@@ -66,7 +67,8 @@ result<std::string> make_netdev(const task_spec& task, const qemu_config& c) {
   }
   for (auto& [label, guest] : c.port_map) {
     auto host = ports.find(label);
-    if (host == ports.end()) return fail(errc::invalid, "Unknown port label \"{}\" in port_map of the qemu driver: the network block has none of that name", label);
+    if (host == ports.end())
+      return fail(errc::invalid, "Unknown port label \"{}\" in port_map of the qemu driver: the network block has none of that name", label);
     for (const char* protocol : {"udp", "tcp"}) out += fmt::format(",hostfwd={}::{}-:{}", protocol, host->second, guest);
   }
   return out;
@@ -148,7 +150,8 @@ result<qemu_config> parse_qemu_config(const value& config, const value& plugin) 
       return fail(errc::permission_denied, "the argument \"{}\" is not in args_allowlist of this client's qemu plugin", arg);
   for (auto& [label, text] : ports) {
     auto number = parse_int(text);
-    if (!number || *number < 1 || *number > 65535) return fail(errc::invalid, "port_map of the qemu driver: \"{}\" is no port (1 to 65535) for \"{}\"", text, label);
+    if (!number || *number < 1 || *number > 65535)
+      return fail(errc::invalid, "port_map of the qemu driver: \"{}\" is no port (1 to 65535) for \"{}\"", text, label);
     out.port_map[label] = *number;
   }
   return out;
@@ -159,10 +162,10 @@ result<std::vector<std::string>> qemu_words(const task_spec& task, const qemu_co
   if (mb < memory_mb_min || mb > memory_mb_max)
     return fail(errc::invalid, "QEMU memory assignment out of bounds: {} MB, where {} to {} are possible", mb, memory_mb_min, memory_mb_max);
   TRY_ASSIGN(auto image, find_image(task, c.image_path, plugin));
-  std::vector<std::string> words = {"-machine", fmt::format("type={},accel={}", escaped(c.machine_type), escaped(c.accelerator)),
-                                    "-name",    escaped(std::filesystem::path(image).filename().string()),
-                                    "-m",       fmt::format("{}M", mb),
-                                    "-drive",   fmt::format("file={},if={},id=image0", escaped(image), c.drive_interface),
+  std::vector<std::string> words = {"-machine",  fmt::format("type={},accel={}", escaped(c.machine_type), escaped(c.accelerator)),
+                                    "-name",     escaped(std::filesystem::path(image).filename().string()),
+                                    "-m",        fmt::format("{}M", mb),
+                                    "-drive",    fmt::format("file={},if={},id=image0", escaped(image), c.drive_interface),
                                     "-nographic"};
   if (c.graceful_shutdown) {
     TRY_ASSIGN(auto path, socket_in(task, monitor_name));

@@ -26,7 +26,8 @@ result<std::map<std::string, std::string>> read_v1_override(const value& config)
   const auto* given = config.find("cgroup_v1_override");
   if (given == nullptr) return out;
   auto add = [&](const value& each) -> result<> {
-    if (each.as_object() == nullptr) return fail(errc::invalid, "cgroup_v1_override of the raw_exec driver must map controllers to paths, not be a {}", each.kind());
+    if (each.as_object() == nullptr)
+      return fail(errc::invalid, "cgroup_v1_override of the raw_exec driver must map controllers to paths, not be a {}", each.kind());
     for (const auto& [controller, path] : *each.as_object()) {
       if (path.as_string() == nullptr || path.as_string()->empty())
         return fail(errc::invalid, "cgroup_v1_override of the raw_exec driver: the path for \"{}\" must be a text", controller);
@@ -49,7 +50,8 @@ result<std::string> cgroup_directory(std::string_view mount, const std::string& 
   std::string full(path.starts_with(cgroup_root) ? path : fmt::format("{}/{}", mount, path));
   if (path.find("..") != std::string::npos) return fail(errc::invalid, "{} of the raw_exec driver: \"{}\" must not hold \"..\"", key, path);
   if (::access((full + "/cgroup.procs").c_str(), W_OK) != 0)
-    return fail(errc::invalid, "{} of the raw_exec driver: {} is no control group that tasks can be put into; it must be there before the task starts", key, full);
+    return fail(errc::invalid, "{} of the raw_exec driver: {} is no control group that tasks can be put into; it must be there before the task starts", key,
+                full);
   return full;
 }
 
@@ -65,8 +67,7 @@ result<raw_exec_config> decode(const value& config) {
   out.cgroup_v2 = r.text("cgroup_v2_override");
   TRY(r.finish());
   TRY_ASSIGN(out.cgroup_v1, read_v1_override(config));
-  if (!out.cgroup_v1.empty() && !out.cgroup_v2.empty())
-    return fail(errc::invalid, "only one of cgroup_v1_override and cgroup_v2_override may be set");
+  if (!out.cgroup_v1.empty() && !out.cgroup_v2.empty()) return fail(errc::invalid, "only one of cgroup_v1_override and cgroup_v2_override may be set");
   if (!out.work_dir.empty() && out.work_dir[0] != '/')
     return fail(errc::invalid, "work_dir of the raw_exec driver must be an absolute path, not \"{}\"", out.work_dir);
   return out;
@@ -100,8 +101,7 @@ awaitable<result<std::unique_ptr<task_handle>>> raw_exec_driver::start(task_spec
   spec.search_dirs = {task.dir.local, task.dir.root};
   config_reader agent("raw_exec", plugin_);
   for (auto& pattern : agent.texts("denied_envvars")) config.denied_env.push_back(pattern);
-  for (auto& pattern : config.denied_env)
-    std::erase_if(spec.env, [&](auto& entry) { return matches_glob(pattern, entry.first); });
+  for (auto& pattern : config.denied_env) std::erase_if(spec.env, [&](auto& entry) { return matches_glob(pattern, entry.first); });
   if (config.oom_score_adj != 0) spec.oom_score_adj = static_cast<int>(config.oom_score_adj);
   CO_TRY(check_user_allowed("raw_exec", spec.user, plugin_));
   if (services_.cgroups.mode() == exec::cgroup_mode::v2 && !config.cgroup_v2.empty()) {
@@ -123,8 +123,6 @@ awaitable<result<std::unique_ptr<task_handle>>> raw_exec_driver::recover(task_sp
   co_return co_await recover_shim_task(services_, std::move(stored), false);
 }
 
-awaitable<result<std::unique_ptr<task_handle>>> raw_exec_driver::find(task_spec task) {
-  co_return co_await find_shim_task(services_, std::move(task), {});
-}
+awaitable<result<std::unique_ptr<task_handle>>> raw_exec_driver::find(task_spec task) { co_return co_await find_shim_task(services_, std::move(task), {}); }
 
 }  // namespace drover::client

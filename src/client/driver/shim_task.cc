@@ -154,8 +154,7 @@ exec::launch_spec base_launch_spec(const shim_services& services, const task_spe
   return spec;
 }
 
-awaitable<result<std::unique_ptr<task_handle>>> start_shim_task(shim_services& services, exec::launch_spec spec,
-                                                                exec::cgroup_limits limits, std::string name) {
+awaitable<result<std::unique_ptr<task_handle>>> start_shim_task(shim_services& services, exec::launch_spec spec, exec::cgroup_limits limits, std::string name) {
   bool limited = limits.is_set();
   auto started = co_await services.pool.run([&]() -> result<std::unique_ptr<exec::shim_handle>> {
     if (services.cgroups.mode() != exec::cgroup_mode::none) {

@@ -18,8 +18,8 @@ struct shim_services {
 };
 
 // Starts the shim on the blocking pool. `limits` are those of the task's cgroup.
-awaitable<result<std::unique_ptr<task_handle>>> start_shim_task(shim_services& services, exec::launch_spec spec,
-                                                                exec::cgroup_limits limits, std::string cgroup_name);
+awaitable<result<std::unique_ptr<task_handle>>> start_shim_task(shim_services& services, exec::launch_spec spec, exec::cgroup_limits limits,
+                                                                std::string cgroup_name);
 awaitable<result<std::unique_ptr<task_handle>>> recover_shim_task(shim_services& services, std::string stored, bool limited);
 // The task whose shim is in the control directory, though nothing was stored of it. `limits` as for the start.
 awaitable<result<std::unique_ptr<task_handle>>> find_shim_task(shim_services& services, task_spec task, exec::cgroup_limits limits);

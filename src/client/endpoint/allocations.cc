@@ -43,8 +43,7 @@ void endpoints::add_allocations(rpc::method_table& table) {
   table.add<schema::alloc_specific_request, schema::generic_response>(
       "Allocations.GarbageCollect", [this](context c, schema::alloc_specific_request r) { return collect(std::move(c), std::move(r)); });
   table.add<schema::node_specific_request, schema::generic_response>(
-      "Allocations.GarbageCollectAll",
-      [this](context c, schema::node_specific_request r) { return collect_all(std::move(c), std::move(r)); });
+      "Allocations.GarbageCollectAll", [this](context c, schema::node_specific_request r) { return collect_all(std::move(c), std::move(r)); });
 }
 
 endpoints::answer<schema::generic_response> endpoints::restart(context, schema::alloc_restart_request request) {

@@ -33,8 +33,7 @@ awaitable<result<>> pump_input(rpc::message_stream* stream, exec_process* proces
     if (!*message) break;
     auto input = codec::from_msgpack<schema::exec_node_input>(**message);
     if (!input) co_return fail(input.error());
-    if (input->tty_size)
-      (void)process->resize(static_cast<uint16_t>(input->tty_size->height), static_cast<uint16_t>(input->tty_size->width));
+    if (input->tty_size) (void)process->resize(static_cast<uint16_t>(input->tty_size->height), static_cast<uint16_t>(input->tty_size->width));
     // A command that has stopped reading is no reason to stop its output.
     if (input->stdin && !input->stdin->data.empty()) (void)co_await process->write(std::move(input->stdin->data.data));
     if (input->stdin && input->stdin->close) process->close_stdin();
@@ -72,9 +71,8 @@ result<std::vector<std::string>> command_of(const task_runner& task, const schem
 }  // namespace
 
 void endpoints::add_exec(rpc::method_table& table) {
-  table.add_stream<schema::alloc_exec_request>("Allocations.Exec", [this](context c, schema::alloc_exec_request r, stream s) {
-    return exec(std::move(c), std::move(r), std::move(s));
-  });
+  table.add_stream<schema::alloc_exec_request>(
+      "Allocations.Exec", [this](context c, schema::alloc_exec_request r, stream s) { return exec(std::move(c), std::move(r), std::move(s)); });
 }
 
 rpc::awaitable<result<>> endpoints::exec(context, schema::alloc_exec_request request, stream s) {

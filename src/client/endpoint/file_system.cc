@@ -38,8 +38,7 @@ class frame_writer {
 };
 
 result<> check_origin(const std::string& origin, int64_t offset) {
-  if (!origin.empty() && origin != "start" && origin != "end")
-    return fail(errc::invalid, "origin must be \"start\" or \"end\", not \"{}\"", origin);
+  if (!origin.empty() && origin != "start" && origin != "end") return fail(errc::invalid, "origin must be \"start\" or \"end\", not \"{}\"", origin);
   if (offset < 0) return fail(errc::invalid, "offset must not be negative, it is {}", offset);
   return {};
 }
@@ -52,16 +51,14 @@ std::string sniff(const std::string& path) {
 }  // namespace
 
 void endpoints::add_file_system(rpc::method_table& table) {
-  table.add<schema::fs_list_request, schema::fs_list_response>(
-      "FileSystem.List", [this](context c, schema::fs_list_request r) { return list(std::move(c), std::move(r)); });
-  table.add<schema::fs_stat_request, schema::fs_stat_response>(
-      "FileSystem.Stat", [this](context c, schema::fs_stat_request r) { return stat(std::move(c), std::move(r)); });
-  table.add_stream<schema::fs_stream_request>("FileSystem.Stream", [this](context c, schema::fs_stream_request r, stream s) {
-    return stream_file(std::move(c), std::move(r), std::move(s));
-  });
-  table.add_stream<schema::fs_logs_request>("FileSystem.Logs", [this](context c, schema::fs_logs_request r, stream s) {
-    return stream_logs(std::move(c), std::move(r), std::move(s));
-  });
+  table.add<schema::fs_list_request, schema::fs_list_response>("FileSystem.List",
+                                                               [this](context c, schema::fs_list_request r) { return list(std::move(c), std::move(r)); });
+  table.add<schema::fs_stat_request, schema::fs_stat_response>("FileSystem.Stat",
+                                                               [this](context c, schema::fs_stat_request r) { return stat(std::move(c), std::move(r)); });
+  table.add_stream<schema::fs_stream_request>(
+      "FileSystem.Stream", [this](context c, schema::fs_stream_request r, stream s) { return stream_file(std::move(c), std::move(r), std::move(s)); });
+  table.add_stream<schema::fs_logs_request>(
+      "FileSystem.Logs", [this](context c, schema::fs_logs_request r, stream s) { return stream_logs(std::move(c), std::move(r), std::move(s)); });
 }
 
 endpoints::answer<schema::fs_list_response> endpoints::list(context, schema::fs_list_request request) {
@@ -166,8 +163,8 @@ rpc::awaitable<result<>> endpoints::send_logs(std::string directory, schema::fs_
         continue;
       }
     } else if (!request.follow || dead) {
-      co_return co_await s->write(stream_error(
-          error(errc::not_found, fmt::format("log entry for task \"{}\" and log type \"{}\" not found", request.task, request.log_type))));
+      co_return co_await s->write(
+          stream_error(error(errc::not_found, fmt::format("log entry for task \"{}\" and log type \"{}\" not found", request.task, request.log_type))));
     }
     if (!request.follow || dead) break;
     co_await watch.wait(net::after(limits::stream_poll));

@@ -22,9 +22,8 @@ awaitable<result<>> send_archive(net::blocking_pool& pool, std::shared_ptr<snaps
 }  // namespace
 
 void endpoints::add_snapshot(rpc::method_table& table) {
-  table.add_stream<schema::alloc_specific_request>("FileSystem.Snapshot", [this](context c, schema::alloc_specific_request r, stream s) {
-    return send_snapshot(std::move(c), std::move(r), std::move(s));
-  });
+  table.add_stream<schema::alloc_specific_request>(
+      "FileSystem.Snapshot", [this](context c, schema::alloc_specific_request r, stream s) { return send_snapshot(std::move(c), std::move(r), std::move(s)); });
 }
 
 rpc::awaitable<result<>> endpoints::send_snapshot(context, schema::alloc_specific_request request, stream s) {

@@ -20,9 +20,7 @@ class blob_writer {
     const uint64_t all[] = {static_cast<uint64_t>(values)...};
     entry(tag, {reinterpret_cast<const char*>(all), sizeof all});
   }
-  void numbers32(shim::tag tag, const std::vector<uint32_t>& all) {
-    entry(tag, {reinterpret_cast<const char*>(all.data()), all.size() * 4});
-  }
+  void numbers32(shim::tag tag, const std::vector<uint32_t>& all) { entry(tag, {reinterpret_cast<const char*>(all.data()), all.size() * 4}); }
   void mount(uint32_t flags, const std::string& source, const std::string& target) {
     std::string bytes(reinterpret_cast<const char*>(&flags), sizeof flags);
     entry(shim::tag_mount, bytes + source + '\0' + target + '\0');
@@ -66,21 +64,18 @@ result<> check_text(std::string_view text, std::string_view what) {
   return fail(errc::invalid, "{} contains a zero byte; programs cannot receive that", what);
 }
 
-result<> write_process(blob_writer& out, const std::vector<std::string>& args,
-                       const std::map<std::string, std::string>& env) {
+result<> write_process(blob_writer& out, const std::vector<std::string>& args, const std::map<std::string, std::string>& env) {
   for (size_t i = 0; i < args.size(); i++) {
     TRY(check_text(args[i], fmt::format("argument {}", i + 1)));
     out.text(shim::tag_argument, args[i]);
   }
   for (const auto& [key, value] : env) {
     TRY(check_text(key + value, "environment variable " + key));
-    if (key.empty() || key.find('=') != key.npos)
-      return fail(errc::invalid, "environment variable name \"{}\" is empty or contains \"=\"", key);
+    if (key.empty() || key.find('=') != key.npos) return fail(errc::invalid, "environment variable name \"{}\" is empty or contains \"=\"", key);
     out.text(shim::tag_environment, key + "=" + value);
   }
   if (out.size() > limits::blob_bytes_max)
-    return fail(errc::too_large, "arguments and environment need {} bytes; at most {} are possible", out.size(),
-                limits::blob_bytes_max);
+    return fail(errc::too_large, "arguments and environment need {} bytes; at most {} are possible", out.size(), limits::blob_bytes_max);
   return {};
 }
 
@@ -93,20 +88,16 @@ void write_cgroups(blob_writer& out, const launch_spec& spec) {
     if (dir != spec.cgroup.unified) out.text(shim::tag_task_cgroup, dir + "/cgroup.procs");
   for (const auto& dir : spec.joined_cgroups) out.text(shim::tag_task_cgroup, dir + "/cgroup.procs");
   if (!spec.cgroup.memory.empty())
-    out.text(shim::tag_oom_file,
-             spec.cgroup.memory + (spec.cgroup.mode == cgroup_mode::v2 ? "/memory.events" : "/memory.oom_control"));
+    out.text(shim::tag_oom_file, spec.cgroup.memory + (spec.cgroup.mode == cgroup_mode::v2 ? "/memory.events" : "/memory.oom_control"));
   if (!spec.cgroup.unified.empty()) out.text(shim::tag_kill_file, spec.cgroup.unified + "/cgroup.kill");
   if (!spec.cgroup.freezer.empty()) out.text(shim::tag_freezer_dir, spec.cgroup.freezer);
 }
 
 result<> write_isolation(blob_writer& out, const isolation_spec& isolation) {
-  if (!isolation.root.starts_with('/'))
-    return fail(errc::invalid, "the root \"{}\" must be an absolute path", isolation.root);
+  if (!isolation.root.starts_with('/')) return fail(errc::invalid, "the root \"{}\" must be an absolute path", isolation.root);
   out.text(shim::tag_root, isolation.root);
-  out.numbers32(shim::tag_namespaces, {(isolation.pid_namespace ? shim::namespace_pid : 0) |
-                                       (isolation.ipc_namespace ? shim::namespace_ipc : 0)});
-  for (const auto& [source, target] : isolation.chroot_env)
-    out.mount(shim::mount_read_only | shim::mount_optional, source, target);
+  out.numbers32(shim::tag_namespaces, {(isolation.pid_namespace ? shim::namespace_pid : 0) | (isolation.ipc_namespace ? shim::namespace_ipc : 0)});
+  for (const auto& [source, target] : isolation.chroot_env) out.mount(shim::mount_read_only | shim::mount_optional, source, target);
   for (const auto& m : isolation.mounts)
     out.mount((m.read_only ? shim::mount_read_only : 0) | (m.optional ? shim::mount_optional : 0) | (m.is_private ? shim::mount_private : 0), m.source,
               m.target);
@@ -118,8 +109,7 @@ result<> write_isolation(blob_writer& out, const isolation_spec& isolation) {
 result<> write_privileges(blob_writer& out, const launch_spec& spec) {
   if (!spec.user.empty()) {
     TRY_ASSIGN(auto ids, find_user(spec.user));
-    if (::geteuid() != 0 && ids.uid != ::geteuid())
-      return fail(errc::permission_denied, "running as user \"{}\" needs an agent that runs as root", spec.user);
+    if (::geteuid() != 0 && ids.uid != ::geteuid()) return fail(errc::permission_denied, "running as user \"{}\" needs an agent that runs as root", spec.user);
     if (::geteuid() == 0) {
       std::vector<uint32_t> numbers = {ids.uid, ids.gid};
       numbers.insert(numbers.end(), ids.groups.begin(), ids.groups.end());
@@ -136,54 +126,34 @@ result<> write_privileges(blob_writer& out, const launch_spec& spec) {
 result<> check_spec(const launch_spec& spec) {
   if (spec.command.empty()) return fail(errc::invalid, "task {}: command is missing", spec.id);
   TRY(check_text(spec.command, "command"));
-  if (!spec.control_dir.starts_with('/'))
-    return fail(errc::invalid, "task {}: control_dir must be an absolute path", spec.id);
+  if (!spec.control_dir.starts_with('/')) return fail(errc::invalid, "task {}: control_dir must be an absolute path", spec.id);
   if (!spec.logs.disabled && (spec.logs.max_files < 1 || spec.logs.max_file_bytes < 1))
     return fail(errc::invalid, "task {}: logs need max_files and max_file_size of at least 1", spec.id);
   if (spec.isolation && ::geteuid() != 0)
-    return fail(errc::permission_denied,
-                "task {}: the exec driver needs an agent that runs as root: it mounts a root for the task", spec.id);
+    return fail(errc::permission_denied, "task {}: the exec driver needs an agent that runs as root: it mounts a root for the task", spec.id);
   return {};
 }
 
 std::string_view doing(uint32_t step) {
   switch (step) {
-    case shim::step_config:
-      return "reading its instructions";
-    case shim::step_control_socket:
-      return "opening its control socket in";
-    case shim::step_logs:
-      return "opening the log files";
-    case shim::step_fork:
-      return "starting a process";
-    case shim::step_cgroup:
-      return "joining cgroup";
-    case shim::step_network_namespace:
-      return "entering network namespace";
-    case shim::step_namespaces:
-      return "entering namespaces with";
-    case shim::step_root:
-      return "making the task directory the root:";
-    case shim::step_mount:
-      return "mounting";
-    case shim::step_device:
-      return "creating device";
-    case shim::step_oom_score:
-      return "setting oom_score_adj";
-    case shim::step_rlimit:
-      return "setting resource limits:";
-    case shim::step_capabilities:
-      return "setting capabilities:";
-    case shim::step_user:
-      return "changing the user:";
-    case shim::step_work_dir:
-      return "changing to work_dir";
-    case shim::step_exec:
-      return "executing";
-    case shim::step_terminal:
-      return "opening the terminal:";
-    default:
-      return "starting the task";
+    case shim::step_config: return "reading its instructions";
+    case shim::step_control_socket: return "opening its control socket in";
+    case shim::step_logs: return "opening the log files";
+    case shim::step_fork: return "starting a process";
+    case shim::step_cgroup: return "joining cgroup";
+    case shim::step_network_namespace: return "entering network namespace";
+    case shim::step_namespaces: return "entering namespaces with";
+    case shim::step_root: return "making the task directory the root:";
+    case shim::step_mount: return "mounting";
+    case shim::step_device: return "creating device";
+    case shim::step_oom_score: return "setting oom_score_adj";
+    case shim::step_rlimit: return "setting resource limits:";
+    case shim::step_capabilities: return "setting capabilities:";
+    case shim::step_user: return "changing the user:";
+    case shim::step_work_dir: return "changing to work_dir";
+    case shim::step_exec: return "executing";
+    case shim::step_terminal: return "opening the terminal:";
+    default: return "starting the task";
   }
 }
 
@@ -245,15 +215,10 @@ error launch_error(std::string_view id, uint32_t step, int number, std::string_v
                                                                                              : errc::io;
   std::string reason = std::strerror(number);
   if (step == shim::step_exec && number == ENOENT)
-    reason = detail.starts_with(interpreter)
-                 ? "not found: what its first line (or the program's loader) names does not exist"
-                 : "command not found";
-  if (step == shim::step_exec && number == ENOEXEC)
-    reason = "not a program: neither an executable format nor a first line with #!";
+    reason = detail.starts_with(interpreter) ? "not found: what its first line (or the program's loader) names does not exist" : "command not found";
+  if (step == shim::step_exec && number == ENOEXEC) reason = "not a program: neither an executable format nor a first line with #!";
   if (step == shim::step_exec && number == EACCES) reason = "not executable (permission denied)";
-  std::string at = detail.empty()            ? ""
-                   : step == shim::step_exec ? fmt::format(" \"{}\"", detail)
-                                             : fmt::format(" {}", detail);
+  std::string at = detail.empty() ? "" : step == shim::step_exec ? fmt::format(" \"{}\"", detail) : fmt::format(" {}", detail);
   return error(code, fmt::format("task {}: {}{}: {}", id, doing(step), at, reason));
 }
 

@@ -56,8 +56,7 @@ result<> set_memory(const task_cgroup& group, const cgroup_limits& limits) {
     return {};
   }
   TRY(write_control_file(group.memory + "/memory.limit_in_bytes", std::to_string(hard * bytes_per_mb)));
-  if (soft > 0)
-    TRY(write_control_file(group.memory + "/memory.soft_limit_in_bytes", std::to_string(soft * bytes_per_mb)));
+  if (soft > 0) TRY(write_control_file(group.memory + "/memory.soft_limit_in_bytes", std::to_string(soft * bytes_per_mb)));
   (void)write_control_file(group.memory + "/memory.swappiness", "0");
   return {};
 }
@@ -84,8 +83,7 @@ void kill_and_wait(const std::vector<int>& pids, std::chrono::steady_clock::time
     open.push_back(std::move(fd));
   }
   for (auto& one : waiting) {
-    auto left =
-        std::chrono::duration_cast<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now()).count();
+    auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now()).count();
     if (left <= 0 || ::poll(&one, 1, static_cast<int>(left)) == 0) return;
   }
 }
@@ -115,8 +113,7 @@ bool has_option(const std::string& options, std::string_view wanted) {
 
 // Makes controllers usable in the children of `dir`; returns those that are.
 std::string enable_controllers(const std::string& dir) {
-  for (const char* controller : {"+cpu", "+cpuset", "+memory"})
-    (void)write_control_file(dir + "/cgroup.subtree_control", controller);
+  for (const char* controller : {"+cpu", "+cpuset", "+memory"}) (void)write_control_file(dir + "/cgroup.subtree_control", controller);
   return std::string(trim(read_small_file(dir + "/cgroup.subtree_control").value_or("")));
 }
 
@@ -124,9 +121,7 @@ void add_dir(task_cgroup& group, const std::string& dir) {
   if (!dir.empty() && std::ranges::find(group.dirs, dir) == group.dirs.end()) group.dirs.push_back(dir);
 }
 
-std::string parent_of(const std::string& dir) {
-  return dir.substr(0, dir.rfind('/'));
-}
+std::string parent_of(const std::string& dir) { return dir.substr(0, dir.rfind('/')); }
 
 using member = std::string task_cgroup::*;
 constexpr std::array<std::pair<std::string_view, member>, 6> members = {{{"cpu", &task_cgroup::cpu},
@@ -142,14 +137,10 @@ constexpr std::array<cgroup_mode, 4> modes = {cgroup_mode::none, cgroup_mode::v1
 
 std::string_view name(cgroup_mode mode) {
   switch (mode) {
-    case cgroup_mode::none:
-      return "none";
-    case cgroup_mode::v1:
-      return "v1";
-    case cgroup_mode::hybrid:
-      return "hybrid";
-    case cgroup_mode::v2:
-      return "v2";
+    case cgroup_mode::none: return "none";
+    case cgroup_mode::v1: return "v1";
+    case cgroup_mode::hybrid: return "hybrid";
+    case cgroup_mode::v2: return "v2";
   }
   return "none";
 }
@@ -193,8 +184,7 @@ std::vector<int> task_cgroup::processes() const {
     auto text = read_small_file(group + "/cgroup.procs");
     if (!text) continue;
     for (auto line : split(*text, '\n'))
-      if (auto pid = parse_int(line); pid && pids.size() < limits::processes_max)
-        pids.push_back(static_cast<int>(*pid));
+      if (auto pid = parse_int(line); pid && pids.size() < limits::processes_max) pids.push_back(static_cast<int>(*pid));
   }
   std::ranges::sort(pids);
   pids.erase(std::ranges::unique(pids).begin(), pids.end());
@@ -244,21 +234,15 @@ result<task_cgroup> task_cgroup::parse(std::string_view text) {
 
 cgroup_manager cgroup_manager::detect(std::string parent) {
   cgroup_manager m;
-  const std::array<std::pair<std::string_view, std::string*>, 6> controllers = {{{"cpu", &m.cpu_},
-                                                                                 {"cpuacct", &m.cpuacct_},
-                                                                                 {"cpuset", &m.cpuset_},
-                                                                                 {"memory", &m.memory_},
-                                                                                 {"freezer", &m.freezer_},
-                                                                                 {"name=systemd", &m.systemd_}}};
+  const std::array<std::pair<std::string_view, std::string*>, 6> controllers = {
+      {{"cpu", &m.cpu_}, {"cpuacct", &m.cpuacct_}, {"cpuset", &m.cpuset_}, {"memory", &m.memory_}, {"freezer", &m.freezer_}, {"name=systemd", &m.systemd_}}};
   for (const auto& mount : cgroup_mounts()) {
     if (mount.type == "cgroup2") m.unified_ = mount.path;
     for (const auto& [option, place] : controllers)
       if (mount.type == "cgroup" && has_option(mount.options, option)) *place = mount.path;
   }
-  bool any_v1 =
-      !m.cpu_.empty() || !m.cpuacct_.empty() || !m.cpuset_.empty() || !m.memory_.empty() || !m.freezer_.empty();
-  m.mode_ = any_v1 ? (m.unified_.empty() ? cgroup_mode::v1 : cgroup_mode::hybrid)
-                   : (m.unified_.empty() ? cgroup_mode::none : cgroup_mode::v2);
+  bool any_v1 = !m.cpu_.empty() || !m.cpuacct_.empty() || !m.cpuset_.empty() || !m.memory_.empty() || !m.freezer_.empty();
+  m.mode_ = any_v1 ? (m.unified_.empty() ? cgroup_mode::v1 : cgroup_mode::hybrid) : (m.unified_.empty() ? cgroup_mode::none : cgroup_mode::v2);
   m.parent_ = !parent.empty() ? parent : m.mode_ == cgroup_mode::v2 ? "nomad.slice" : "/nomad";
   if (m.mode_ == cgroup_mode::none) {
     m.reason_ = "no cgroup file system is mounted";
@@ -277,8 +261,7 @@ cgroup_manager cgroup_manager::detect(std::string parent) {
 // Turns the mount points into the parent directories below them.
 result<> cgroup_manager::make_parents(const std::string& below) {
   if (below.empty() || below.find("..") != below.npos)
-    return fail(errc::invalid, "cgroup_parent \"{}\" is no name of a group; one such as \"nomad\" is expected",
-                parent_);
+    return fail(errc::invalid, "cgroup_parent \"{}\" is no name of a group; one such as \"nomad\" is expected", parent_);
   bool v2 = mode_ == cgroup_mode::v2;
   if (v2) enable_controllers(unified_);
   for (std::string* place : {&cpu_, &cpuacct_, &cpuset_, &memory_, &freezer_, &unified_, &systemd_}) {
@@ -309,17 +292,13 @@ result<> cgroup_manager::make_parents(const std::string& below) {
   return {};
 }
 
-bool cgroup_manager::can_limit_memory() const {
-  return !memory_.empty();
-}
+bool cgroup_manager::can_limit_memory() const { return !memory_.empty(); }
 
 task_cgroup cgroup_manager::place(const std::string& name, const cgroup_limits& limits) const {
   task_cgroup group;
   bool with_cpuset = !limits.cores.empty();
   group.mode = mode_;
-  auto below = [&](const std::string& parent, const std::string& rest) {
-    return parent.empty() ? std::string() : parent + "/" + rest;
-  };
+  auto below = [&](const std::string& parent, const std::string& rest) { return parent.empty() ? std::string() : parent + "/" + rest; };
   if (mode_ == cgroup_mode::v2) {
     group.unified = unified_ + (with_cpuset ? "/reserve.slice/" : "/share.slice/") + name + ".scope";
     group.cpuacct = group.unified;

@@ -38,8 +38,7 @@ TEST_F(cgroups, a_task_is_inside_and_its_shim_is_not) {
   auto handle = start(s);
   ASSERT_TRUE(handle);
   EXPECT_EQ(s.cgroup.processes(), std::vector<int>{handle->task_pid()});
-  for (const auto& dir : s.cgroup.dirs)
-    EXPECT_EQ(read(dir + "/cgroup.procs"), fmt::format("{}\n", handle->task_pid())) << dir;
+  for (const auto& dir : s.cgroup.dirs) EXPECT_EQ(read(dir + "/cgroup.procs"), fmt::format("{}\n", handle->task_pid())) << dir;
   auto session = handle->exec({.argv = {"cat"}, .env = {}, .work_dir = {}});
   ASSERT_OK(session);
   EXPECT_EQ(s.cgroup.processes().size(), 2u);
@@ -49,9 +48,7 @@ TEST_F(cgroups, a_task_is_inside_and_its_shim_is_not) {
 
 TEST_F(cgroups, limits_are_set_and_changed) {
   auto group = create("limits", {.cpu_shares = 500, .memory_mb = 32, .memory_max_mb = 64, .cores = "0"});
-  auto value = [&](const std::string& dir, const char* one, const char* two) {
-    return std::string(trim(read(dir + (v2() ? two : one))));
-  };
+  auto value = [&](const std::string& dir, const char* one, const char* two) { return std::string(trim(read(dir + (v2() ? two : one)))); };
   EXPECT_EQ(value(group.cpu, "/cpu.shares", "/cpu.weight"), v2() ? "19" : "500");
   EXPECT_EQ(value(group.memory, "/memory.limit_in_bytes", "/memory.max"), "67108864");
   EXPECT_EQ(value(group.memory, "/memory.soft_limit_in_bytes", "/memory.low"), "33554432");
@@ -173,9 +170,7 @@ TEST_F(cgroups, kills_by_the_v1_freezer_too) {
 // controllers.
 TEST_F(cgroups, v2_files_are_written_and_read) {
   std::filesystem::create_directories(path("group"));
-  auto put = [&](const char* name, const char* content) {
-    std::ofstream(path(std::string("group/") + name)) << content;
-  };
+  auto put = [&](const char* name, const char* content) { std::ofstream(path(std::string("group/") + name)) << content; };
   for (const char* name : {"cpu.weight", "cpuset.cpus", "memory.max", "memory.low", "memory.swap.max"}) put(name, "");
   put("cpu.stat", "usage_usec 30\nuser_usec 20\nsystem_usec 10\nnr_periods 9\nnr_throttled 3\nthrottled_usec 4\n");
   put("memory.stat", "anon 1000\nfile 2000\nkernel 300\nkernel_stack 7\nfile_mapped 400\n");

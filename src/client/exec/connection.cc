@@ -18,8 +18,7 @@ namespace {
 
 result<> want_credentials(int fd) {
   int on = 1;
-  if (::setsockopt(fd, SOL_SOCKET, SO_PASSCRED, &on, sizeof on) < 0)
-    return fail(system_error(errno, "setsockopt SO_PASSCRED"));
+  if (::setsockopt(fd, SOL_SOCKET, SO_PASSCRED, &on, sizeof on) < 0) return fail(system_error(errno, "setsockopt SO_PASSCRED"));
   return {};
 }
 
@@ -31,9 +30,7 @@ int64_t steady_ns() {
   return now.tv_sec * 1'000'000'000 + now.tv_nsec;
 }
 
-std::string received_packet::text() const {
-  return std::string(body.text, ::strnlen(body.text, sizeof body.text));
-}
+std::string received_packet::text() const { return std::string(body.text, ::strnlen(body.text, sizeof body.text)); }
 
 result<std::pair<connection, unique_fd>> connection::pair() {
   int ends[2];
@@ -113,8 +110,7 @@ result<std::optional<received_packet>> connection::receive() {
       std::memcpy(&sender, CMSG_DATA(header), sizeof sender);
       got.sender_pid = sender.pid;
     }
-  if (n != sizeof got.body || got.body.magic != shim::magic)
-    return fail(errc::closed, "the shim sent a packet of {} bytes that is none", n);
+  if (n != sizeof got.body || got.body.magic != shim::magic) return fail(errc::closed, "the shim sent a packet of {} bytes that is none", n);
   return got;
 }
 

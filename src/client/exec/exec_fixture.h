@@ -27,9 +27,7 @@ class exec_fixture : public testing::Test {
 
   // A directory of its own for each task of a test.
   launch_spec spec(const std::string& task, const std::string& command, std::vector<std::string> args = {});
-  launch_spec shell(const std::string& task, const std::string& script) {
-    return spec(task, "/bin/sh", {"-c", script});
-  }
+  launch_spec shell(const std::string& task, const std::string& script) { return spec(task, "/bin/sh", {"-c", script}); }
   std::unique_ptr<shim_handle> start(const launch_spec& s);
   // Waits for the exited event.
   exit_status wait_exit(shim_handle& handle);

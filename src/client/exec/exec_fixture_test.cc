@@ -35,13 +35,10 @@ void exec_fixture::TearDown() {
   std::filesystem::remove_all(dir_);
   for (const char* hierarchy : {"cpu", "cpuacct", "cpuset", "memory", "freezer", "unified", "systemd"})
     ::rmdir(fmt::format("/sys/fs/cgroup/{}/{}", hierarchy, group_parent()).c_str());
-  for (const char* slice : {"/share.slice", "/reserve.slice", ""})
-    ::rmdir(("/sys/fs/cgroup/" + group_parent() + slice).c_str());
+  for (const char* slice : {"/share.slice", "/reserve.slice", ""}) ::rmdir(("/sys/fs/cgroup/" + group_parent() + slice).c_str());
 }
 
-std::string exec_fixture::group_parent() {
-  return fmt::format("drover-test-{}", ::getpid());
-}
+std::string exec_fixture::group_parent() { return fmt::format("drover-test-{}", ::getpid()); }
 
 launch_spec exec_fixture::spec(const std::string& task, const std::string& command, std::vector<std::string> args) {
   launch_spec s;
@@ -84,9 +81,7 @@ event exec_fixture::wait_for(shim_handle& handle, enum event::kind wanted) {
   }
 }
 
-exit_status exec_fixture::wait_exit(shim_handle& handle) {
-  return wait_for(handle, event::kind::exited).exit;
-}
+exit_status exec_fixture::wait_exit(shim_handle& handle) { return wait_for(handle, event::kind::exited).exit; }
 
 exit_status exec_fixture::run(const launch_spec& s) {
   auto handle = start(s);

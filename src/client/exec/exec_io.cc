@@ -26,9 +26,7 @@ result<> set_size(int fd, uint16_t rows, uint16_t columns) {
   return {};
 }
 
-void set_nonblocking(int fd) {
-  ::fcntl(fd, F_SETFL, ::fcntl(fd, F_GETFL) | O_NONBLOCK);
-}
+void set_nonblocking(int fd) { ::fcntl(fd, F_SETFL, ::fcntl(fd, F_GETFL) | O_NONBLOCK); }
 
 result<exec_streams> open_terminal(uint16_t rows, uint16_t columns) {
   exec_streams s;
@@ -62,9 +60,7 @@ result<exec_streams> open_streams(bool tty, uint16_t rows, uint16_t columns) {
   return s;
 }
 
-exec_session::exec_session(exec_session&& other) noexcept {
-  *this = std::move(other);
-}
+exec_session::exec_session(exec_session&& other) noexcept { *this = std::move(other); }
 
 exec_session& exec_session::operator=(exec_session&& other) noexcept {
   id_ = other.id_;

@@ -26,9 +26,7 @@
 namespace drover::exec {
 namespace {
 
-int64_t deadline_in(duration d) {
-  return steady_ns() + d.ns;
-}
+int64_t deadline_in(duration d) { return steady_ns() + d.ns; }
 
 // Descriptors 3 and 4 are where the shim looks; ours must not be in the way while they are put there.
 result<unique_fd> out_of_the_way(const unique_fd& fd) {
@@ -67,13 +65,9 @@ result<> spawn_shim(const launch_spec& spec, const unique_fd& connection_end, co
   return {};
 }
 
-std::string field(std::string_view key, std::string_view value) {
-  return fmt::format("{}={}\n", key, value);
-}
+std::string field(std::string_view key, std::string_view value) { return fmt::format("{}={}\n", key, value); }
 
-exit_status exit_of(const shim::packet& p, bool oom_killed) {
-  return {p.a, static_cast<int>(p.b), oom_killed, timestamp(p.c)};
-}
+exit_status exit_of(const shim::packet& p, bool oom_killed) { return {p.a, static_cast<int>(p.b), oom_killed, timestamp(p.c)}; }
 
 error reply_error(int number, std::string_view what) {
   if (number == ESRCH) return error(errc::not_found, fmt::format("{}: the process has ended", what));
@@ -115,10 +109,8 @@ result<exit_status> parse_exit(std::string_view text) {
 }  // namespace
 
 std::string reattach_info::serialise() const {
-  std::string text = field("control_dir", control_dir) + field("shim_pid", std::to_string(shim_pid)) +
-                     field("shim_start", std::to_string(shim_start_ticks)) +
-                     field("task_pid", std::to_string(task_pid)) +
-                     field("task_start", std::to_string(task_start_ticks));
+  std::string text = field("control_dir", control_dir) + field("shim_pid", std::to_string(shim_pid)) + field("shim_start", std::to_string(shim_start_ticks)) +
+                     field("task_pid", std::to_string(task_pid)) + field("task_start", std::to_string(task_start_ticks));
   for (auto line : split(cgroup.serialise(), '\n'))
     if (!line.empty()) text += fmt::format("cgroup.{}\n", line);
   return text;
@@ -211,15 +203,13 @@ void shim_handle::state::take(const received_packet& got) {
       e.bytes = static_cast<uint64_t>(p.b);
       e.text = std::strerror(p.a);
       return push(std::move(e));
-    case shim::packet_superseded:
-      return disconnected("another agent has attached to this task");
+    case shim::packet_superseded: return disconnected("another agent has attached to this task");
     case shim::packet_hello:
       if (p.b > 0) session_pids[static_cast<uint32_t>(p.b)] = got.sender_pid;
       if (p.b == 0) info.task_pid = got.sender_pid;
       if (p.b < 0) info.shim_pid = got.sender_pid;
       return;
-    default:
-      return;  // of a later version
+    default: return;  // of a later version
   }
 }
 
@@ -253,15 +243,12 @@ result<> shim_handle::state::collect_start() {
   for (;;) {
     auto got = link.wait(deadline);
     if (!got) return wrap(got.error(), "task " + id + ": its supervisor did not start it");
-    if (got->body.type == shim::packet_failed)
-      return fail(launch_error(id, static_cast<uint32_t>(got->body.b), got->body.a, got->text()));
+    if (got->body.type == shim::packet_failed) return fail(launch_error(id, static_cast<uint32_t>(got->body.b), got->body.a, got->text()));
     take(*got);
     if (got->body.type != shim::packet_started) continue;
     // In its own pid namespace the shim knows another number than we do: the credentials carry ours.
     if (info.task_pid == 0)
-      info.task_pid = got->body.b & shim::started_in_pid_namespace
-                          ? (got->sender_pid == info.shim_pid ? 0 : got->sender_pid)
-                          : got->body.a;
+      info.task_pid = got->body.b & shim::started_in_pid_namespace ? (got->sender_pid == info.shim_pid ? 0 : got->sender_pid) : got->body.a;
     if (info.shim_start_ticks == 0) info.shim_start_ticks = process_start_ticks(info.shim_pid);
     if (info.task_start_ticks == 0) info.task_start_ticks = process_start_ticks(info.task_pid);
     return {};
@@ -299,8 +286,7 @@ result<std::unique_ptr<shim_handle>> shim_handle::attach(const reattach_info& in
   TRY_ASSIGN(s->link, connection::open(info.control_dir));
   int peer = s->link.peer_pid();
   if (info.shim_pid != 0 && (peer != info.shim_pid || process_start_ticks(peer) != info.shim_start_ticks))
-    return fail(errc::not_found, "process {} listens in {}, not the shim {} that was started for this task", peer,
-                info.control_dir, info.shim_pid);
+    return fail(errc::not_found, "process {} listens in {}, not the shim {} that was started for this task", peer, info.control_dir, info.shim_pid);
   s->info.shim_pid = peer;
   shim::packet hello{};
   hello.type = shim::packet_attach;
@@ -315,8 +301,7 @@ result<std::optional<exit_status>> shim_handle::find_exit(const reattach_info& i
   auto shim = open_process(info.shim_pid, info.shim_start_ticks);
   if (!wait_gone(shim, deadline_in(limits::shim_end_grace)))
     return fail(errc::exists, "the shim {} in {} still runs: attach to it", info.shim_pid, info.control_dir);
-  if (auto task = open_process(info.task_pid, info.task_start_ticks))
-    ::pidfd_send_signal(task.get(), SIGKILL, nullptr, 0);
+  if (auto task = open_process(info.task_pid, info.task_start_ticks)) ::pidfd_send_signal(task.get(), SIGKILL, nullptr, 0);
   TRY(info.cgroup.kill());
   // Its shim is gone, so nobody else will. One that is busy goes with the allocation.
   (void)info.cgroup.remove();
@@ -330,12 +315,8 @@ result<std::optional<exit_status>> shim_handle::find_exit(const reattach_info& i
 shim_handle::shim_handle(std::unique_ptr<state> s) : state_(std::move(s)) {}
 shim_handle::~shim_handle() = default;
 
-const reattach_info& shim_handle::info() const {
-  return state_->info;
-}
-int shim_handle::event_fd() const {
-  return state_->events.get();
-}
+const reattach_info& shim_handle::info() const { return state_->info; }
+int shim_handle::event_fd() const { return state_->events.get(); }
 
 std::optional<event> shim_handle::next_event() {
   std::lock_guard hold(state_->lock);
@@ -367,9 +348,7 @@ result<event> shim_handle::wait_event(duration limit) {
   }
 }
 
-result<> shim_handle::signal(int number) {
-  return signal_session(0, number);
-}
+result<> shim_handle::signal(int number) { return signal_session(0, number); }
 
 result<> shim_handle::signal_session(uint32_t session, int number) {
   std::lock_guard hold(state_->lock);
@@ -395,31 +374,23 @@ result<exec_session> shim_handle::exec(const exec_request& request) {
   shim::packet p{};
   p.type = shim::packet_exec;
   p.a = request.tty ? 1 : 0;
-  TRY_ASSIGN(auto answer,
-             state_->request(p, limits::start_timeout,
-                             {blob.get(), streams.theirs[0].get(), streams.theirs[1].get(), streams.theirs[2].get()}));
+  TRY_ASSIGN(auto answer, state_->request(p, limits::start_timeout, {blob.get(), streams.theirs[0].get(), streams.theirs[1].get(), streams.theirs[2].get()}));
   if (answer.body.type == shim::packet_reply) {
     if (answer.body.a == ESRCH) return fail(errc::not_found, "the task has ended; there is nothing to execute in");
-    if (answer.body.a == EUSERS)
-      return fail(errc::too_large, "this task has {} exec sessions already", shim::sessions_max);
+    if (answer.body.a == EUSERS) return fail(errc::too_large, "this task has {} exec sessions already", shim::sessions_max);
     return fail(launch_error(state_->id, static_cast<uint32_t>(answer.body.b), answer.body.a, answer.text()));
   }
   exec_session session;
   session.id_ = static_cast<uint32_t>(answer.body.b);
   session.pid_ = answer.body.a;
-  if (auto known = state_->session_pids.find(session.id_); known != state_->session_pids.end())
-    session.pid_ = known->second;
+  if (auto known = state_->session_pids.find(session.id_); known != state_->session_pids.end()) session.pid_ = known->second;
   session.tty_ = request.tty;
   for (int i = 0; i < 3; i++) session.fds_[i] = streams.ours[i].release();
   return session;
 }
 
-result<task_usage> shim_handle::stats() const {
-  return read_usage(state_->info.cgroup, state_->info.task_pid);
-}
-result<> shim_handle::resize(const cgroup_limits& limits) {
-  return state_->info.cgroup.apply(limits);
-}
+result<task_usage> shim_handle::stats() const { return read_usage(state_->info.cgroup, state_->info.task_pid); }
+result<> shim_handle::resize(const cgroup_limits& limits) { return state_->info.cgroup.apply(limits); }
 
 result<> shim_handle::shutdown() {
   std::lock_guard hold(state_->lock);

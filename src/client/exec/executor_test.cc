@@ -68,8 +68,7 @@ TEST_F(executor, says_exactly_why_a_command_cannot_run) {
       {path("bin/plain"), errc::permission_denied, "not executable (permission denied)"},
       {path("bin"), errc::permission_denied, "Is a directory"},
       {path("bin/noformat"), errc::permission_denied, "not a program"},
-      {path("bin/nointerpreter"), errc::not_found,
-       "what its first line (or the program's loader) names does not exist"},
+      {path("bin/nointerpreter"), errc::not_found, "what its first line (or the program's loader) names does not exist"},
       {"", errc::invalid, "command is missing"},
   };
   for (const auto& r : rows) {
@@ -108,11 +107,8 @@ TEST_F(executor, looks_for_a_relative_command_in_the_task_then_in_path) {
   std::ofstream(path("task/local/bin/deep")) << "#!/bin/sh\necho deep $0\n";
   ::chmod(path("task/local/hello").c_str(), 0755);
   ::chmod(path("task/local/bin/deep").c_str(), 0755);
-  for (const auto& [command, output] :
-       std::map<std::string, std::string>{{"hello", "local\n"},
-                                          {"local/hello", "local\n"},
-                                          {"bin/deep", "deep " + path("task/local/bin/deep") + "\n"},
-                                          {"id", ""}}) {
+  for (const auto& [command, output] : std::map<std::string, std::string>{
+           {"hello", "local\n"}, {"local/hello", "local\n"}, {"bin/deep", "deep " + path("task/local/bin/deep") + "\n"}, {"id", ""}}) {
     auto s = spec("task", command);
     s.search_dirs = {path("task/local"), path("task")};
     std::filesystem::remove(path("logs/task.stdout.0"));
@@ -123,8 +119,7 @@ TEST_F(executor, looks_for_a_relative_command_in_the_task_then_in_path) {
 
 TEST_F(executor, runs_as_another_user_with_limits) {
   ::chmod(path("").c_str(), 0755);
-  auto s =
-      shell("task", "id -un; id -G; ulimit -n; cat /proc/self/oom_score_adj; echo $(grep CapEff /proc/self/status)");
+  auto s = shell("task", "id -un; id -G; ulimit -n; cat /proc/self/oom_score_adj; echo $(grep CapEff /proc/self/status)");
   s.user = "nobody";
   s.rlimits = {{RLIMIT_NOFILE, 77, 88}};
   s.oom_score_adj = 123;
@@ -154,16 +149,13 @@ TEST_F(executor, works_without_root) {
   for (const auto& dir : {s.control_dir, s.logs.dir, path("task")}) ::chmod(dir.c_str(), 0777);
   pid_t agent = ::fork();
   if (agent == 0) {
-    if (::setgroups(0, nullptr) != 0 || ::setresgid(65534, 65534, 65534) != 0 || ::setresuid(65534, 65534, 65534) != 0)
-      ::_exit(1);
+    if (::setgroups(0, nullptr) != 0 || ::setresgid(65534, 65534, 65534) != 0 || ::setresuid(65534, 65534, 65534) != 0) ::_exit(1);
     auto refused = s;
     refused.user = "root";
     if (shim_handle::start(refused)) ::_exit(2);
     refused = s;
     refused.isolation = isolation_spec{};
-    if (auto start = shim_handle::start(refused);
-        start || start.error().text().find("runs as root") == std::string::npos)
-      ::_exit(3);
+    if (auto start = shim_handle::start(refused); start || start.error().text().find("runs as root") == std::string::npos) ::_exit(3);
     auto first = shim_handle::start(s);
     if (!first) ::_exit(4);
     auto handle = shim_handle::attach((*first)->info());
@@ -178,8 +170,7 @@ TEST_F(executor, works_without_root) {
 }
 
 TEST_F(executor, delivers_signals) {
-  auto handle =
-      start(shell("task", "trap 'echo got; exit 7' USR1; echo ready; while :; do sleep 1000 & wait $!; done"));
+  auto handle = start(shell("task", "trap 'echo got; exit 7' USR1; echo ready; while :; do sleep 1000 & wait $!; done"));
   ASSERT_TRUE(handle);
   wait_log("task", "stdout", "ready");
   ASSERT_OK(handle->signal(SIGUSR1));
@@ -195,8 +186,7 @@ TEST_F(executor, delivers_signals) {
 }
 
 // Descendants that have left the session, the process group and their parent.
-constexpr const char* escaping =
-    "setsid sh -c 'sh -c \"echo \\$\\$ > escaped; exec sleep 1000\" & exit' & wait; echo ready; sleep 1000";
+constexpr const char* escaping = "setsid sh -c 'sh -c \"echo \\$\\$ > escaped; exec sleep 1000\" & exit' & wait; echo ready; sleep 1000";
 
 TEST_F(executor, kills_descendants_that_have_double_forked) {
   for (bool with_group : {false, true}) {

@@ -35,8 +35,7 @@ result<std::string> read_small_file(const std::string& path) {
 result<> write_control_file(const std::string& path, std::string_view text) {
   unique_fd fd(::open(path.c_str(), O_WRONLY | O_CLOEXEC));
   if (!fd) return fail(system_error(errno, "open " + path));
-  if (::write(fd.get(), text.data(), text.size()) < 0)
-    return fail(system_error(errno, fmt::format("write \"{}\" to {}", trim(text), path)));
+  if (::write(fd.get(), text.data(), text.size()) < 0) return fail(system_error(errno, fmt::format("write \"{}\" to {}", trim(text), path)));
   return {};
 }
 
@@ -63,8 +62,7 @@ result<> write_file_atomically(const std::string& path, std::string_view content
   if (written && ::fchmod(fd.get(), mode) < 0) written = fail(system_error(errno, "chmod " + temporary));
   // A file that is still open for writing cannot be executed.
   fd.reset();
-  if (written && ::rename(temporary.c_str(), path.c_str()) < 0)
-    written = fail(system_error(errno, "rename to " + path));
+  if (written && ::rename(temporary.c_str(), path.c_str()) < 0) written = fail(system_error(errno, "rename to " + path));
   if (!written) ::unlink(temporary.c_str());
   return written;
 }

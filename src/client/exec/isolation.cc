@@ -92,23 +92,20 @@ std::string names_of(uint64_t set) {
 const std::map<std::string, std::string>& default_chroot_env() {
   static const std::map<std::string, std::string> paths = [] {
     std::map<std::string, std::string> same;
-    for (const char* path :
-         {"/bin", "/etc", "/lib", "/lib32", "/lib64", "/run/resolvconf", "/sbin", "/usr", "/run/systemd/resolve"})
-      same.emplace(path, path);
+    for (const char* path : {"/bin", "/etc", "/lib", "/lib32", "/lib64", "/run/resolvconf", "/sbin", "/usr", "/run/systemd/resolve"}) same.emplace(path, path);
     return same;
   }();
   return paths;
 }
 
 const std::vector<std::string>& default_allowed_capabilities() {
-  static const std::vector<std::string> names = {"audit_write", "chown",  "dac_override",     "fowner",  "fsetid",
-                                                 "kill",        "mknod",  "net_bind_service", "setfcap", "setgid",
-                                                 "setpcap",     "setuid", "sys_chroot"};
+  static const std::vector<std::string> names = {"audit_write",      "chown",   "dac_override", "fowner",  "fsetid", "kill",      "mknod",
+                                                 "net_bind_service", "setfcap", "setgid",       "setpcap", "setuid", "sys_chroot"};
   return names;
 }
 
-result<capability_set> resolve_capabilities(const std::vector<std::string>& allowed,
-                                            const std::vector<std::string>& add, const std::vector<std::string>& drop) {
+result<capability_set> resolve_capabilities(const std::vector<std::string>& allowed, const std::vector<std::string>& add,
+                                            const std::vector<std::string>& drop) {
   TRY_ASSIGN(uint64_t defaults, parse_capabilities(default_allowed_capabilities(), "defaults"));
   uint64_t permitted = defaults;
   if (!allowed.empty()) {
@@ -120,8 +117,7 @@ result<capability_set> resolve_capabilities(const std::vector<std::string>& allo
   // "all" asks for what there is to have.
   if (all) added &= permitted;
   if (uint64_t refused = added & ~permitted)
-    return fail(errc::permission_denied, "cap_add: {} not allowed on this client; the plugin's allow_caps permits: {}",
-                names_of(refused), names_of(permitted));
+    return fail(errc::permission_denied, "cap_add: {} not allowed on this client; the plugin's allow_caps permits: {}", names_of(refused), names_of(permitted));
   capability_set set;
   // Drop before add: cap_drop = ["all"] with cap_add = ["x"] leaves x.
   set.bounding = (defaults & permitted & ~dropped) | added;
@@ -137,8 +133,7 @@ result<user_ids> find_user(const std::string& user) {
   int rc = number ? getpwuid_r(static_cast<uid_t>(*number), &entry, buffer.data(), buffer.size(), &found)
                   : getpwnam_r(user.c_str(), &entry, buffer.data(), buffer.size(), &found);
   if (!found) {
-    if (number && *number < UINT32_MAX)
-      return user_ids{static_cast<uint32_t>(*number), static_cast<uint32_t>(*number), {}, "/"};
+    if (number && *number < UINT32_MAX) return user_ids{static_cast<uint32_t>(*number), static_cast<uint32_t>(*number), {}, "/"};
     if (rc != 0 && rc != ENOENT) return fail(system_error(rc, "looking up user \"" + user + "\""));
     return fail(errc::not_found, "user \"{}\" does not exist on this machine", user);
   }
@@ -147,8 +142,7 @@ result<user_ids> find_user(const std::string& user) {
   std::vector<gid_t> groups(static_cast<size_t>(count));
   if (getgrouplist(entry.pw_name, entry.pw_gid, groups.data(), &count) < 0) {
     groups.resize(static_cast<size_t>(count));
-    if (getgrouplist(entry.pw_name, entry.pw_gid, groups.data(), &count) < 0)
-      return fail(errc::io, "the groups of user \"{}\" cannot be read", user);
+    if (getgrouplist(entry.pw_name, entry.pw_gid, groups.data(), &count) < 0) return fail(errc::io, "the groups of user \"{}\" cannot be read", user);
   }
   ids.groups.assign(groups.begin(), groups.begin() + count);
   return ids;

@@ -55,8 +55,7 @@ struct capability_set {
 const std::vector<std::string>& default_allowed_capabilities();
 // Names in any case, with or without "CAP_"; "all" in add and drop. Refuses unknown names and what is added but not
 // allowed. `allowed` empty: the defaults. The result is the default set (of those allowed) plus `add` without `drop`.
-result<capability_set> resolve_capabilities(const std::vector<std::string>& allowed,
-                                            const std::vector<std::string>& add, const std::vector<std::string>& drop);
+result<capability_set> resolve_capabilities(const std::vector<std::string>& allowed, const std::vector<std::string>& add, const std::vector<std::string>& drop);
 
 struct user_ids {
   uint32_t uid = 0;

@@ -19,8 +19,7 @@ class isolation : public exec_fixture {
  protected:
   launch_spec isolated(const std::string& task, const std::string& script) {
     auto s = shell(task, script);
-    for (const char* dir : {"alloc", "local", "secrets", "private", "tmp"})
-      std::filesystem::create_directories(path(task + "/" + dir));
+    for (const char* dir : {"alloc", "local", "secrets", "private", "tmp"}) std::filesystem::create_directories(path(task + "/" + dir));
     ::chmod(path(task + "/local").c_str(), 0777);
     ::chmod(path(task + "/tmp").c_str(), 01777);
     s.isolation = isolation_spec{.root = path(task), .chroot_env = default_chroot_env(), .mounts = {}, .devices = {}};
@@ -41,19 +40,16 @@ class isolation : public exec_fixture {
 };
 
 TEST_F(isolation, sees_only_its_own_root) {
-  auto text = output(isolated(
-      "task",
-      "ls -d /root /home /var /boot /srv 2>/dev/null; cat /etc/shadow 2>/dev/null; ls / | tr '\\n' ' '; id -un"));
+  auto text = output(isolated("task", "ls -d /root /home /var /boot /srv 2>/dev/null; cat /etc/shadow 2>/dev/null; ls / | tr '\\n' ' '; id -un"));
   std::string wanted = "alloc bin dev etc lib lib64 local private proc sbin secrets sys tmp usr nobody\n";
   if (std::filesystem::exists("/lib32")) wanted.insert(wanted.find("lib64"), "lib32 ");
   EXPECT_EQ(text, wanted);
 }
 
 TEST_F(isolation, host_paths_are_read_only_even_for_root_and_the_task_directory_is_not) {
-  auto s = isolated(
-      "task",
-      "touch /usr/x || touch /etc/x || touch /bin/x || echo x > /proc/sys/kernel/hostname || touch /sys/x; echo $?;"
-      "touch /local/file /tmp/file && echo written");
+  auto s = isolated("task",
+                    "touch /usr/x || touch /etc/x || touch /bin/x || echo x > /proc/sys/kernel/hostname || touch /sys/x; echo $?;"
+                    "touch /local/file /tmp/file && echo written");
   s.user = "root";
   EXPECT_EQ(output(s), "1\nwritten\n");
   EXPECT_TRUE(std::filesystem::exists(path("task/local/file")));
@@ -69,12 +65,11 @@ TEST_F(isolation, nothing_of_it_is_mounted_on_the_host) {
 
 TEST_F(isolation, has_its_own_processes_with_an_init_that_reaps) {
   // The sleeper's parent ends: it becomes a child of process 1 and a zombie for good if nobody reaped it.
-  auto text = output(isolated(
-      "task",
-      "(setsid sh -c 'exit 0' & exec true); cat /proc/1/comm; ls -d /proc/[0-9]* | wc -l | grep -q '^[2-6]$' && echo "
-      "few;"
-      "while grep -q Z /proc/[0-9]*/status 2>/dev/null && grep -l '(zombie)' /proc/[0-9]*/status; do :; done; "
-      "kill -9 1 2>/dev/null; echo alive; cat /proc/1/environ 2>/dev/null; ls /proc/1/root 2>/dev/null; echo end"));
+  auto text = output(isolated("task",
+                              "(setsid sh -c 'exit 0' & exec true); cat /proc/1/comm; ls -d /proc/[0-9]* | wc -l | grep -q '^[2-6]$' && echo "
+                              "few;"
+                              "while grep -q Z /proc/[0-9]*/status 2>/dev/null && grep -l '(zombie)' /proc/[0-9]*/status; do :; done; "
+                              "kill -9 1 2>/dev/null; echo alive; cat /proc/1/environ 2>/dev/null; ls /proc/1/root 2>/dev/null; echo end"));
   EXPECT_EQ(text, "drover-shim\nfew\nalive\nend\n");
 }
 
@@ -100,10 +95,7 @@ TEST_F(isolation, terminals_work_inside) {
   auto handle = start(s);
   ASSERT_TRUE(handle);
   auto session =
-      handle->exec({.argv = {"sh", "-c", "cat /proc/1/comm; test -e /root || echo own; id -un; tty -s && stty size"},
-                    .env = {},
-                    .work_dir = {},
-                    .tty = true});
+      handle->exec({.argv = {"sh", "-c", "cat /proc/1/comm; test -e /root || echo own; id -un; tty -s && stty size"}, .env = {}, .work_dir = {}, .tty = true});
   ASSERT_OK(session);
   EXPECT_EQ(read_all(session->stdout_fd()), "drover-shim\r\nown\r\nnobody\r\n24 80\r\n");
   EXPECT_EQ(wait_for(*handle, event::kind::exec_exited).exit.code, 0);
@@ -139,10 +131,7 @@ TEST_F(isolation, shares_what_is_mounted_into_it) {
   std::ofstream(path("extra/file")) << "extra\n";
   std::ofstream(path("single")) << "single\n";
   std::ofstream(path("task/private/secret")) << "secret\n";
-  s.isolation->mounts = {{path("shared"), "/alloc"},
-                         {path("extra"), "extra", true},
-                         {path("single"), "single", true},
-                         {path("none"), "none", true, true}};
+  s.isolation->mounts = {{path("shared"), "/alloc"}, {path("extra"), "extra", true}, {path("single"), "single", true}, {path("none"), "none", true, true}};
   s.user = "root";
   EXPECT_EQ(output(s), "shared\nextra\nread-only\nsingle\nhidden\n");
   s.isolation->mounts = {{path("none"), "none"}};
@@ -164,9 +153,7 @@ TEST_F(isolation, a_symbolic_link_left_by_the_task_leads_nowhere) {
 
 TEST_F(isolation, namespaces_can_be_shared_with_the_host) {
   auto s = isolated("task", "readlink /proc/self/ns/pid /proc/self/ns/ipc /proc/self/ns/mnt");
-  auto own = [](const char* kind) {
-    return std::filesystem::read_symlink(std::string("/proc/self/ns/") + kind).string() + "\n";
-  };
+  auto own = [](const char* kind) { return std::filesystem::read_symlink(std::string("/proc/self/ns/") + kind).string() + "\n"; };
   auto text = output(s);
   EXPECT_EQ(text.find(own("pid")), std::string::npos);
   EXPECT_EQ(text.find(own("ipc")), std::string::npos);
@@ -241,12 +228,7 @@ TEST(users, are_found_by_name_and_number) {
 }
 
 TEST(reattach, is_stored_as_text) {
-  reattach_info info{.control_dir = "/a/b=c",
-                     .shim_pid = 1,
-                     .shim_start_ticks = 2,
-                     .task_pid = 3,
-                     .task_start_ticks = 4,
-                     .cgroup = {}};
+  reattach_info info{.control_dir = "/a/b=c", .shim_pid = 1, .shim_start_ticks = 2, .task_pid = 3, .task_start_ticks = 4, .cgroup = {}};
   info.cgroup.mode = cgroup_mode::hybrid;
   info.cgroup.memory = "/sys/fs/cgroup/memory/x";
   info.cgroup.unified = "/sys/fs/cgroup/unified/x";

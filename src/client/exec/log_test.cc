@@ -14,9 +14,7 @@ namespace {
 
 class task_log : public exec_fixture {
  protected:
-  uintmax_t size(const std::string& task, int index) const {
-    return std::filesystem::file_size(fmt::format("{}/logs/{}.stdout.{}", dir_, task, index));
-  }
+  uintmax_t size(const std::string& task, int index) const { return std::filesystem::file_size(fmt::format("{}/logs/{}.stdout.{}", dir_, task, index)); }
 };
 
 TEST_F(task_log, keeps_both_streams_apart) {
@@ -56,8 +54,7 @@ TEST_F(task_log, a_restart_appends_to_the_highest_file) {
 
 TEST_F(task_log, other_files_in_the_directory_do_not_disturb) {
   auto s = shell("task", "echo hello");
-  for (const char* name :
-       {"task.stdout.x", "task.stdout.", "task.stdout", "task.stdoutt.7", "task2.stdout.9", "task.stderr.5"})
+  for (const char* name : {"task.stdout.x", "task.stdout.", "task.stdout", "task.stdoutt.7", "task2.stdout.9", "task.stderr.5"})
     std::ofstream(path("logs/" + std::string(name))) << "other";
   EXPECT_EQ(run(s).code, 0);
   EXPECT_EQ(log("task", "stdout", 0), "hello\n");

@@ -49,9 +49,7 @@ TEST_F(sessions, passes_input_and_its_end) {
 }
 
 TEST_F(sessions, gives_a_terminal_that_can_be_resized) {
-  auto asked = request(
-      {"sh", "-c", "trap 'stty size' WINCH; tty -s && stty size; while read line; do echo \"<$line>\"; done; echo end"},
-      true);
+  auto asked = request({"sh", "-c", "trap 'stty size' WINCH; tty -s && stty size; while read line; do echo \"<$line>\"; done; echo end"}, true);
   asked.rows = 33;
   asked.columns = 99;
   auto session = task_->exec(asked);
@@ -84,8 +82,8 @@ TEST_F(sessions, says_why_a_command_cannot_run) {
     std::string command;
     errc code;
   };
-  for (const auto& [command, code] : {row{"/no/such", errc::not_found}, row{"nosuch", errc::not_found},
-                                      row{"/etc/passwd", errc::permission_denied}, row{"", errc::invalid}}) {
+  for (const auto& [command, code] :
+       {row{"/no/such", errc::not_found}, row{"nosuch", errc::not_found}, row{"/etc/passwd", errc::permission_denied}, row{"", errc::invalid}}) {
     auto session = task_->exec(request({command}));
     ASSERT_FALSE(session) << command;
     EXPECT_EQ(session.error().code(), code) << session.error().text();

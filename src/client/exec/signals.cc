@@ -13,13 +13,12 @@ struct named_signal {
 };
 
 constexpr named_signal signals[] = {
-    {"SIGHUP", SIGHUP},       {"SIGINT", SIGINT},   {"SIGQUIT", SIGQUIT}, {"SIGILL", SIGILL},     {"SIGTRAP", SIGTRAP},
-    {"SIGABRT", SIGABRT},     {"SIGBUS", SIGBUS},   {"SIGFPE", SIGFPE},   {"SIGKILL", SIGKILL},   {"SIGUSR1", SIGUSR1},
-    {"SIGSEGV", SIGSEGV},     {"SIGUSR2", SIGUSR2}, {"SIGPIPE", SIGPIPE}, {"SIGALRM", SIGALRM},   {"SIGTERM", SIGTERM},
-    {"SIGSTKFLT", SIGSTKFLT}, {"SIGCHLD", SIGCHLD}, {"SIGCONT", SIGCONT}, {"SIGSTOP", SIGSTOP},   {"SIGTSTP", SIGTSTP},
-    {"SIGTTIN", SIGTTIN},     {"SIGTTOU", SIGTTOU}, {"SIGURG", SIGURG},   {"SIGXCPU", SIGXCPU},   {"SIGXFSZ", SIGXFSZ},
-    {"SIGVTALRM", SIGVTALRM}, {"SIGPROF", SIGPROF}, {"SIGIO", SIGIO},     {"SIGWINCH", SIGWINCH}, {"SIGPWR", SIGPWR},
-    {"SIGSYS", SIGSYS},       {"SIGIOT", SIGIOT},   {"SIGPOLL", SIGPOLL},
+    {"SIGHUP", SIGHUP},   {"SIGINT", SIGINT},       {"SIGQUIT", SIGQUIT}, {"SIGILL", SIGILL},       {"SIGTRAP", SIGTRAP},   {"SIGABRT", SIGABRT},
+    {"SIGBUS", SIGBUS},   {"SIGFPE", SIGFPE},       {"SIGKILL", SIGKILL}, {"SIGUSR1", SIGUSR1},     {"SIGSEGV", SIGSEGV},   {"SIGUSR2", SIGUSR2},
+    {"SIGPIPE", SIGPIPE}, {"SIGALRM", SIGALRM},     {"SIGTERM", SIGTERM}, {"SIGSTKFLT", SIGSTKFLT}, {"SIGCHLD", SIGCHLD},   {"SIGCONT", SIGCONT},
+    {"SIGSTOP", SIGSTOP}, {"SIGTSTP", SIGTSTP},     {"SIGTTIN", SIGTTIN}, {"SIGTTOU", SIGTTOU},     {"SIGURG", SIGURG},     {"SIGXCPU", SIGXCPU},
+    {"SIGXFSZ", SIGXFSZ}, {"SIGVTALRM", SIGVTALRM}, {"SIGPROF", SIGPROF}, {"SIGIO", SIGIO},         {"SIGWINCH", SIGWINCH}, {"SIGPWR", SIGPWR},
+    {"SIGSYS", SIGSYS},   {"SIGIOT", SIGIOT},       {"SIGPOLL", SIGPOLL},
 };
 
 }  // namespace
@@ -34,9 +33,8 @@ result<int> parse_signal(std::string_view text) {
   for (const auto& s : signals)
     if (s.name == name) return s.number;
   auto guess = nearest(name, signal_names());
-  return fail(
-      errc::invalid, "signal \"{}\" is not known; {}", text,
-      guess ? fmt::format("did you mean {}?", *guess) : std::string("a name such as SIGTERM or SIGHUP is expected"));
+  return fail(errc::invalid, "signal \"{}\" is not known; {}", text,
+              guess ? fmt::format("did you mean {}?", *guess) : std::string("a name such as SIGTERM or SIGHUP is expected"));
 }
 
 std::string signal_name(int number) {

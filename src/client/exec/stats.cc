@@ -130,8 +130,7 @@ result<task_usage> read_usage(const task_cgroup& group, int root_pid) {
     group.mode == cgroup_mode::v2 ? read_cpu_v2(group.unified, usage) : read_cpu_v1(group, usage);
     usage.measured_cpu = {"Throttled Periods", "Throttled Time", "System Mode", "User Mode", "Percent"};
   }
-  if (!group.memory.empty())
-    group.mode == cgroup_mode::v2 ? read_memory_v2(group.memory, usage) : read_memory_v1(group.memory, usage);
+  if (!group.memory.empty()) group.mode == cgroup_mode::v2 ? read_memory_v2(group.memory, usage) : read_memory_v1(group.memory, usage);
   sum_processes(usage, !cpu_known, group.memory.empty());
   if (usage.processes.empty() && group.empty()) return fail(errc::not_found, "process {} has ended", root_pid);
   return usage;

@@ -120,8 +120,7 @@ TEST_F(survival, a_shim_that_lives_is_not_taken_for_lost) {
 TEST_F(survival, the_shim_ignores_signals_of_sessions_and_groups) {
   auto handle = start(spec("task", "/bin/sleep", {"1000"}));
   ASSERT_TRUE(handle);
-  for (int number : {SIGHUP, SIGTERM, SIGINT, SIGQUIT, SIGPIPE, SIGUSR1})
-    ASSERT_EQ(::kill(handle->info().shim_pid, number), 0);
+  for (int number : {SIGHUP, SIGTERM, SIGINT, SIGQUIT, SIGPIPE, SIGUSR1}) ASSERT_EQ(::kill(handle->info().shim_pid, number), 0);
   ASSERT_OK(handle->signal(0));
   EXPECT_NE(::getsid(handle->info().shim_pid), ::getsid(0));
   ASSERT_OK(handle->shutdown());
@@ -222,8 +221,7 @@ TEST_F(survival, broken_instructions_are_refused) {
   for (int i = 0; i < 300; i++) {
     // Cut off, or with a few bytes changed: lengths beyond the end, unknown tags, texts without an end.
     std::string blob = valid->substr(0, i % 3 == 0 ? random() % valid->size() : valid->size());
-    for (int changes = 0; changes < i % 4 && !blob.empty(); changes++)
-      blob[random() % blob.size()] = static_cast<char>(random());
+    for (int changes = 0; changes < i % 4 && !blob.empty(); changes++) blob[random() % blob.size()] = static_cast<char>(random());
     auto memory = make_memfd(blob);
     ASSERT_OK(memory);
     p.type = shim::packet_exec;
@@ -286,8 +284,8 @@ TEST_F(survival, redis_keeps_its_connections_under_both_drivers) {
   for (bool isolated : {false, true}) {
     std::string task = isolated ? "exec" : "raw";
     auto s = spec(task, "redis-server",
-                  {"--port", "0", "--unixsocket", isolated ? "/tmp/redis.sock" : path(task + "/tmp/redis.sock"),
-                   "--save", "", "--dir", isolated ? "/tmp" : path(task + "/tmp")});
+                  {"--port", "0", "--unixsocket", isolated ? "/tmp/redis.sock" : path(task + "/tmp/redis.sock"), "--save", "", "--dir",
+                   isolated ? "/tmp" : path(task + "/tmp")});
     std::filesystem::create_directories(path(task + "/tmp"));
     ::chmod(path(task + "/tmp").c_str(), 01777);
     if (isolated) {

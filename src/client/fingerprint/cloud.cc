@@ -25,7 +25,8 @@ struct field {
 
 class metadata_server {
  public:
-  metadata_server(std::string url, std::vector<std::string> headers) : url_(std::move(url)), headers_(std::move(headers)), curl_(::curl_easy_init(), &::curl_easy_cleanup) {
+  metadata_server(std::string url, std::vector<std::string> headers)
+      : url_(std::move(url)), headers_(std::move(headers)), curl_(::curl_easy_init(), &::curl_easy_cleanup) {
     if (!url_.ends_with('/')) url_ += '/';
   }
   // Nothing: there is no such value.
@@ -247,7 +248,8 @@ void cloud(const context& c, schema::node& node) {
     auto wanted = c.options.options.find(std::string("fingerprint.") + each.name);
     if (wanted == c.options.options.end() || !parse_bool(wanted->second).value_or(false)) continue;
     // Half of what a cloud says is no more than nothing: it is taken whole, or as far as it came, but never stops the agent.
-    if (auto done = each.run(node); !done) log::logger("client.fingerprint").warn("the cloud's metadata cannot be read", {{"fingerprinter", each.name}, {"error", done.error().text()}});
+    if (auto done = each.run(node); !done)
+      log::logger("client.fingerprint").warn("the cloud's metadata cannot be read", {{"fingerprinter", each.name}, {"error", done.error().text()}});
   }
 }
 

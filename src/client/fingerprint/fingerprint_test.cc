@@ -46,7 +46,8 @@ class fake_metadata {
       auto begin = head.find(' ') + 2;
       auto found = answers_.find(head.substr(begin, head.find(' ', begin) - begin));
       auto body = found == answers_.end() ? std::string("none") : found->second;
-      auto answer = fmt::format("HTTP/1.1 {}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{}", found == answers_.end() ? "404 Not Found" : "200 OK", body.size(), body);
+      auto answer = fmt::format("HTTP/1.1 {}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{}", found == answers_.end() ? "404 Not Found" : "200 OK",
+                                body.size(), body);
       (void)!::write(peer, answer.data(), answer.size());
     }
   }
@@ -101,15 +102,16 @@ TEST_F(fingerprints, amazon) {
 }
 
 TEST_F(fingerprints, google) {
-  fake_metadata server({{"machine-type", "projects/1/machineTypes/n1-standard-1"},
-                        {"zone", "projects/1/zones/us-central1-f"},
-                        {"id", "12345"},
-                        {"hostname", "a.internal"},
-                        {"scheduling/automatic-restart", "TRUE"},
-                        {"network-interfaces/?recursive=true",
-                         R"([{"ip":"10.240.0.5","network":"projects/1/networks/default","accessConfigs":[{"externalIp":"198.51.100.7","type":"ONE_TO_ONE_NAT"}]}])"},
-                        {"tags", R"(["web","unique.one"])"},
-                        {"attributes/?recursive=true", R"({"ghi":"111","unique.jkl":"222\n"})"}});
+  fake_metadata server(
+      {{"machine-type", "projects/1/machineTypes/n1-standard-1"},
+       {"zone", "projects/1/zones/us-central1-f"},
+       {"id", "12345"},
+       {"hostname", "a.internal"},
+       {"scheduling/automatic-restart", "TRUE"},
+       {"network-interfaces/?recursive=true",
+        R"([{"ip":"10.240.0.5","network":"projects/1/networks/default","accessConfigs":[{"externalIp":"198.51.100.7","type":"ONE_TO_ONE_NAT"}]}])"},
+       {"tags", R"(["web","unique.one"])"},
+       {"attributes/?recursive=true", R"({"ghi":"111","unique.jkl":"222\n"})"}});
   ::setenv("GCE_ENV_URL", server.url.c_str(), 1);
   options.options["fingerprint.env_gce"] = "true";
   auto node = run(&fingerprint::cloud);

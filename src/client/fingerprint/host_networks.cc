@@ -94,7 +94,8 @@ chosen_networks choose_networks(const client_options& o, const std::vector<machi
     bool is_default = interface.name == out.default_interface;
     for (auto& address : usable(interface, o.preferred_address_family)) {
       auto offer = [&](const std::string& alias, const std::string& reserved, const std::string& because) {
-        network.addresses.push_back({.family = address.v6 ? "ipv6" : "ipv4", .alias = alias, .address = address.text, .reserved_ports = reserved, .gateway = {}});
+        network.addresses.push_back(
+            {.family = address.v6 ? "ipv6" : "ipv4", .alias = alias, .address = address.text, .reserved_ports = reserved, .gateway = {}});
         out.reasons.push_back(fmt::format("host network \"{}\": {} of {} ({})", alias, address.text, interface.name, because));
       };
       for (auto& [name, block] : o.host_networks)
@@ -111,8 +112,9 @@ chosen_networks choose_networks(const client_options& o, const std::vector<machi
   }
   for (auto& [name, block] : o.host_networks)
     if (std::ranges::find(used, name) == used.end())
-      out.reasons.push_back(fmt::format("host network \"{}\": no address of this machine is on interface \"{}\" and in cidr \"{}\"; jobs that ask for it are placed elsewhere",
-                                        name, block.interface, block.cidr));
+      out.reasons.push_back(
+          fmt::format("host network \"{}\": no address of this machine is on interface \"{}\" and in cidr \"{}\"; jobs that ask for it are placed elsewhere",
+                      name, block.interface, block.cidr));
   if (out.own.empty()) out.reasons.push_back(fmt::format("host network \"default\": interface {} ({}) has no address", out.default_interface, why));
   return out;
 }

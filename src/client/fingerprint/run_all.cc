@@ -11,9 +11,9 @@ struct row {
   void (*run)(const context&, schema::node&);
 };
 constexpr row table[] = {
-    {"arch", &arch},     {"host", &host},       {"cpu", &cpu},         {"memory", &memory},   {"storage", &storage}, {"network", &network}, {"cloud", &cloud}, {"gpu", &gpu},
-    {"bridge", &bridge},   {"cni", &cni},
-    {"cgroup", &cgroup}, {"signal", &signal},   {"nomad", &release},   {"drivers", &drivers}, {"reserved", &reserved},
+    {"arch", &arch},       {"host", &host},     {"cpu", &cpu},       {"memory", &memory},   {"storage", &storage},
+    {"network", &network}, {"cloud", &cloud},   {"gpu", &gpu},       {"bridge", &bridge},   {"cni", &cni},
+    {"cgroup", &cgroup},   {"signal", &signal}, {"nomad", &release}, {"drivers", &drivers}, {"reserved", &reserved},
 };
 
 bool listed(const context& c, const std::string& key, const char* name, bool otherwise) {

@@ -27,7 +27,7 @@ std::string volume_of(const std::string& path) {
 }  // namespace
 
 void storage(const context& c, schema::node& node) {
-  struct statvfs fs {};
+  struct statvfs fs{};
   if (::statvfs(c.alloc_dir.c_str(), &fs) != 0) return;
   auto total = static_cast<int64_t>(fs.f_blocks) * static_cast<int64_t>(fs.f_frsize);
   auto available = static_cast<int64_t>(fs.f_bavail) * static_cast<int64_t>(fs.f_frsize);

@@ -33,7 +33,8 @@ class artifact_hook : public task_hook {
     for (auto& artifact : c.task.artifacts) {
       auto done = co_await fetch(c, artifact);
       if (done) continue;
-      c.failure = events::failed_artifact_download(wall_now(), fmt::format("failed to download artifact \"{}\": {}", artifact.getter_source, done.error().text()));
+      c.failure =
+          events::failed_artifact_download(wall_now(), fmt::format("failed to download artifact \"{}\": {}", artifact.getter_source, done.error().text()));
       // What the server does may be better next time: the restart policy decides.
       auto code = done.error().code();
       if (code == errc::not_found || code == errc::too_large) code = errc::unavailable;
@@ -54,8 +55,7 @@ class artifact_hook : public task_hook {
     request.root = c.dir.root();
     request.limits = c.node.options.artifacts;
     if (a.chown) CO_TRY(take_owner(c.task.user, request));
-    CO_TRY_ASSIGN(request.destination,
-                  host_path(env, c.dir, c.task.name, c.driver.has_own_root(), a.relative_dest.empty() ? "local/" : a.relative_dest));
+    CO_TRY_ASSIGN(request.destination, host_path(env, c.dir, c.task.name, c.driver.has_own_root(), a.relative_dest.empty() ? "local/" : a.relative_dest));
     co_return co_await fetch_in_child(c.node.loop, std::move(request));
   }
 };

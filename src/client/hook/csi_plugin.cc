@@ -44,8 +44,10 @@ class csi_plugin_hook : public task_hook {
     if (!c.task.csi_plugin_config || c.node.csi == nullptr) co_return result<>{};
     auto s = describe(c);
     if (s.socket.size() > csi::limits::path_bytes_max)
-      co_return fail(errc::invalid, "the socket of a CSI plugin would be at {}, which is longer than the {} bytes that a socket's address may have: use a shorter data_dir or state_dir", s.socket,
-                     csi::limits::path_bytes_max);
+      co_return fail(
+          errc::invalid,
+          "the socket of a CSI plugin would be at {}, which is longer than the {} bytes that a socket's address may have: use a shorter data_dir or state_dir",
+          s.socket, csi::limits::path_bytes_max);
     auto socket_folder = s.socket.substr(0, s.socket.rfind('/'));
     const auto& config = *c.task.csi_plugin_config;
     bool sees_mounts = c.driver.can_mount();
@@ -58,7 +60,8 @@ class csi_plugin_hook : public task_hook {
     }));
     if (sees_mounts) {
       c.mounts.push_back({.host_path = socket_folder, .task_path = config.mount_dir, .read_only = false, .propagation = "private"});
-      if (s.is_node) c.mounts.push_back({.host_path = s.host_root, .task_path = config.stage_publish_base_dir, .read_only = false, .propagation = "bidirectional"});
+      if (s.is_node)
+        c.mounts.push_back({.host_path = s.host_root, .task_path = config.stage_publish_base_dir, .read_only = false, .propagation = "bidirectional"});
       // What it attaches are devices of the host.
       if (s.is_node && c.driver.has_image()) c.mounts.push_back({.host_path = "/dev", .task_path = "/dev", .read_only = false, .propagation = "private"});
     }

@@ -133,7 +133,8 @@ class identity_hook : public task_hook {
     }
     CO_TRY_ASSIGN(auto answer, co_await rpc::call<schema::alloc_identities_response>(place.node.servers, "Alloc.SignIdentities", std::move(request)));
     if (!answer.rejections.empty())
-      co_return fail(errc::unavailable, "the servers do not sign identity \"{}\": {}", answer.rejections.front().identity_name, answer.rejections.front().reason);
+      co_return fail(errc::unavailable, "the servers do not sign identity \"{}\": {}", answer.rejections.front().identity_name,
+                     answer.rejections.front().reason);
     std::vector<signed_one> out;
     for (const auto& identity : place.identities) {
       auto found = std::ranges::find(answer.signed_identities, identity.name, &schema::signed_workload_identity::identity_name);

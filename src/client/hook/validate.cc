@@ -2,8 +2,8 @@
 
 #include "base/text.h"
 #include "client/hook/hook.h"
-#include "client/task_event.h"
 #include "client/system.h"
+#include "client/task_event.h"
 
 namespace drover::client {
 

@@ -40,7 +40,9 @@ class volume_hook : public task_hook {
     task_mount out;
     out.host_path = std::move(host_path);
     auto destination = seen_at(c.env().replace(mount.destination));
-    if (destination == "/") return fail(errc::invalid, "volume \"{}\" cannot be mounted at \"{}\": its destination must be a path below the task's root", mount.volume, mount.destination);
+    if (destination == "/")
+      return fail(errc::invalid, "volume \"{}\" cannot be mounted at \"{}\": its destination must be a path below the task's root", mount.volume,
+                  mount.destination);
     out.task_path = std::move(destination);
     out.read_only = mount.read_only || read_only;
     out.propagation = mount.propagation_mode.empty() ? "private" : mount.propagation_mode;
@@ -62,7 +64,7 @@ class volume_hook : public task_hook {
     auto here = node->host_volumes.find(source);
     // It may come back: the volume is made or registered again.
     if (here == node->host_volumes.end()) return fail(errc::unavailable, "this node has no host volume \"{}\"", source);
-    struct stat info {};
+    struct stat info{};
     if (::stat(here->second.path.c_str(), &info) != 0)
       return fail(errc::unavailable, "host volume \"{}\": {}", source, system_error(errno, "looking at " + here->second.path).text());
     return seen_as(c, mount, here->second.path, wanted.read_only || here->second.read_only);

@@ -22,7 +22,7 @@ std::vector<log_file> list_log_files(const std::string& dir, const std::string& 
     std::string_view name = entry->d_name;
     if (!name.starts_with(prefix)) continue;
     auto index = parse_int(name.substr(prefix.size()));
-    struct stat st {};
+    struct stat st{};
     if (!index || *index < 0 || ::fstatat(::dirfd(open.get()), entry->d_name, &st, 0) != 0) continue;
     out.push_back({*index, st.st_size, std::string(name)});
   }

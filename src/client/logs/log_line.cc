@@ -10,8 +10,8 @@
 namespace drover::client {
 
 namespace {
-constexpr std::string_view facilities[] = {"kern", "user", "mail", "daemon", "auth", "syslog", "lpr",    "news",   "uucp",   "cron",   "authpriv", "ftp",
-                                           "",     "",     "",     "",       "local0", "local1", "local2", "local3", "local4", "local5", "local6", "local7"};
+constexpr std::string_view facilities[] = {"kern", "user", "mail", "daemon", "auth",   "syslog", "lpr",    "news",   "uucp",   "cron",   "authpriv", "ftp",
+                                           "",     "",     "",     "",       "local0", "local1", "local2", "local3", "local4", "local5", "local6",   "local7"};
 constexpr int default_facility = 16, informational = 6, failure = 3;
 
 // The names in a message's head: printable, without blanks, of limited length; "-" for nothing.

@@ -11,12 +11,12 @@
 namespace drover::client {
 
 namespace {
-constexpr size_t piece_bytes_max = 64 * 1024;           // of a log file, read and sent at once
-constexpr duration sink_pause = milliseconds(200);      // between looks at files that are written all the time
-constexpr duration sink_look_again = seconds(30);       // where no notification comes
-constexpr duration sink_retry_max = seconds(10);        // a sink that does not take lines is tried so often
-constexpr duration sink_patience = seconds(10);         // for one batch
-constexpr duration sink_drain_patience = seconds(1);    // when the task has ended
+constexpr size_t piece_bytes_max = 64 * 1024;         // of a log file, read and sent at once
+constexpr duration sink_pause = milliseconds(200);    // between looks at files that are written all the time
+constexpr duration sink_look_again = seconds(30);     // where no notification comes
+constexpr duration sink_retry_max = seconds(10);      // a sink that does not take lines is tried so often
+constexpr duration sink_patience = seconds(10);       // for one batch
+constexpr duration sink_drain_patience = seconds(1);  // when the task has ended
 constexpr size_t drain_pieces_max = 64;
 }  // namespace
 
@@ -74,7 +74,8 @@ net::awaitable<result<bool>> log_shipper::ship_stream(stream_state& s, bool last
   if (got.dropped > 0) {
     counters_.bytes_dropped += static_cast<uint64_t>(got.dropped);
     s.lines.take_rest();
-    logger_.warn("a log sink was too slow: lines are missing in it", {{"task", options_.labels.task}, {"sink", options_.sink.name}, {"bytes", std::to_string(got.dropped)}});
+    logger_.warn("a log sink was too slow: lines are missing in it",
+                 {{"task", options_.labels.task}, {"sink", options_.sink.name}, {"bytes", std::to_string(got.dropped)}});
   }
   auto before = s.lines;
   std::vector<log_target::entry> batch;
@@ -101,7 +102,8 @@ net::awaitable<bool> log_shipper::ship_once(bool last) {
     if (!done) {
       ++counters_.failures;
       if (std::exchange(well_, false))
-        logger_.warn("a log sink does not take lines; they wait in the log files", {{"task", options_.labels.task}, {"sink", options_.sink.name}, {"error", done.error().text()}});
+        logger_.warn("a log sink does not take lines; they wait in the log files",
+                     {{"task", options_.labels.task}, {"sink", options_.sink.name}, {"error", done.error().text()}});
       co_return false;
     }
     more = more || *done;

@@ -181,7 +181,8 @@ TEST_F(log_shipping, to_syslog_over_udp_and_tcp) {
 }
 
 TEST_F(log_shipping, sinks_that_are_none) {
-  for (auto [type, address, facility] : {std::tuple{"disk", "", ""}, {"syslog", "127.0.0.1:514", ""}, {"syslog", "tcp://nowhere", ""}, {"syslog", "udp://127.0.0.1:514", "local9"}}) {
+  for (auto [type, address, facility] :
+       {std::tuple{"disk", "", ""}, {"syslog", "127.0.0.1:514", ""}, {"syslog", "tcp://nowhere", ""}, {"syslog", "udp://127.0.0.1:514", "local9"}}) {
     options_.sink.type = type;
     options_.sink.address = address;
     options_.sink.facility = facility;

@@ -74,7 +74,7 @@ struct snapshot_archive::state {
   }
 
   result<> enter(descriptor fd, const std::string& name) {
-    struct stat st {};
+    struct stat st{};
     if (::fstat(fd.get(), &st) != 0) return fail(system_error(errno, "look at " + name));
     if (open.size() >= limits::snapshot_depth_max) return fail(errc::too_large, "{} lies deeper than {} directories", name, limits::snapshot_depth_max);
     TRY(header(name, st, ""));
@@ -94,7 +94,7 @@ struct snapshot_archive::state {
   }
 
   result<> add(int parent, const char* leaf, const std::string& name) {
-    struct stat st {};
+    struct stat st{};
     if (::fstatat(parent, leaf, &st, AT_SYMLINK_NOFOLLOW) != 0) return errno == ENOENT ? result<>{} : fail(system_error(errno, "look at " + name));
     if (S_ISLNK(st.st_mode)) {
       char target[PATH_MAX];
@@ -149,7 +149,7 @@ struct snapshot_archive::state {
 
   result<> report(const error& wrong) {
     file = descriptor();
-    struct stat st {};
+    struct stat st{};
     auto text = wrong.text().substr(0, limits::snapshot_error_bytes_max);
     st.st_mode = S_IFREG | 0666;
     st.st_size = static_cast<off_t>(text.size());

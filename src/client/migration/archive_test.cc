@@ -70,7 +70,7 @@ TEST_F(snapshot_archive_test, carries_files_links_and_modes_of_the_disk_alone) {
   EXPECT_EQ(read("alloc/data/deep/er/large"), large);
   EXPECT_EQ(read("web/local/" + std::string(180, 'n')), "long name");
   EXPECT_EQ(fs::read_symlink(into() + "/alloc/data/deep/link"), "../empty");
-  struct stat st {};
+  struct stat st{};
   ASSERT_EQ(::stat((into() + "/alloc/data/deep/er").c_str(), &st), 0);
   EXPECT_EQ(st.st_mode & 07777, 0710u);
   ASSERT_EQ(::stat((into() + "/alloc/data/empty").c_str(), &st), 0);

@@ -37,8 +37,7 @@ result<> append(int fd, std::string_view data) {
 // Blocking. What the other node could not read is named in a file.
 result<> unpack_snapshot(const std::string& file, const std::string& into, const std::string& previous_id) {
   TRY(make_directories(into));
-  TRY(unpack(file, archive_kind::tar, "", into,
-             {.files_max = limits::snapshot_files_max, .bytes_max = limits::snapshot_bytes_max, .keep_owner = true}));
+  TRY(unpack(file, archive_kind::tar, "", into, {.files_max = limits::snapshot_files_max, .bytes_max = limits::snapshot_bytes_max, .keep_owner = true}));
   auto wrong = read_beneath(into, snapshot_error_name(previous_id), limits::snapshot_error_bytes_max);
   if (wrong) return fail(errc::unavailable, "the other node could not read all of it: {}", *wrong);
   return {};
@@ -84,13 +83,15 @@ net::awaitable<result<>> disk_mover::download(std::string alloc_id, schema::allo
   CO_TRY_ASSIGN(auto found, co_await rpc::call<schema::single_node_response>(servers_, "Node.GetNode", std::move(request)));
   if (!found.node) co_return fail(errc::not_found, "the node {} is not known any more", previous.node_id);
   bool secured = found.node->tls_enabled;
-  CO_TRY_ASSIGN(auto client, net::http_client::create({.address = (secured ? "https://" : "http://") + found.node->http_addr, .tls = secured && tls ? tls() : nullptr}));
+  CO_TRY_ASSIGN(auto client,
+                net::http_client::create({.address = (secured ? "https://" : "http://") + found.node->http_addr, .tls = secured && tls ? tls() : nullptr}));
   net::http_client_request asked{.target = "/v1/client/allocation/" + previous.id + "/snapshot"};
   asked.headers.set("X-Nomad-Token", options_.token(alloc_id));
   CO_TRY_ASSIGN(auto body, co_await net::with_deadline(client->open(std::move(asked)), net::after(limits::snapshot_stall)));
   if (body->status() != 200) {
     auto said = co_await net::with_deadline(body->read_all(limits::snapshot_error_bytes_max), net::after(limits::snapshot_stall));
-    co_return fail(body->status() == 404 ? errc::not_found : errc::unavailable, "the node {} answers {}: {}", found.node->name, body->status(), said ? *said : "");
+    co_return fail(body->status() == 404 ? errc::not_found : errc::unavailable, "the node {} answers {}: {}", found.node->name, body->status(),
+                   said ? *said : "");
   }
   descriptor out(::open(file.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
   if (out.get() < 0) co_return fail(system_error(errno, "create " + file));
@@ -131,14 +132,17 @@ net::awaitable<result<>> disk_mover::move(schema::ref<schema::allocation> alloc,
   if (fs::exists(done_file, failed)) co_return result<>{};
   CO_TRY_ASSIGN(auto previous, co_await wait_for_end(alloc));
   // An agent that has just begun hears of tokens a moment later than of what it was running.
-  for (auto pause = milliseconds(20); previous && options_.token(alloc->id).empty() && options_.wanted(alloc->id) && pause < limits::snapshot_stall; pause = pause * 2)
+  for (auto pause = milliseconds(20); previous && options_.token(alloc->id).empty() && options_.wanted(alloc->id) && pause < limits::snapshot_stall;
+       pause = pause * 2)
     co_await net::sleep_for(pause);
   if (previous) {
     auto moved = options_.token(alloc->id).empty() ? result<>(fail(errc::permission_denied, "the servers gave no token for it"))
                                                    : co_await fetch(alloc->id, *previous, std::move(tasks), into);
     if (!moved && moved.error().code() == errc::cancelled) co_return moved;
     if (moved) logger_.info("the disk of the allocation before was fetched", {{"alloc_id", alloc->id}, {"previous_alloc", previous->id}});
-    else logger_.error("error migrating data from previous alloc: it starts with an empty disk", {{"alloc_id", alloc->id}, {"previous_alloc", previous->id}, {"error", moved.error().text()}});
+    else
+      logger_.error("error migrating data from previous alloc: it starts with an empty disk",
+                    {{"alloc_id", alloc->id}, {"previous_alloc", previous->id}, {"error", moved.error().text()}});
   }
   co_return co_await pool_.run([&]() -> result<> {
     TRY(alloc_dir(into.root() + "/.moving").destroy());

@@ -7,8 +7,8 @@
 #include <ranges>
 
 #include "base/text.h"
-#include "client/limits.h"
 #include "client/exec/program.h"
+#include "client/limits.h"
 #include "client/system.h"
 #include "codec/json.h"
 
@@ -66,7 +66,8 @@ result<value> read_config(const std::string& path) {
   if (text_of(list.find("name")).empty()) return fail(errc::invalid, "it has no name");
   auto* plugins = list.find("plugins")->as_list();
   if (!plugins || plugins->empty()) return fail(errc::invalid, "its plugins are no list");
-  if (plugins->size() > limits::cni_plugins_max) return fail(errc::too_large, "it has {} plugins; at most {} are run", plugins->size(), limits::cni_plugins_max);
+  if (plugins->size() > limits::cni_plugins_max)
+    return fail(errc::too_large, "it has {} plugins; at most {} are run", plugins->size(), limits::cni_plugins_max);
   for (auto& plugin : *plugins)
     if (text_of(plugin.find("type")).empty()) return fail(errc::invalid, "a plugin has no type");
   return list;
@@ -211,7 +212,8 @@ result<> cni_networks::plan(network_record& record, const std::map<std::string, 
   record.interface_name = "eth0";
   std::vector<std::string> pairs = {"IgnoreUnknown=true", "NOMAD_ALLOC_ID=" + record.alloc_id};
   for (auto& [key, text] : arguments) {
-    if (key.find_first_of(";=") != std::string::npos || text.contains(';')) return fail(errc::invalid, "CNI argument {}: neither \";\" nor \"=\" may be in it", key);
+    if (key.find_first_of(";=") != std::string::npos || text.contains(';'))
+      return fail(errc::invalid, "CNI argument {}: neither \";\" nor \"=\" may be in it", key);
     pairs.push_back(key + "=" + text);
   }
   record.cni_arguments = join(pairs, ";");

@@ -135,8 +135,7 @@ void disallow_forwarding(firewall& through, const std::string& bridge) {
   for (auto line : split(*listed, '\n')) {
     auto handle = line.rfind("# handle ");
     bool ours = line.find(fmt::format("ifname \"{}\" accept comment \"{}\"", bridge, forward_mark)) != std::string_view::npos;
-    if (ours && handle != std::string_view::npos)
-      (void)through.run(fmt::format("delete rule ip filter FORWARD handle {}", trim(line.substr(handle + 9))));
+    if (ours && handle != std::string_view::npos) (void)through.run(fmt::format("delete rule ip filter FORWARD handle {}", trim(line.substr(handle + 9))));
   }
 }
 

@@ -27,8 +27,7 @@ struct alloc_network {
 
 class network_manager {
  public:
-  network_manager(const client_options& options, const std::string& state_dir, driver_registry& drivers, net::blocking_pool& pool,
-                  log::logger logger);
+  network_manager(const client_options& options, const std::string& state_dir, driver_registry& drivers, net::blocking_pool& pool, log::logger logger);
   ~network_manager();
 
   // `alloc_dir` is where files for its tasks are put. `hostname` is interpolated. After an error nothing is left.

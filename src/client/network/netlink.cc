@@ -171,7 +171,8 @@ bool route_socket::made_here(const std::string& link) {
   if (!record) return false;
   auto left = record->size() - NLMSG_ALIGN(sizeof(ifinfomsg));
   for (auto* a = reinterpret_cast<rtattr*>(record->data() + NLMSG_ALIGN(sizeof(ifinfomsg))); RTA_OK(a, left); a = RTA_NEXT(a, left))
-    if (a->rta_type == IFLA_IFALIAS) return std::string_view(static_cast<char*>(RTA_DATA(a)), strnlen(static_cast<char*>(RTA_DATA(a)), RTA_PAYLOAD(a))) == bridge_alias;
+    if (a->rta_type == IFLA_IFALIAS)
+      return std::string_view(static_cast<char*>(RTA_DATA(a)), strnlen(static_cast<char*>(RTA_DATA(a)), RTA_PAYLOAD(a))) == bridge_alias;
   return false;
 }
 

@@ -79,7 +79,8 @@ TEST(network_files, name_the_allocation_and_its_resolvers) {
   EXPECT_EQ(hosts_text("shop", "10.0.0.2", "fd00::2"), "127.0.0.1 localhost\n::1 localhost ip6-localhost ip6-loopback\n10.0.0.2 shop\nfd00::2 shop\n");
   schema::dns_config dns;
   dns.servers = {"10.9.9.9"};
-  EXPECT_EQ(resolv_text(dns, "# mine\nnameserver 1.1.1.1\nsearch example.org\noptions ndots:1\n"), "nameserver 10.9.9.9\nsearch example.org\noptions ndots:1\n");
+  EXPECT_EQ(resolv_text(dns, "# mine\nnameserver 1.1.1.1\nsearch example.org\noptions ndots:1\n"),
+            "nameserver 10.9.9.9\nsearch example.org\noptions ndots:1\n");
   dns.searches = {"a", "b"};
   dns.options = {"rotate"};
   EXPECT_EQ(resolv_text(dns, "search example.org\noptions ndots:1\n"), "search a b\nnameserver 10.9.9.9\noptions rotate\n");
@@ -116,13 +117,17 @@ TEST(cni, runs_the_list_in_order_and_back) {
   folder f;
   auto plugin = [&](const std::string& name, const std::string& answer) {
     auto path = f.path + "/" + name;
-    std::ofstream(path) << "#!/bin/sh\n{ echo \"" << name << " $CNI_COMMAND $CNI_IFNAME $CNI_ARGS\"; cat; echo; } >> " << f.path << "/asked\n" << answer << "\n";
+    std::ofstream(path) << "#!/bin/sh\n{ echo \"" << name << " $CNI_COMMAND $CNI_IFNAME $CNI_ARGS\"; cat; echo; } >> " << f.path << "/asked\n"
+                        << answer << "\n";
     std::filesystem::permissions(path, std::filesystem::perms::owner_all);
   };
   plugin("first", R"(echo '{"cniVersion":"1.0.0","ips":[{"address":"10.1.0.5/24"},{"address":"fd01::5/64"}],"dns":{"nameservers":["10.1.0.1"]}}')");
-  plugin("second", R"([ "$CNI_COMMAND" = ADD ] && cat /dev/null; echo '{"cniVersion":"1.0.0","ips":[{"address":"10.1.0.5/24"},{"address":"fd01::5/64"}],"dns":{"nameservers":["10.1.0.1"]}}')");
+  plugin(
+      "second",
+      R"([ "$CNI_COMMAND" = ADD ] && cat /dev/null; echo '{"cniVersion":"1.0.0","ips":[{"address":"10.1.0.5/24"},{"address":"fd01::5/64"}],"dns":{"nameservers":["10.1.0.1"]}}')");
   plugin("refuses", R"(echo '{"code":11,"msg":"no room","details":"the pool is empty"}'; exit 1)");
-  std::ofstream(f.path + "/10.conflist") << R"({"cniVersion":"1.0.0","name":"lab","plugins":[{"type":"first","capabilities":{"portMappings":true}},{"type":"second"}]})";
+  std::ofstream(f.path + "/10.conflist")
+      << R"({"cniVersion":"1.0.0","name":"lab","plugins":[{"type":"first","capabilities":{"portMappings":true}},{"type":"second"}]})";
   std::ofstream(f.path + "/20.conf") << R"({"cniVersion":"1.0.0","name":"one","type":"refuses"})";
   std::ofstream(f.path + "/30.json") << R"({"name":"none"})";
   cni_networks networks(f.path, f.path);
@@ -159,7 +164,11 @@ using fingerprint::machine_interface;
 
 std::vector<machine_interface> machine() {
   return {{.name = "lo", .mac = {}, .speed = 0, .up = true, .loopback = true, .addresses = {{"127.0.0.1", false, false}, {"::1", true, false}}},
-          {.name = "eth0", .mac = "02:00:00:00:00:01", .speed = 10'000, .up = true, .loopback = false,
+          {.name = "eth0",
+           .mac = "02:00:00:00:00:01",
+           .speed = 10'000,
+           .up = true,
+           .loopback = false,
            .addresses = {{"fe80::1", true, true}, {"203.0.113.5", false, false}, {"2001:db8::5", true, false}}},
           {.name = "lan0", .mac = "02:00:00:00:00:02", .speed = 0, .up = true, .loopback = false, .addresses = {{"10.0.0.5", false, false}}}};
 }
@@ -167,7 +176,8 @@ std::vector<machine_interface> machine() {
 std::vector<std::string> offered(const client_options& o, const std::string& route) {
   std::vector<std::string> out;
   for (auto& network : fingerprint::choose_networks(o, machine(), route).networks)
-    for (auto& a : network.addresses) out.push_back(a.alias + " " + a.address + " " + network.device + (a.reserved_ports.empty() ? "" : " " + a.reserved_ports));
+    for (auto& a : network.addresses)
+      out.push_back(a.alias + " " + a.address + " " + network.device + (a.reserved_ports.empty() ? "" : " " + a.reserved_ports));
   return out;
 }
 
@@ -185,7 +195,8 @@ TEST(host_networks, are_chosen_by_interface_cidr_and_route) {
   o.host_networks["private"] = {.name = "private", .cidr = "192.168.0.0/16, 10.0.0.0/8", .interface = "", .reserved_ports = "80,443"};
   o.host_networks["both"] = {.name = "both", .cidr = "2001:db8::/32", .interface = "eth0", .reserved_ports = ""};
   o.host_networks["moon"] = {.name = "moon", .cidr = "198.51.100.0/24", .interface = "eth0", .reserved_ports = ""};
-  EXPECT_THAT(offered(o, "eth0"), ElementsAre("default 203.0.113.5 eth0 22", "both 2001:db8::5 eth0", "default 2001:db8::5 eth0 22", "private 10.0.0.5 lan0 80,443"));
+  EXPECT_THAT(offered(o, "eth0"),
+              ElementsAre("default 203.0.113.5 eth0 22", "both 2001:db8::5 eth0", "default 2001:db8::5 eth0 22", "private 10.0.0.5 lan0 80,443"));
   auto reasons = fingerprint::choose_networks(o, machine(), "eth0").reasons;
   EXPECT_THAT(reasons, ::testing::Contains("host network \"private\": 10.0.0.5 of lan0 (cidr 10.0.0.0/8)"));
   EXPECT_THAT(reasons, ::testing::Contains("host network \"default\": 203.0.113.5 of eth0 (the default route leaves by it)"));
@@ -193,7 +204,8 @@ TEST(host_networks, are_chosen_by_interface_cidr_and_route) {
   o.host_networks.clear();
   o.network_interface = "gone0";
   EXPECT_THAT(offered(o, "eth0"), ElementsAre());
-  EXPECT_THAT(fingerprint::choose_networks(o, machine(), "eth0").reasons, ElementsAre(HasSubstr("interface gone0 (client.network_interface, which this machine does not have) has no address")));
+  EXPECT_THAT(fingerprint::choose_networks(o, machine(), "eth0").reasons,
+              ElementsAre(HasSubstr("interface gone0 (client.network_interface, which this machine does not have) has no address")));
 }
 
 }  // namespace

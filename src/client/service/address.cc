@@ -25,7 +25,8 @@ std::optional<port_mapping> find_port(const schema::allocation& alloc, const std
   for (auto& network : networks_of(alloc, task))
     for (auto* ports : {&network.dynamic_ports, &network.reserved_ports})
       for (auto& p : *ports)
-        if (p.label == label && p.value > 0) return port_mapping{.label = label, .value = p.value, .to = p.to, .host_ip = network.ip, .ignore_collision = false};
+        if (p.label == label && p.value > 0)
+          return port_mapping{.label = label, .value = p.value, .to = p.to, .host_ip = network.ip, .ignore_collision = false};
   return std::nullopt;
 }
 

@@ -62,8 +62,7 @@ void alloc_services::sync() {
   sync_checks(std::move(wanted.checks));
 }
 
-void alloc_services::add_services(plan& into, const workload& w, const std::vector<schema::service>& services, const task_env& env,
-                                  bool serving) const {
+void alloc_services::add_services(plan& into, const workload& w, const std::vector<schema::service>& services, const task_env& env, bool serving) const {
   auto node = node_.node();
   for (auto& written : services) {
     if (written.provider != "nomad") continue;

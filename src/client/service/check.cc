@@ -106,11 +106,11 @@ awaitable<check_outcome> run_check(net::loop& l, planned_check planned, schema::
   auto timeout = planned.check.timeout.ns > 0 ? std::min(planned.check.timeout, limits::check_timeout_max) : limits::check_timeout_max;
   auto done = co_await net::with_deadline(run_kind(l, std::move(planned), std::move(alloc), std::move(script)), net::after(timeout));
   if (!done)
-    co_return check_outcome{.passed = false,
-                            .status_code = 0,
-                            .output = done.error().code() == errc::timeout ? fmt::format("nomad: timed out after {}", to_string(timeout))
-                                                                           : "nomad: " + done.error().text(),
-                            .warning = false};
+    co_return check_outcome{
+        .passed = false,
+        .status_code = 0,
+        .output = done.error().code() == errc::timeout ? fmt::format("nomad: timed out after {}", to_string(timeout)) : "nomad: " + done.error().text(),
+        .warning = false};
   if (!is_valid_utf8(done->output)) done->output = "nomad: the output is not text";
   cut(done->output, limits::check_output_bytes_max);
   co_return *std::move(done);

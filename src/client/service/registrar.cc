@@ -40,8 +40,7 @@ net::awaitable<bool> registrar::send_records(changes batch) {
     logger_.error("the servers refuse service registrations", {{"count", batch.size()}, {"first", batch.begin()->first}, {"error", sent.error().text()}});
     co_return true;
   }
-  if (sent.error().code() != errc::cancelled)
-    logger_.warn("cannot register services", {{"count", batch.size()}, {"error", sent.error().text()}});
+  if (sent.error().code() != errc::cancelled) logger_.warn("cannot register services", {{"count", batch.size()}, {"error", sent.error().text()}});
   keep(std::move(batch));
   co_return false;
 }

@@ -4,8 +4,8 @@
 #include "client/alloc_runner.h"
 #include "client/service/address.h"
 #include "client/testing/agent_fixture.h"
-#include "net/http_server.h"
 #include "grpc/test_server.h"
+#include "net/http_server.h"
 #include "net/task_scope.h"
 
 namespace drover::client {
@@ -25,7 +25,8 @@ schema::allocation with_ports() {
   given.tasks["old"].networks.emplace_back().ip = "10.0.0.9";
   given.tasks["old"].networks[0].dynamic_ports.push_back({.label = "legacy", .value = 20300, .to = 0, .host_network = "", .ignore_collision = false});
   a.allocated_resources = schema::share(std::move(given));
-  a.network_status = schema::share(schema::alloc_network_status{.interface_name = "eth0", .address = "172.26.64.2", .address_ipv6 = "fd00::2", .dns = std::nullopt});
+  a.network_status =
+      schema::share(schema::alloc_network_status{.interface_name = "eth0", .address = "172.26.64.2", .address_ipv6 = "fd00::2", .dns = std::nullopt});
   return a;
 }
 
@@ -64,10 +65,9 @@ class services_test : public testing::agent_fixture {
  public:
   // Answers with `status` and remembers what it was asked.
   void serve() {
-    web = std::make_unique<net::http_server>(loop, net::http_server_options{.handler = [this](net::http_exchange& e) { return answer(e); },
-                                                                           .limits = {},
-                                                                           .logger = log::logger("test"),
-                                                                           .tls = nullptr});
+    web = std::make_unique<net::http_server>(
+        loop,
+        net::http_server_options{.handler = [this](net::http_exchange& e) { return answer(e); }, .limits = {}, .logger = log::logger("test"), .tls = nullptr});
     port = web->listen({.host = "127.0.0.1", .port = 0, .path = {}})->port;
   }
   net::awaitable<void> answer(net::http_exchange& e) {

@@ -20,8 +20,8 @@ std::map<std::string, std::string> replaced(const std::map<std::string, std::str
 }
 
 void interpolate(schema::service_check& check, const task_env& env) {
-  for (auto* text : {&check.name, &check.type, &check.command, &check.path, &check.protocol, &check.port_label, &check.initial_status,
-                     &check.notes, &check.method, &check.grpc_service, &check.body, &check.tls_server_name})
+  for (auto* text : {&check.name, &check.type, &check.command, &check.path, &check.protocol, &check.port_label, &check.initial_status, &check.notes,
+                     &check.method, &check.grpc_service, &check.body, &check.tls_server_name})
     *text = env.replace(*text);
   replace_all_in(check.args, env);
   std::map<std::string, std::vector<std::string>> headers;
@@ -60,8 +60,7 @@ std::string registration_id(const workload& w, const schema::service& service) {
 }
 
 result<schema::service_registration> make_registration(const workload& w, const schema::service& service, const schema::node& node) {
-  auto where = find_address({.custom = service.address, .mode = service.address_mode, .port_label = service.port_label}, w.alloc,
-                            w.task ? w.task->name : "");
+  auto where = find_address({.custom = service.address, .mode = service.address_mode, .port_label = service.port_label}, w.alloc, w.task ? w.task->name : "");
   if (!where) return wrap(where.error(), fmt::format("unable to get address for service \"{}\"", service.name));
   bool canary = w.alloc.deployment_status && w.alloc.deployment_status->canary;
   schema::service_registration out;

@@ -7,9 +7,9 @@
 #include <filesystem>
 #include <memory>
 
+#include "base/text.h"
 #include "client/alloc_dir.h"
 #include "client/client.h"
-#include "base/text.h"
 #include "client/system.h"
 #include "client/testing/fake_servers.h"
 #include "net/blocking.h"
@@ -60,9 +60,7 @@ class agent_fixture : public ::testing::Test {
   }
 
   // Runs the test's coroutine, then stops the agent with everything that it runs.
-  void run(net::awaitable<void> body) {
-    net::run_to_completion(loop, guarded(std::move(body)));
-  }
+  void run(net::awaitable<void> body) { net::run_to_completion(loop, guarded(std::move(body))); }
 
   static schema::task make_task(std::string name, std::string driver, value::object config) {
     schema::task t;

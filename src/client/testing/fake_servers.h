@@ -184,23 +184,21 @@ class fake_servers {
     using context = rpc::call_context;
     table_.add<schema::node_register_request, schema::node_update_response>(
         "Node.Register", [this](context, schema::node_register_request r) { return register_node(std::move(r)); });
-    table_.add<schema::node_update_status_request, schema::node_update_response>(
-        "Node.UpdateStatus", [this](context c, schema::node_update_status_request r) {
-          back = std::move(c.back);
-          return heartbeat(std::move(r));
-        });
+    table_.add<schema::node_update_status_request, schema::node_update_response>("Node.UpdateStatus", [this](context c, schema::node_update_status_request r) {
+      back = std::move(c.back);
+      return heartbeat(std::move(r));
+    });
     table_.add<schema::node_specific_request, schema::node_client_allocs_response>(
         "Node.GetClientAllocs", [this](context, schema::node_specific_request r) { return client_allocs(std::move(r)); });
-    table_.add<schema::allocs_get_request, schema::allocs_get_response>(
-        "Alloc.GetAllocs", [this](context, schema::allocs_get_request r) { return get_allocs(std::move(r)); });
-    table_.add<schema::alloc_update_request, schema::generic_response>(
-        "Node.UpdateAlloc", [this](context, schema::alloc_update_request r) { return update_alloc(std::move(r)); });
+    table_.add<schema::allocs_get_request, schema::allocs_get_response>("Alloc.GetAllocs",
+                                                                        [this](context, schema::allocs_get_request r) { return get_allocs(std::move(r)); });
+    table_.add<schema::alloc_update_request, schema::generic_response>("Node.UpdateAlloc",
+                                                                       [this](context, schema::alloc_update_request r) { return update_alloc(std::move(r)); });
     table_.add<schema::service_registration_upsert_request, schema::service_registration_upsert_response>(
         "ServiceRegistration.Upsert", [this](context, schema::service_registration_upsert_request r) { return upsert_services(std::move(r)); });
     table_.add<schema::service_registration_delete_by_id_request, schema::service_registration_delete_by_id_response>(
         "ServiceRegistration.DeleteByID", [this](context, schema::service_registration_delete_by_id_request r) { return delete_service(std::move(r)); });
-    table_.add<schema::generic_request, schema::generic_response>(
-        "Status.Ping", [this](context, schema::generic_request r) { return ping(std::move(r)); });
+    table_.add<schema::generic_request, schema::generic_response>("Status.Ping", [this](context, schema::generic_request r) { return ping(std::move(r)); });
     table_.add<schema::node_update_drain_request, schema::node_drain_update_response>(
         "Node.UpdateDrain", [this](context, schema::node_update_drain_request r) { return drain(std::move(r)); });
     table_.add<schema::node_specific_request, schema::single_node_response>(

@@ -21,7 +21,7 @@ constexpr const char* fact = "host_volumes";
 using volumes = std::map<std::string, known_host_volume>;
 
 bool is_directory(const std::string& path) {
-  struct stat info {};
+  struct stat info{};
   return ::stat(path.c_str(), &info) == 0 && S_ISDIR(info.st_mode);
 }
 
@@ -55,9 +55,8 @@ host_volumes::host_volumes(host_volume_options options, state_db& db, net::block
 result<> host_volumes::load() {
   TRY_ASSIGN(auto stored, db_.fact(fact));
   if (stored) TRY(codec::from_json(*stored, schema::slot(known_)));
-  plugins_ = plugins_of(options_).find([this](const std::string& plugin, const error& why) {
-    logger_.warn("a host volume plugin is left out", {{"plugin", plugin}, {"error", why.text()}});
-  });
+  plugins_ = plugins_of(options_).find(
+      [this](const std::string& plugin, const error& why) { logger_.warn("a host volume plugin is left out", {{"plugin", plugin}, {"error", why.text()}}); });
   return {};
 }
 

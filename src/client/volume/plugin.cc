@@ -41,7 +41,8 @@ result<mkdir_parameters> read_parameters(const std::map<std::string, std::string
       size_t used = 0;
       unsigned long mode = 0;
       if (!text.empty() && text.find_first_not_of("01234567") == std::string::npos && text.size() <= 6) mode = std::stoul(text, &used, 8);
-      if (used == 0 || mode > 07777) return fail(errc::invalid, "parameter mode of the mkdir plugin must be an octal number such as \"0750\", not \"{}\"", text);
+      if (used == 0 || mode > 07777)
+        return fail(errc::invalid, "parameter mode of the mkdir plugin must be an octal number such as \"0750\", not \"{}\"", text);
       out.mode = static_cast<mode_t>(mode);
     } else if (key == "uid" || key == "gid") {
       auto number = parse_int(text);
@@ -69,7 +70,7 @@ result<volume_place> make_directory(const volume_plugins& in, const schema::clie
     return volume_place{path, 0};
   }
   if (errno != EEXIST) return fail(system_error(errno, "making the directory " + path));
-  struct stat info {};
+  struct stat info{};
   if (::lstat(path.c_str(), &info) != 0 || !S_ISDIR(info.st_mode)) return fail(errc::io, "{} is there, but it is no directory", path);
   return volume_place{path, 0};
 }

@@ -75,10 +75,8 @@ result<value> element(arguments a, const function_environment&) {
 
 void flatten_into(value::list& out, const value::list& list) {
   for (const auto& element : list) {
-    if (auto* inner = element.as_list())
-      flatten_into(out, *inner);
-    else
-      out.push_back(element);
+    if (auto* inner = element.as_list()) flatten_into(out, *inner);
+    else out.push_back(element);
   }
 }
 
@@ -125,8 +123,7 @@ result<value> length(arguments a, const function_environment&) {
 
 result<value> lookup(arguments a, const function_environment&) {
   if (a.size() > 3) return fail(errc::invalid, "it takes a map, a key and a default, but got {} arguments", a.size());
-  if (a[0].as_object() == nullptr || a[1].as_string() == nullptr)
-    return fail(errc::invalid, "it takes a map, a key and a default");
+  if (a[0].as_object() == nullptr || a[1].as_string() == nullptr) return fail(errc::invalid, "it takes a map, a key and a default");
   if (auto* member = map_at(a, 0).find(text_at(a, 1))) return *member;
   if (a.size() == 3) return a[2];
   return fail(errc::invalid, "the map has no key {}, and no default was given", quoted(text_at(a, 1)));
@@ -142,24 +139,19 @@ result<value> merge(arguments a, const function_environment&) {
 }
 
 result<value> range_of(arguments a, const function_environment&) {
-  if (a.size() > 3)
-    return fail(errc::invalid,
-                "it takes a limit; a start and a limit; or a start, a limit and a step, but got {} arguments",
-                a.size());
+  if (a.size() > 3) return fail(errc::invalid, "it takes a limit; a start and a limit; or a start, a limit and a step, but got {} arguments", a.size());
   value start = a.size() == 1 ? value(0) : a[0];
   value limit = a.size() == 1 ? a[0] : a[1];
   bool down = compare_numbers(limit, start) < 0;
   double from = to_double(start), to = to_double(limit), step = a.size() == 3 ? to_double(a[2]) : down ? -1 : 1;
   if (step == 0) return fail(errc::invalid, "the step must not be zero");
   if (down && step > 0) return fail(errc::invalid, "the limit is below the start, so the step must be negative");
-  if (!down && step < 0 && from != to)
-    return fail(errc::invalid, "the limit is above the start, so the step must be positive");
+  if (!down && step < 0 && from != to) return fail(errc::invalid, "the limit is above the start, so the step must be positive");
   value::list out;
   for (size_t i = 0;; ++i) {
     double d = from + static_cast<double>(i) * step;
     if (step > 0 ? d >= to : d <= to) break;
-    if (out.size() == range_elements_max)
-      return fail(errc::invalid, "this makes more than {} numbers", range_elements_max);
+    if (out.size() == range_elements_max) return fail(errc::invalid, "this makes more than {} numbers", range_elements_max);
     out.push_back(make_number(d));
   }
   return value(std::move(out));
@@ -196,8 +188,7 @@ result<value> sort(arguments a, const function_environment&) {
 
 result<value> zipmap(arguments a, const function_environment&) {
   const auto &names = list_at(a, 0), &members = list_at(a, 1);
-  if (names.size() != members.size())
-    return fail(errc::invalid, "there are {} keys but {} values", names.size(), members.size());
+  if (names.size() != members.size()) return fail(errc::invalid, "there are {} keys but {} values", names.size(), members.size());
   object_builder out;
   for (size_t i = 0; i < names.size(); ++i) {
     auto name = to_text(names[i]);

@@ -16,15 +16,9 @@ namespace drover::hcl {
 using arguments = function::arguments;
 
 // Arguments were converted before the call (call_function), so their kind is certain.
-inline const std::string& text_at(arguments a, size_t i) {
-  return *a[i].as_string();
-}
-inline const value::list& list_at(arguments a, size_t i) {
-  return *a[i].as_list();
-}
-inline const value::object& map_at(arguments a, size_t i) {
-  return *a[i].as_object();
-}
+inline const std::string& text_at(arguments a, size_t i) { return *a[i].as_string(); }
+inline const value::list& list_at(arguments a, size_t i) { return *a[i].as_list(); }
+inline const value::object& map_at(arguments a, size_t i) { return *a[i].as_object(); }
 // A whole number; the error names the argument.
 result<int64_t> integer_at(arguments a, size_t i);
 

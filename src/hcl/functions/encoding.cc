@@ -12,32 +12,18 @@ void append_json_string(std::string& out, std::string_view text) {
   out += '"';
   for (char c : text) {
     switch (c) {
-      case '"':
-        out += "\\\"";
-        break;
-      case '\\':
-        out += "\\\\";
-        break;
-      case '\n':
-        out += "\\n";
-        break;
-      case '\r':
-        out += "\\r";
-        break;
-      case '\t':
-        out += "\\t";
-        break;
+      case '"': out += "\\\""; break;
+      case '\\': out += "\\\\"; break;
+      case '\n': out += "\\n"; break;
+      case '\r': out += "\\r"; break;
+      case '\t': out += "\\t"; break;
       // As Go's encoder does, so that the text may stand inside HTML.
       case '<':
       case '>':
-      case '&':
-        out += fmt::format("\\u{:04x}", static_cast<int>(c));
-        break;
+      case '&': out += fmt::format("\\u{:04x}", static_cast<int>(c)); break;
       default:
-        if (static_cast<uint8_t>(c) < 0x20)
-          out += fmt::format("\\u{:04x}", static_cast<int>(c));
-        else
-          out += c;
+        if (static_cast<uint8_t>(c) < 0x20) out += fmt::format("\\u{:04x}", static_cast<int>(c));
+        else out += c;
     }
   }
   out += '"';
@@ -77,9 +63,7 @@ std::string encode_json(const value& v) {
 
 namespace {
 
-result<value> jsonencode(arguments a, const function_environment&) {
-  return value(encode_json(a[0]));
-}
+result<value> jsonencode(arguments a, const function_environment&) { return value(encode_json(a[0])); }
 
 result<value> jsondecode(arguments a, const function_environment&) {
   diagnostics problems;
@@ -87,8 +71,7 @@ result<value> jsondecode(arguments a, const function_environment&) {
   auto e = json_parser(file, problems, json_strings::are_text).parse();
   if (e != nullptr) return json_to_value(*e);
   const auto& first = problems[0];
-  return fail(errc::invalid, "the text is no JSON (line {}, column {}): {}", first.start.line, first.start.column,
-              first.detail);
+  return fail(errc::invalid, "the text is no JSON (line {}, column {}): {}", first.start.line, first.start.column, first.detail);
 }
 
 result<value> base64decode(arguments a, const function_environment&) {
@@ -96,19 +79,14 @@ result<value> base64decode(arguments a, const function_environment&) {
   return text_value(std::move(out), "the decoded data");
 }
 
-result<value> base64encode(arguments a, const function_environment&) {
-  return value(drover::base64_encode(text_at(a, 0)));
-}
+result<value> base64encode(arguments a, const function_environment&) { return value(drover::base64_encode(text_at(a, 0))); }
 
 result<value> urlencode(arguments a, const function_environment&) {
   std::string out;
   for (char c : text_at(a, 0)) {
-    if (std::isalnum(static_cast<unsigned char>(c)) || c == '-' || c == '_' || c == '.' || c == '~')
-      out += c;
-    else if (c == ' ')
-      out += '+';
-    else
-      out += fmt::format("%{:02X}", static_cast<uint8_t>(c));
+    if (std::isalnum(static_cast<unsigned char>(c)) || c == '-' || c == '_' || c == '.' || c == '~') out += c;
+    else if (c == ' ') out += '+';
+    else out += fmt::format("%{:02X}", static_cast<uint8_t>(c));
   }
   return value(std::move(out));
 }
@@ -142,8 +120,7 @@ class csv_reader {
       size_t end = std::min(text_.find_first_of(",\r\n", at_), text_.size());
       out = text_.substr(at_, end - at_);
       at_ = end;
-      if (out.find('"') != std::string::npos)
-        return fail(errc::invalid, "line {}: a quote stands within an unquoted field", line_);
+      if (out.find('"') != std::string::npos) return fail(errc::invalid, "line {}: a quote stands within an unquoted field", line_);
       return out;
     }
     int first_line = line_;
@@ -152,8 +129,7 @@ class csv_reader {
         if (at_ + 1 >= text_.size() || text_[at_ + 1] != '"') {
           ++at_;
           if (!at_end() && std::string_view(",\r\n").find(text_[at_]) == std::string_view::npos)
-            return fail(errc::invalid, "line {}: a quoted field is followed by {}", line_,
-                        quoted(text_.substr(at_, 1)));
+            return fail(errc::invalid, "line {}: a quoted field is followed by {}", line_, quoted(text_.substr(at_, 1)));
           return out;
         }
         ++at_;
@@ -174,16 +150,14 @@ result<value> csvdecode(arguments a, const function_environment&) {
   if (reader.at_end()) return fail(errc::invalid, "the text has no header line");
   TRY_ASSIGN(auto names, reader.record());
   for (size_t i = 0; i < names.size(); ++i)
-    if (std::find(names.begin(), names.begin() + static_cast<ptrdiff_t>(i), names[i]) !=
-        names.begin() + static_cast<ptrdiff_t>(i))
+    if (std::find(names.begin(), names.begin() + static_cast<ptrdiff_t>(i), names[i]) != names.begin() + static_cast<ptrdiff_t>(i))
       return fail(errc::invalid, "two columns are named {}", quoted(names[i]));
   value::list out;
   while (!reader.at_end()) {
     int line = reader.line();
     TRY_ASSIGN(auto fields, reader.record());
     if (fields.size() == 1 && fields[0].empty()) continue;  // an empty line
-    if (fields.size() != names.size())
-      return fail(errc::invalid, "line {}: there are {} fields, but {} columns", line, fields.size(), names.size());
+    if (fields.size() != names.size()) return fail(errc::invalid, "line {}: there are {} fields, but {} columns", line, fields.size(), names.size());
     value::object row;
     for (size_t i = 0; i < names.size(); ++i) row.append(names[i], value(std::move(fields[i])));
     out.emplace_back(std::move(row));
@@ -192,21 +166,16 @@ result<value> csvdecode(arguments a, const function_environment&) {
   return value(std::move(out));
 }
 
-result<value> yamldecode(arguments a, const function_environment&) {
-  return decode_yaml(text_at(a, 0));
-}
-result<value> yamlencode(arguments a, const function_environment&) {
-  return value(encode_yaml(a[0]));
-}
+result<value> yamldecode(arguments a, const function_environment&) { return decode_yaml(text_at(a, 0)); }
+result<value> yamlencode(arguments a, const function_environment&) { return value(encode_yaml(a[0])); }
 
 }  // namespace
 
 std::span<const function> encoding_functions() {
   using enum parameter;
   static const function table[] = {
-      {"base64decode", {string}, {}, base64decode}, {"base64encode", {string}, {}, base64encode},
-      {"csvdecode", {string}, {}, csvdecode},       {"jsondecode", {string}, {}, jsondecode},
-      {"jsonencode", {any}, {}, jsonencode, true},  {"urlencode", {string}, {}, urlencode},
+      {"base64decode", {string}, {}, base64decode}, {"base64encode", {string}, {}, base64encode}, {"csvdecode", {string}, {}, csvdecode},
+      {"jsondecode", {string}, {}, jsondecode},     {"jsonencode", {any}, {}, jsonencode, true},  {"urlencode", {string}, {}, urlencode},
       {"yamldecode", {string}, {}, yamldecode},     {"yamlencode", {any}, {}, yamlencode, true},
   };
   return table;

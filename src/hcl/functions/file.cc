@@ -8,9 +8,7 @@
 namespace drover::hcl {
 namespace {
 
-std::unexpected<error> no_files() {
-  return fail(errc::invalid, "it is not available here: no files may be read");
-}
+std::unexpected<error> no_files() { return fail(errc::invalid, "it is not available here: no files may be read"); }
 
 // "~" and "~/x" with the home directory in place of the tilde.
 result<std::string> expand_home(const std::string& path, const function_environment& environment) {
@@ -28,8 +26,7 @@ result<std::string> read(arguments a, const function_environment& environment) {
 
 result<value> file(arguments a, const function_environment& environment) {
   TRY_ASSIGN(std::string data, read(a, environment));
-  if (!is_valid_utf8(data))
-    return fail(errc::invalid, "{} is not UTF-8 text; filebase64() reads any file", quoted(text_at(a, 0)));
+  if (!is_valid_utf8(data)) return fail(errc::invalid, "{} is not UTF-8 text; filebase64() reads any file", quoted(text_at(a, 0)));
   return value(std::move(data));
 }
 
@@ -70,10 +67,8 @@ std::string clean(std::string_view path) {
   std::vector<std::string> parts;
   for (auto part : split(path, '/')) {
     if (part.empty() || part == ".") continue;
-    if (part == ".." && !parts.empty() && parts.back() != "..")
-      parts.pop_back();
-    else if (part != ".." || !absolute)
-      parts.emplace_back(part);
+    if (part == ".." && !parts.empty() && parts.back() != "..") parts.pop_back();
+    else if (part != ".." || !absolute) parts.emplace_back(part);
   }
   std::string out = (absolute ? "/" : "") + join(parts, "/");
   return out.empty() ? "." : out;
@@ -107,8 +102,7 @@ bool matches_part(std::string_view pattern, std::string_view text) {
       mark = t;
       continue;
     }
-    if (p < pattern.size())
-      step = pattern[p] == '[' ? matches_class(text[t]) : pattern[p] == '?' || pattern[p] == text[t];
+    if (p < pattern.size()) step = pattern[p] == '[' ? matches_class(text[t]) : pattern[p] == '?' || pattern[p] == text[t];
     if (step > 0) {
       p += step;
       ++t;
@@ -131,10 +125,8 @@ bool matches_path(const std::vector<std::string_view>& pattern, const std::vecto
   for (auto part : pattern) {
     std::vector<char> next(path.size() + 1, 0);
     for (size_t j = 0; j <= path.size(); ++j) {
-      if (part == "**")
-        next[j] = row[j] || (j > 0 && next[j - 1]);
-      else
-        next[j] = j > 0 && row[j - 1] && matches_part(part, path[j - 1]);
+      if (part == "**") next[j] = row[j] || (j > 0 && next[j - 1]);
+      else next[j] = j > 0 && row[j - 1] && matches_part(part, path[j - 1]);
     }
     row = std::move(next);
   }
@@ -155,8 +147,7 @@ result<std::vector<std::string>> expand_braces(const std::string& pattern) {
     out.erase(out.begin() + static_cast<ptrdiff_t>(i));
     for (auto choice : split(std::string_view(whole).substr(open + 1, close - open - 1), ','))
       out.push_back(whole.substr(0, open) + std::string(choice) + whole.substr(close + 1));
-    if (out.size() > patterns_max)
-      return fail(errc::invalid, "the pattern stands for more than {} patterns", patterns_max);
+    if (out.size() > patterns_max) return fail(errc::invalid, "the pattern stands for more than {} patterns", patterns_max);
   }
   return out;
 }
@@ -169,8 +160,7 @@ result<value> fileset(arguments a, const function_environment& environment) {
   value::list out;
   for (const auto& name : files) {
     auto parts = split(name, '/');
-    if (std::ranges::any_of(patterns, [&](const std::string& p) { return matches_path(split(p, '/'), parts); }))
-      out.emplace_back(name);
+    if (std::ranges::any_of(patterns, [&](const std::string& p) { return matches_path(split(p, '/'), parts); })) out.emplace_back(name);
   }
   return value(to_set(std::move(out)));
 }

@@ -33,11 +33,9 @@ class formatter {
         continue;
       }
       TRY(one());
-      if (out_.size() > string_bytes_max)
-        return fail(errc::invalid, "the text grows beyond {} bytes", string_bytes_max);
+      if (out_.size() > string_bytes_max) return fail(errc::invalid, "the text grows beyond {} bytes", string_bytes_max);
     }
-    if (!indexed_ && next_ < arguments_.size())
-      return fail(errc::invalid, "too many arguments; only {} used by the format string", next_);
+    if (!indexed_ && next_ < arguments_.size()) return fail(errc::invalid, "too many arguments; only {} used by the format string", next_);
     return std::move(out_);
   }
 
@@ -53,18 +51,12 @@ class formatter {
   result<> one() {
     verb v;
     for (;; ++at_) {
-      if (peek() == '+')
-        v.plus = true;
-      else if (peek() == '-')
-        v.minus = true;
-      else if (peek() == ' ')
-        v.space = true;
-      else if (peek() == '0')
-        v.zero = true;
-      else if (peek() == '#')
-        v.sharp = true;
-      else
-        break;
+      if (peek() == '+') v.plus = true;
+      else if (peek() == '-') v.minus = true;
+      else if (peek() == ' ') v.space = true;
+      else if (peek() == '0') v.zero = true;
+      else if (peek() == '#') v.sharp = true;
+      else break;
     }
     v.width = digits();
     if (peek() == '.') {
@@ -79,11 +71,9 @@ class formatter {
       ++at_;
     }
     v.letter = peek();
-    if (v.letter == '\0')
-      return fail(errc::invalid, "the format string ends within a verb; write \"%%\" for a percent sign");
+    if (v.letter == '\0') return fail(errc::invalid, "the format string ends within a verb; write \"%%\" for a percent sign");
     ++at_;
-    if (next_ >= arguments_.size())
-      return fail(errc::invalid, "not enough arguments for \"%{}\": there is no argument {}", v.letter, next_ + 1);
+    if (next_ >= arguments_.size()) return fail(errc::invalid, "not enough arguments for \"%{}\": there is no argument {}", v.letter, next_ + 1);
     const value& argument = arguments_[next_++];
     TRY_ASSIGN(std::string text, render(v, argument));
     pad(v, std::move(text));
@@ -109,8 +99,7 @@ class formatter {
 
   result<std::string> render(const verb& v, const value& argument) {
     switch (v.letter) {
-      case 'v':
-        return any(v, argument);
+      case 'v': return any(v, argument);
       case 't':
         if (auto b = to_boolean(argument)) return std::string(*b ? "true" : "false");
         return unsupported(v, "a bool");
@@ -125,17 +114,14 @@ class formatter {
       case 'b':
       case 'o':
       case 'x':
-      case 'X':
-        return integer(v, argument);
+      case 'X': return integer(v, argument);
       case 'e':
       case 'E':
       case 'f':
       case 'F':
       case 'g':
-      case 'G':
-        return floating(v, argument);
-      default:
-        return fail(errc::invalid, "there is no verb \"%{}\"; write \"%%\" for a percent sign", v.letter);
+      case 'G': return floating(v, argument);
+      default: return fail(errc::invalid, "there is no verb \"%{}\"; write \"%%\" for a percent sign", v.letter);
     }
   }
 
@@ -168,8 +154,7 @@ class formatter {
     bool hex = v.letter == 'x' || v.letter == 'X';
     if (hex && argument.as_string() && !to_number(argument)) {
       std::string out;
-      for (char c : *argument.as_string())
-        out += fmt::format(fmt::runtime(v.letter == 'x' ? "{:02x}" : "{:02X}"), static_cast<uint8_t>(c));
+      for (char c : *argument.as_string()) out += fmt::format(fmt::runtime(v.letter == 'x' ? "{:02x}" : "{:02X}"), static_cast<uint8_t>(c));
       return out;
     }
     auto n = to_number(argument);
@@ -179,12 +164,7 @@ class formatter {
     std::string out = *whole < 0 ? "-" : v.plus ? "+" : v.space ? " " : "";
     if (v.sharp && hex) out += v.letter == 'x' ? "0x" : "0X";
     if (v.sharp && v.letter == 'o') out += "0";
-    return out + digits_of(magnitude,
-                           v.letter == 'd'   ? 10
-                           : v.letter == 'b' ? 2
-                           : v.letter == 'o' ? 8
-                                             : 16,
-                           v.letter == 'X');
+    return out + digits_of(magnitude, v.letter == 'd' ? 10 : v.letter == 'b' ? 2 : v.letter == 'o' ? 8 : 16, v.letter == 'X');
   }
 
   result<std::string> floating(const verb& v, const value& argument) {
@@ -195,8 +175,7 @@ class formatter {
     if ((v.letter == 'g' || v.letter == 'G') && v.precision < 0) {
       // The shortest text that reads back as the same number.
       out = fmt::format("{}", d);
-      if (v.letter == 'G')
-        std::ranges::transform(out, out.begin(), [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
+      if (v.letter == 'G') std::ranges::transform(out, out.begin(), [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
       if (out.ends_with(".0")) out.resize(out.size() - 2);
     } else {
       std::string spec = fmt::format("%.{}{}", v.precision < 0 ? 6 : std::min(v.precision, 400), v.letter);
@@ -219,8 +198,6 @@ class formatter {
 
 }  // namespace
 
-result<std::string> format_text(std::string_view pattern, std::span<const value> arguments) {
-  return formatter(pattern, arguments).run();
-}
+result<std::string> format_text(std::string_view pattern, std::span<const value> arguments) { return formatter(pattern, arguments).run(); }
 
 }  // namespace drover::hcl

@@ -17,9 +17,7 @@ struct network {
   int host_bits() const { return bits - prefix; }
 };
 
-wide ones(int n) {
-  return n == 0 ? 0 : n >= 128 ? ~wide(0) : (wide(1) << n) - 1;
-}
+wide ones(int n) { return n == 0 ? 0 : n >= 128 ? ~wide(0) : (wide(1) << n) - 1; }
 
 std::string address_text(int bits, wide address) {
   unsigned char raw[16];
@@ -67,13 +65,11 @@ result<value> cidrsubnet(arguments a, const function_environment&) {
   TRY_ASSIGN(auto net, parse_network(text_at(a, 0)));
   TRY_ASSIGN(int64_t added, integer_at(a, 1));
   TRY_ASSIGN(int64_t number, integer_at(a, 2));
-  if (added < 0 || added > net.host_bits())
-    return fail(errc::invalid, "the block {} cannot be made longer by {} bits", text_at(a, 0), added);
+  if (added < 0 || added > net.host_bits()) return fail(errc::invalid, "the block {} cannot be made longer by {} bits", text_at(a, 0), added);
   if (number < 0 || wide(static_cast<uint64_t>(number)) > ones(static_cast<int>(added)))
     return fail(errc::invalid, "{} added bits cannot hold the network number {}", added, number);
   int prefix = net.prefix + static_cast<int>(added);
-  wide address =
-      prefix == net.prefix ? net.address : net.address | wide(static_cast<uint64_t>(number)) << (net.bits - prefix);
+  wide address = prefix == net.prefix ? net.address : net.address | wide(static_cast<uint64_t>(number)) << (net.bits - prefix);
   return value(fmt::format("{}/{}", address_text(net.bits, address), prefix));
 }
 
@@ -85,8 +81,7 @@ result<value> cidrsubnets(arguments a, const function_environment&) {
   bool full = false;
   for (size_t i = 1; i < a.size(); ++i) {
     TRY_ASSIGN(int64_t added, integer_at(a, i));
-    if (added < 1 || added > net.host_bits())
-      return fail(errc::invalid, "the block {} cannot be made longer by {} bits", text_at(a, 0), added);
+    if (added < 1 || added > net.host_bits()) return fail(errc::invalid, "the block {} cannot be made longer by {} bits", text_at(a, 0), added);
     int host_bits = net.host_bits() - static_cast<int>(added);
     wide size_less_one = ones(host_bits);
     wide start = (next + size_less_one) & ~size_less_one;

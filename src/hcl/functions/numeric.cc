@@ -15,17 +15,12 @@ result<value> absolute(arguments a, const function_environment&) {
   return make_number(std::fabs(to_double(a[0])));
 }
 
-result<value> ceiling(arguments a, const function_environment&) {
-  return make_number(std::ceil(to_double(a[0])));
-}
-result<value> floor_of(arguments a, const function_environment&) {
-  return make_number(std::floor(to_double(a[0])));
-}
+result<value> ceiling(arguments a, const function_environment&) { return make_number(std::ceil(to_double(a[0]))); }
+result<value> floor_of(arguments a, const function_environment&) { return make_number(std::floor(to_double(a[0]))); }
 
 result<value> logarithm(arguments a, const function_environment&) {
   double x = to_double(a[0]), base = to_double(a[1]);
-  if (x <= 0 || base <= 0 || base == 1)
-    return fail(errc::invalid, "the number and the base must be positive, and the base not 1");
+  if (x <= 0 || base <= 0 || base == 1) return fail(errc::invalid, "the number and the base must be positive, and the base not 1");
   double out = std::log(x) / std::log(base);
   // log(8, 2) is 3, not the double before it.
   double whole = std::round(out);
@@ -38,12 +33,8 @@ value extreme(arguments a, int sign) {
     if (compare_numbers(v, best) * sign > 0) best = v;
   return best;
 }
-result<value> maximum(arguments a, const function_environment&) {
-  return extreme(a, 1);
-}
-result<value> minimum(arguments a, const function_environment&) {
-  return extreme(a, -1);
-}
+result<value> maximum(arguments a, const function_environment&) { return extreme(a, 1); }
+result<value> minimum(arguments a, const function_environment&) { return extreme(a, -1); }
 
 result<value> parseint(arguments a, const function_environment&) {
   TRY_ASSIGN(int64_t base, integer_at(a, 1));
@@ -54,10 +45,7 @@ result<value> parseint(arguments a, const function_environment&) {
   int64_t out = 0;
   bool ok = !digits.empty();
   for (char c : digits) {
-    int digit = c >= '0' && c <= '9'   ? c - '0'
-                : c >= 'a' && c <= 'z' ? c - 'a' + 10
-                : c >= 'A' && c <= 'Z' ? c - 'A' + (base <= 36 ? 10 : 36)
-                                       : 99;
+    int digit = c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'z' ? c - 'a' + 10 : c >= 'A' && c <= 'Z' ? c - 'A' + (base <= 36 ? 10 : 36) : 99;
     if (digit >= base) {
       ok = false;
       break;
@@ -72,13 +60,9 @@ result<value> parseint(arguments a, const function_environment&) {
   return value(-out);
 }
 
-result<value> power(arguments a, const function_environment&) {
-  return finite(std::pow(to_double(a[0]), to_double(a[1])));
-}
+result<value> power(arguments a, const function_environment&) { return finite(std::pow(to_double(a[0]), to_double(a[1]))); }
 
-result<value> signum(arguments a, const function_environment&) {
-  return value(compare_numbers(a[0], value(0)));
-}
+result<value> signum(arguments a, const function_environment&) { return value(compare_numbers(a[0], value(0))); }
 
 }  // namespace
 

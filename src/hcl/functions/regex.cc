@@ -19,8 +19,7 @@ result<compiled> compile(const std::string& pattern) {
 // The groups of a match: [0] is all of it. A group that took no part has a null data().
 using groups = std::vector<re2::StringPiece>;
 bool match(const RE2& re, std::string_view text, size_t from, groups& out) {
-  return re.Match(re2::StringPiece(text.data(), text.size()), from, text.size(), RE2::UNANCHORED, out.data(),
-                  static_cast<int>(out.size()));
+  return re.Match(re2::StringPiece(text.data(), text.size()), from, text.size(), RE2::UNANCHORED, out.data(), static_cast<int>(out.size()));
 }
 
 // "$1", "${1}", "$name", "${name}" and "$$" of a replacement, as Go's Expand has them.
@@ -39,9 +38,7 @@ void expand(std::string& out, std::string_view replacement, const RE2& re, const
     }
     bool braces = rest.starts_with('{');
     size_t length = 0;
-    auto name_part = [&](size_t k) {
-      return k < rest.size() && (std::isalnum(static_cast<unsigned char>(rest[k])) || rest[k] == '_');
-    };
+    auto name_part = [&](size_t k) { return k < rest.size() && (std::isalnum(static_cast<unsigned char>(rest[k])) || rest[k] == '_'); };
     while (name_part(length + braces)) ++length;
     std::string name(rest.substr(braces, length));
     bool closed = !braces || (length + 1 < rest.size() && rest[length + 1] == '}');
@@ -51,12 +48,9 @@ void expand(std::string& out, std::string_view replacement, const RE2& re, const
     }
     i += 1 + length + (braces ? 2 : 0);
     std::optional<size_t> group;
-    if (auto n = parse_number(name); n && to_integer(*n))
-      group = static_cast<size_t>(*to_integer(*n));
-    else if (auto at = re.NamedCapturingGroups().find(name); at != re.NamedCapturingGroups().end())
-      group = static_cast<size_t>(at->second);
-    if (group && *group < found.size() && found[*group].data() != nullptr)
-      out.append(found[*group].data(), found[*group].size());
+    if (auto n = parse_number(name); n && to_integer(*n)) group = static_cast<size_t>(*to_integer(*n));
+    else if (auto at = re.NamedCapturingGroups().find(name); at != re.NamedCapturingGroups().end()) group = static_cast<size_t>(at->second);
+    if (group && *group < found.size() && found[*group].data() != nullptr) out.append(found[*group].data(), found[*group].size());
   }
 }
 
@@ -88,9 +82,7 @@ result<value> regex_replace(arguments a, const function_environment&) {
 
 // Without groups the match; with named groups an object; otherwise a list of the groups.
 value shape(const RE2& re, const groups& found) {
-  auto piece = [](const re2::StringPiece& p) {
-    return p.data() == nullptr ? value() : value(std::string_view(p.data(), p.size()));
-  };
+  auto piece = [](const re2::StringPiece& p) { return p.data() == nullptr ? value() : value(std::string_view(p.data(), p.size())); };
   if (found.size() == 1) return piece(found[0]);
   if (!re.NamedCapturingGroups().empty()) {
     value::object out;
@@ -105,8 +97,7 @@ value shape(const RE2& re, const groups& found) {
 result<value> regex(arguments a, const function_environment&) {
   TRY_ASSIGN(auto re, compile(text_at(a, 0)));
   groups found(static_cast<size_t>(re->NumberOfCapturingGroups()) + 1);
-  if (!match(*re, text_at(a, 1), 0, found))
-    return fail(errc::invalid, "the pattern {} does not match the text", quoted(text_at(a, 0)));
+  if (!match(*re, text_at(a, 1), 0, found)) return fail(errc::invalid, "the pattern {} does not match the text", quoted(text_at(a, 0)));
   return shape(*re, found);
 }
 

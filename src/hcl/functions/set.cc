@@ -6,9 +6,7 @@
 namespace drover::hcl {
 namespace {
 
-bool before(const value& a, const value& b) {
-  return compare(a, b) < 0;
-}
+bool before(const value& a, const value& b) { return compare(a, b) < 0; }
 
 template <class Combine>
 result<value> fold(arguments a, Combine combine) {
@@ -36,8 +34,7 @@ result<value> product(arguments a, const function_environment&) {
   size_t total = 1;
   for (const auto& v : a) {
     total *= v.as_list()->size();
-    if (total * a.size() > elements_max)
-      return fail(errc::invalid, "the product has more than {} elements", elements_max / a.size());
+    if (total * a.size() > elements_max) return fail(errc::invalid, "the product has more than {} elements", elements_max / a.size());
   }
   std::vector<value::list> rows(total);
   size_t repeat = total;

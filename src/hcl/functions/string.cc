@@ -49,8 +49,7 @@ result<value> formatlist(arguments a, const function_environment&) {
     auto* list = a[i].as_list();
     if (list == nullptr) continue;
     if (length && *length != list->size())
-      return fail(errc::invalid, "the lists have different lengths: argument {} has {} elements, an earlier one {}",
-                  i + 1, list->size(), *length);
+      return fail(errc::invalid, "the lists have different lengths: argument {} has {} elements, an earlier one {}", i + 1, list->size(), *length);
     length = list->size();
   }
   value::list out;
@@ -67,8 +66,7 @@ result<value> formatlist(arguments a, const function_environment&) {
 result<value> indent(arguments a, const function_environment&) {
   TRY_ASSIGN(int64_t spaces, integer_at(a, 0));
   constexpr int64_t spaces_max = 1000;
-  if (spaces < 0 || spaces > spaces_max)
-    return fail(errc::invalid, "the indentation must be 0 to {} spaces, but is {}", spaces_max, spaces);
+  if (spaces < 0 || spaces > spaces_max) return fail(errc::invalid, "the indentation must be 0 to {} spaces, but is {}", spaces_max, spaces);
   return value(replace_all(text_at(a, 1), "\n", "\n" + std::string(static_cast<size_t>(spaces), ' ')));
 }
 
@@ -78,24 +76,18 @@ result<value> join_lists(arguments a, const function_environment&) {
   for (size_t i = 1; i < a.size(); ++i) {
     for (const auto& element : list_at(a, i)) {
       auto text = to_text(element);
-      if (!text)
-        return fail(errc::invalid, "argument {} holds a {}; only strings can be joined", i + 1, element.kind());
+      if (!text) return fail(errc::invalid, "argument {} holds a {}; only strings can be joined", i + 1, element.kind());
       if (!first) out += text_at(a, 0);
       first = false;
-      if (out.size() + text->size() > string_bytes_max)
-        return fail(errc::invalid, "the text grows beyond {} bytes", string_bytes_max);
+      if (out.size() + text->size() > string_bytes_max) return fail(errc::invalid, "the text grows beyond {} bytes", string_bytes_max);
       out += *text;
     }
   }
   return value(std::move(out));
 }
 
-result<value> lower(arguments a, const function_environment&) {
-  return value(change_all(text_at(a, 0), false));
-}
-result<value> upper(arguments a, const function_environment&) {
-  return value(change_all(text_at(a, 0), true));
-}
+result<value> lower(arguments a, const function_environment&) { return value(change_all(text_at(a, 0), false)); }
+result<value> upper(arguments a, const function_environment&) { return value(change_all(text_at(a, 0), true)); }
 
 result<value> title(arguments a, const function_environment&) {
   std::string out;
@@ -103,8 +95,7 @@ result<value> title(arguments a, const function_environment&) {
   for (auto character : characters(text_at(a, 0))) {
     out += starts_word ? change_case(character, true) : std::string(character);
     char c = character[0];
-    bool in_word =
-        static_cast<uint8_t>(c) >= 0x80 || std::isalnum(static_cast<unsigned char>(c)) || c == '_' || c == '\'';
+    bool in_word = static_cast<uint8_t>(c) >= 0x80 || std::isalnum(static_cast<unsigned char>(c)) || c == '_' || c == '\'';
     starts_word = !in_word;
   }
   return value(std::move(out));
@@ -139,13 +130,9 @@ result<value> split_text(arguments a, const function_environment&) {
   }
 }
 
-result<value> strlen(arguments a, const function_environment&) {
-  return value(static_cast<int64_t>(characters(text_at(a, 0)).size()));
-}
+result<value> strlen(arguments a, const function_environment&) { return value(static_cast<int64_t>(characters(text_at(a, 0)).size())); }
 
-result<value> strrev(arguments a, const function_environment&) {
-  return value(reversed(text_at(a, 0)));
-}
+result<value> strrev(arguments a, const function_environment&) { return value(reversed(text_at(a, 0))); }
 
 result<value> substr(arguments a, const function_environment&) {
   TRY_ASSIGN(int64_t offset, integer_at(a, 1));
@@ -184,9 +171,7 @@ result<value> trimsuffix(arguments a, const function_environment&) {
   return value(text);
 }
 
-result<value> trimspace(arguments a, const function_environment&) {
-  return value(trim(text_at(a, 0)));
-}
+result<value> trimspace(arguments a, const function_environment&) { return value(trim(text_at(a, 0))); }
 
 }  // namespace
 

@@ -15,8 +15,7 @@ struct zoned_time {
 // Instants within two days of the range's ends could leave it in another zone.
 result<zoned_time> checked(zoned_time t) {
   constexpr int64_t margin = hours(48).ns;
-  if (t.at.ns < INT64_MIN + margin || t.at.ns > INT64_MAX - margin)
-    return fail(errc::invalid, "the time is out of range; years 1678 to 2261 are known");
+  if (t.at.ns < INT64_MIN + margin || t.at.ns > INT64_MAX - margin) return fail(errc::invalid, "the time is out of range; years 1678 to 2261 are known");
   return t;
 }
 
@@ -43,11 +42,9 @@ std::string to_text(const zoned_time& t) {
                      t.offset_minutes == 0 ? "Z" : offset_text(t.offset_minutes, true));
 }
 
-constexpr std::array<std::string_view, 12> month_names = {"January",   "February", "March",    "April",
-                                                          "May",       "June",     "July",     "August",
-                                                          "September", "October",  "November", "December"};
-constexpr std::array<std::string_view, 7> day_names = {"Sunday",   "Monday", "Tuesday", "Wednesday",
-                                                       "Thursday", "Friday", "Saturday"};
+constexpr std::array<std::string_view, 12> month_names = {"January", "February", "March",     "April",   "May",      "June",
+                                                          "July",    "August",   "September", "October", "November", "December"};
+constexpr std::array<std::string_view, 7> day_names = {"Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"};
 
 // What a run of one letter stands for; nothing if it stands for nothing.
 std::optional<std::string> time_part(std::string_view run, const zoned_time& t) {
@@ -106,9 +103,7 @@ result<value> formatdate(arguments a, const function_environment&) {
     } else if (std::isalpha(static_cast<unsigned char>(c))) {
       size_t end = std::min(pattern.find_first_not_of(c, i), pattern.size());
       auto part = time_part(std::string_view(pattern).substr(i, end - i), t);
-      if (!part)
-        return fail(errc::invalid, "the date format has no verb {}; put literal text between single quotes",
-                    quoted(pattern.substr(i, end - i)));
+      if (!part) return fail(errc::invalid, "the date format has no verb {}; put literal text between single quotes", quoted(pattern.substr(i, end - i)));
       out += *part;
       i = end;
     } else {

@@ -16,32 +16,24 @@ class document_reader {
   result<value> read(int index, int depth) {
     yaml_node_t* node = yaml_document_get_node(&document_, index);
     if (node == nullptr) return value();
-    if (depth > value_depth_max)
-      return fail(errc::invalid, "line {}: the document nests more than {} levels deep", line(*node), value_depth_max);
+    if (depth > value_depth_max) return fail(errc::invalid, "line {}: the document nests more than {} levels deep", line(*node), value_depth_max);
     if (++nodes_ > elements_max) return fail(errc::invalid, "the document has more than {} nodes", elements_max);
     switch (node->type) {
-      case YAML_SCALAR_NODE:
-        return scalar(*node);
-      case YAML_SEQUENCE_NODE:
-        return sequence(*node, depth);
-      case YAML_MAPPING_NODE:
-        return mapping(*node, depth);
-      default:
-        return value();
+      case YAML_SCALAR_NODE: return scalar(*node);
+      case YAML_SEQUENCE_NODE: return sequence(*node, depth);
+      case YAML_MAPPING_NODE: return mapping(*node, depth);
+      default: return value();
     }
   }
 
  private:
   static size_t line(const yaml_node_t& node) { return node.start_mark.line + 1; }
-  static std::string text(const yaml_node_t& node) {
-    return {reinterpret_cast<const char*>(node.data.scalar.value), node.data.scalar.length};
-  }
+  static std::string text(const yaml_node_t& node) { return {reinterpret_cast<const char*>(node.data.scalar.value), node.data.scalar.length}; }
 
   result<value> scalar(const yaml_node_t& node) {
     std::string s = text(node);
     bytes_ += s.size();
-    if (bytes_ > string_bytes_max)
-      return fail(errc::invalid, "the document makes more than {} bytes", string_bytes_max);
+    if (bytes_ > string_bytes_max) return fail(errc::invalid, "the document makes more than {} bytes", string_bytes_max);
     std::string tag = node.tag == nullptr ? "" : reinterpret_cast<const char*>(node.tag);
     bool plain = node.data.scalar.style == YAML_PLAIN_SCALAR_STYLE;
     if (!plain || (tag == YAML_STR_TAG && explicit_string(node))) return value(std::move(s));
@@ -54,9 +46,7 @@ class document_reader {
   }
 
   // libyaml gives every untagged scalar the string tag; one that was written has a text before the value.
-  static bool explicit_string(const yaml_node_t& node) {
-    return node.end_mark.index - node.start_mark.index > node.data.scalar.length;
-  }
+  static bool explicit_string(const yaml_node_t& node) { return node.end_mark.index - node.start_mark.index > node.data.scalar.length; }
 
   static value prefixed(const std::string& s) {
     char* end = nullptr;
@@ -79,8 +69,7 @@ class document_reader {
     object_builder out;
     for (auto* pair = node.data.mapping.pairs.start; pair < node.data.mapping.pairs.top; ++pair) {
       yaml_node_t* key = yaml_document_get_node(&document_, pair->key);
-      if (key == nullptr || key->type != YAML_SCALAR_NODE)
-        return fail(errc::invalid, "line {}: a key must be a scalar", line(node));
+      if (key == nullptr || key->type != YAML_SCALAR_NODE) return fail(errc::invalid, "line {}: a key must be a scalar", line(node));
       TRY_ASSIGN(value v, read(pair->value, depth + 1));
       bool merges = text(*key) == "<<" && key->data.scalar.style == YAML_PLAIN_SCALAR_STYLE;
       if (!merges) {
@@ -128,8 +117,7 @@ void append_yaml(std::string& out, const value& v, size_t indent) {
       if (!std::exchange(first, false)) out += margin;
       out += encode_json(value(entry->first)) + ":";
       const value& member = entry->second;
-      bool opens =
-          (member.as_list() && !member.as_list()->empty()) || (member.as_object() && !member.as_object()->empty());
+      bool opens = (member.as_list() && !member.as_list()->empty()) || (member.as_object() && !member.as_object()->empty());
       if (opens) {
         // A list stands at its key's level, an object one deeper.
         size_t inner = member.as_list() ? indent : indent + 2;
@@ -149,14 +137,13 @@ void append_yaml(std::string& out, const value& v, size_t indent) {
 
 result<value> decode_yaml(std::string_view text) {
   // libyaml's loader recurses over nothing, but what it builds is bounded by the text only.
-  if (text.size() > string_bytes_max)
-    return fail(errc::invalid, "the document has more than {} bytes", string_bytes_max);
+  if (text.size() > string_bytes_max) return fail(errc::invalid, "the document has more than {} bytes", string_bytes_max);
   yaml_parser parser;
   yaml_parser_set_input_string(&parser.c, reinterpret_cast<const unsigned char*>(text.data()), text.size());
   yaml_document document;
   if (!yaml_parser_load(&parser.c, &document.c))
-    return fail(errc::invalid, "the text is no YAML (line {}, column {}): {}", parser.c.problem_mark.line + 1,
-                parser.c.problem_mark.column + 1, parser.c.problem == nullptr ? "out of memory" : parser.c.problem);
+    return fail(errc::invalid, "the text is no YAML (line {}, column {}): {}", parser.c.problem_mark.line + 1, parser.c.problem_mark.column + 1,
+                parser.c.problem == nullptr ? "out of memory" : parser.c.problem);
   document.loaded = true;
   if (yaml_document_get_root_node(&document.c) == nullptr) return value();
   return document_reader(document.c).read(1, 1);

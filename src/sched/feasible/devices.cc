@@ -17,14 +17,35 @@ constexpr double kilo = 1e3;
 constexpr double kibi = 1024;
 // Longest names first: the first that fits is it.
 constexpr unit units[] = {
-    {"KiB/s", kibi}, {"MiB/s", kibi* kibi}, {"GiB/s", kibi* kibi* kibi}, {"TiB/s", kibi* kibi* kibi* kibi},
-    {"kB/s", kilo},  {"KB/s", kilo},        {"MB/s", 1e6},               {"GB/s", 1e9},
-    {"TB/s", 1e12},  {"KiB", kibi},         {"MiB", kibi* kibi},         {"GiB", kibi* kibi* kibi},
-    {"TiB", kibi* kibi* kibi* kibi},        {"PiB", kibi* kibi* kibi* kibi* kibi},
-    {"kB", kilo},    {"KB", kilo},          {"MB", 1e6},                 {"GB", 1e9},
-    {"TB", 1e12},    {"PB", 1e15},          {"MHz", 1e6},                {"GHz", 1e9},
-    {"mW", 1e-3},    {"kW", 1e3},           {"KW", 1e3},                 {"MW", 1e6},
-    {"GW", 1e9},     {"Hz", 1},             {"W", 1},
+    {"KiB/s", kibi},
+    {"MiB/s", kibi* kibi},
+    {"GiB/s", kibi* kibi* kibi},
+    {"TiB/s", kibi* kibi* kibi* kibi},
+    {"kB/s", kilo},
+    {"KB/s", kilo},
+    {"MB/s", 1e6},
+    {"GB/s", 1e9},
+    {"TB/s", 1e12},
+    {"KiB", kibi},
+    {"MiB", kibi* kibi},
+    {"GiB", kibi* kibi* kibi},
+    {"TiB", kibi* kibi* kibi* kibi},
+    {"PiB", kibi* kibi* kibi* kibi* kibi},
+    {"kB", kilo},
+    {"KB", kilo},
+    {"MB", 1e6},
+    {"GB", 1e9},
+    {"TB", 1e12},
+    {"PB", 1e15},
+    {"MHz", 1e6},
+    {"GHz", 1e9},
+    {"mW", 1e-3},
+    {"kW", 1e3},
+    {"KW", 1e3},
+    {"MW", 1e6},
+    {"GW", 1e9},
+    {"Hz", 1},
+    {"W", 1},
 };
 
 std::optional<std::string> text_of(const schema::device_attribute& attribute) {
@@ -55,8 +76,8 @@ std::optional<std::string> resolve(std::string_view target, const schema::node_d
 }
 
 bool is_order(std::string_view operand) {
-  return operand == "=" || operand == "==" || operand == "is" || operand == "!=" || operand == "not" || operand == "<" || operand == "<=" ||
-         operand == ">" || operand == ">=";
+  return operand == "=" || operand == "==" || operand == "is" || operand == "!=" || operand == "not" || operand == "<" || operand == "<=" || operand == ">" ||
+         operand == ">=";
 }
 
 // vendor/type/name of a group, by as many parts as the request has.
@@ -153,8 +174,7 @@ std::optional<device_asks::offer> device_asks::assign(const schema::node& node, 
       for (const auto& instance : group.instances) {
         if (given.device_ids.size() == each.wanted->count) break;
         auto key = device_key(group.vendor, group.type, group.name, instance.id);
-        if (instance.healthy && !usage.device_taken(key) && std::ranges::find(taken, key) == taken.end())
-          given.device_ids.push_back(instance.id);
+        if (instance.healthy && !usage.device_taken(key) && std::ranges::find(taken, key) == taken.end()) given.device_ids.push_back(instance.id);
       }
       if (given.device_ids.size() < each.wanted->count) continue;
       best = std::move(given);

@@ -37,8 +37,8 @@ TEST(devices, quantities) {
     const char* text;
     std::optional<double> expected;
   };
-  const row rows[] = {{"4", 4},          {"4 GiB", 4294967296.0}, {"4096 MiB", 4294967296.0}, {"2 kW", 2000}, {"1.5 GHz", 1.5e9},
-                      {"10MB/s", 1e7},   {"GiB", std::nullopt},   {"4 parsecs", std::nullopt}, {"", std::nullopt}};
+  const row rows[] = {{"4", 4},        {"4 GiB", 4294967296.0}, {"4096 MiB", 4294967296.0},  {"2 kW", 2000},    {"1.5 GHz", 1.5e9},
+                      {"10MB/s", 1e7}, {"GiB", std::nullopt},   {"4 parsecs", std::nullopt}, {"", std::nullopt}};
   for (const auto& r : rows) EXPECT_EQ(parse_quantity(r.text), r.expected) << r.text;
 }
 

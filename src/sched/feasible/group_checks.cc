@@ -94,8 +94,7 @@ const std::string* group_checks::refuse_volumes(const schema::node& node) {
 
 const std::string* group_checks::refuse_numbered(const schema::node& node, uint64_t number) const {
   for (const auto& [name, volume] : group_.volumes)
-    if (volume.per_alloc && volume.type != "csi" && !has_volume(node, volume, fmt::format("{}[{}]", volume.source, number)))
-      return &missing_host_volumes;
+    if (volume.per_alloc && volume.type != "csi" && !has_volume(node, volume, fmt::format("{}[{}]", volume.source, number))) return &missing_host_volumes;
   return nullptr;
 }
 

@@ -19,9 +19,7 @@ const std::string wrong_topology = "did not meet topology requirement";
 
 bool is_host(const schema::volume_request& request) { return request.type == "host" || request.type.empty(); }
 
-bool single_writer(const std::string& csi_access_mode) {
-  return csi_access_mode == "single-node-writer" || csi_access_mode == "multi-node-single-writer";
-}
+bool single_writer(const std::string& csi_access_mode) { return csi_access_mode == "single-node-writer" || csi_access_mode == "multi-node-single-writer"; }
 
 bool may_write(const schema::csi_volume& volume) {
   auto writes = [](const std::string& mode) { return single_writer(mode) || mode == "multi-node-multi-writer"; };
@@ -86,7 +84,9 @@ volume_facts gather_volumes(const state::snapshot& state, const schema::job& job
     // Until its claim is released, also that of an allocation which nobody remembers.
     for (const auto& [id, claim] : volume->write_claims) {
       auto writer = state.alloc(id);
-      if (!writer) facts.foreign_writers[volume->id].push_back(fmt::format("allocation {}, which nobody remembers and the servers release by themselves,", id.substr(0, 8)));
+      if (!writer)
+        facts.foreign_writers[volume->id].push_back(
+            fmt::format("allocation {}, which nobody remembers and the servers release by themselves,", id.substr(0, 8)));
       else if (writer->namespace_ != job.namespace_ || writer->job_id != job.id)
         facts.foreign_writers[volume->id].push_back(fmt::format("job \"{}\" (allocation {}, {})", writer->job_id, id.substr(0, 8), writer->client_status));
     }
@@ -138,8 +138,7 @@ bool volume_checks::has_capability(const schema::host_volume& volume, const sche
   std::string attachment = request.attachment_mode.empty() ? "file-system" : request.attachment_mode;
   if (access == "single-node-reader-only" && !request.read_only) return false;
   if (access == "single-node-writer" && request.read_only) return false;
-  return std::ranges::any_of(volume.requested_capabilities,
-                             [&](const auto& each) { return each.access_mode == access && each.attachment_mode == attachment; });
+  return std::ranges::any_of(volume.requested_capabilities, [&](const auto& each) { return each.access_mode == access && each.attachment_mode == attachment; });
 }
 
 const std::string* volume_checks::refuse_host(const schema::volume_request& request, const std::string& source, node_view::row row) {
@@ -157,7 +156,8 @@ const std::string* volume_checks::refuse_host(const schema::volume_request& requ
 // Somebody on the node writes to it: of other jobs as the view has it, of this one as the plan has it.
 bool volume_checks::written_on(node_view::row row, const std::string& source) {
   for (const auto& group : job_.task_groups) {
-    bool writes = std::ranges::any_of(group.volumes, [&](const auto& each) { return is_host(each.second) && !each.second.read_only && each.second.source == source; });
+    bool writes =
+        std::ranges::any_of(group.volumes, [&](const auto& each) { return is_host(each.second) && !each.second.read_only && each.second.source == source; });
     if (writes && cluster_.of_group(cluster_.group(group.name), row) > 0) return true;
   }
   return std::ranges::any_of(cluster_.occupants(row), [&](const auto& alloc) {
@@ -168,7 +168,8 @@ bool volume_checks::written_on(node_view::row row, const std::string& source) {
 
 bool volume_checks::written_by_own(const std::string& source) {
   for (const auto& group : job_.task_groups) {
-    bool writes = std::ranges::any_of(group.volumes, [&](const auto& each) { return !is_host(each.second) && !each.second.read_only && each.second.source == source; });
+    bool writes =
+        std::ranges::any_of(group.volumes, [&](const auto& each) { return !is_host(each.second) && !each.second.read_only && each.second.source == source; });
     if (!writes) continue;
     for (const auto& [row, n] : cluster_.rows_of_group(cluster_.group(group.name)))
       if (n > 0) return true;

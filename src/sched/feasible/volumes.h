@@ -28,7 +28,7 @@ struct volume_facts {
   std::vector<ref<schema::task_group_host_volume_claim>> claims;      // of the job: where its sticky groups have their data
   // The CSI volumes that other jobs' allocations may write to, by id; which those are, in words.
   std::map<std::string, std::vector<std::string>, std::less<>> foreign_writers;
-  std::map<std::pair<std::string, std::string>, int64_t> claimed;     // CSI volumes in use, by node and plugin
+  std::map<std::pair<std::string, std::string>, int64_t> claimed;  // CSI volumes in use, by node and plugin
 };
 volume_facts gather_volumes(const state::snapshot& state, const schema::job& job);
 

@@ -23,8 +23,7 @@ failed_check& check_named(std::vector<failed_check>& all, const std::string& nam
 // How much of what is wanted is missing, over all dimensions.
 double shortage(const near_miss& miss, const amounts& wanted, int64_t cores) {
   auto part = [](int64_t missing, int64_t all) { return missing > 0 ? static_cast<double>(missing) / static_cast<double>(std::max<int64_t>(all, 1)) : 0; };
-  return part(miss.missing.cpu, wanted.cpu) + part(miss.missing.memory, wanted.memory) + part(miss.missing.disk, wanted.disk) +
-         part(miss.cores_missing, cores);
+  return part(miss.missing.cpu, wanted.cpu) + part(miss.missing.memory, wanted.memory) + part(miss.missing.disk, wanted.disk) + part(miss.cores_missing, cores);
 }
 
 void sort_by_nodes(std::vector<failed_check>& all) {

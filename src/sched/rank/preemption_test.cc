@@ -13,8 +13,7 @@ namespace {
 
 class preemptions : public ::testing::Test {
  protected:
-  schema::job sized(const std::string& id, int64_t priority, int64_t cpu, int64_t memory, const std::string& type = "service",
-                    int64_t count = 1) {
+  schema::job sized(const std::string& id, int64_t priority, int64_t cpu, int64_t memory, const std::string& type = "service", int64_t count = 1) {
     auto job = make_job(id, type, count);
     job.priority = priority;
     job.task_groups[0].tasks[0].resources->cpu = cpu;
@@ -59,9 +58,8 @@ TEST_F(preemptions, happen_for_the_kinds_that_the_configuration_names) {
     bool preempts;
   };
   const row rows[] = {
-      {"service", {true, true, true, false}, false}, {"service", {false, false, false, true}, true},
-      {"batch", {true, true, false, true}, false},   {"batch", {false, false, true, false}, true},
-      {"system", {false, true, true, true}, false},  {"system", {true, false, false, false}, true},
+      {"service", {true, true, true, false}, false},  {"service", {false, false, false, true}, true},  {"batch", {true, true, false, true}, false},
+      {"batch", {false, false, true, false}, true},   {"system", {false, true, true, true}, false},    {"system", {true, false, false, false}, true},
       {"sysbatch", {true, false, true, true}, false}, {"sysbatch", {false, true, false, false}, true},
   };
   for (const auto& r : rows) {

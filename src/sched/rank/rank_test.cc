@@ -226,7 +226,7 @@ schema::job preferring_job(std::mt19937_64& g) {
   job.task_groups[0].tasks[0].resources->cpu = static_cast<int64_t>(g() % 500 + 1);
   const char* attributes[] = {"${meta.rack}", "${meta.zone}", "${node.unique.id}", "${node.datacenter}"};
   for (uint64_t i = g() % 3; i > 0; --i)
-    job.affinities.push_back({attributes[g() % 2], std::string("r") + std::to_string(g() % 4), "=", static_cast<int8_t>(g() % 200) });
+    job.affinities.push_back({attributes[g() % 2], std::string("r") + std::to_string(g() % 4), "=", static_cast<int8_t>(g() % 200)});
   std::erase_if(job.affinities, [](const auto& a) { return a.weight == 0 || a.weight < -100; });
   for (uint64_t i = g() % 3; i > 0; --i) {
     schema::spread s{attributes[g() % 4], static_cast<int8_t>(g() % 100 + 1), {}};

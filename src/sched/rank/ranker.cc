@@ -249,8 +249,8 @@ std::optional<ranker::choice> ranker::select(const ask& wanted, random_stream& r
   if (may_search() && wanted.preferred == node_view::no_row)
     if (auto made = search(wanted, random)) return made;
   catch_up();
-  if (wanted.preferred < status_.size() && status_[wanted.preferred].state == state::candidate &&
-      !is_penalized(wanted.penalized, wanted.preferred) && numbered_ok(wanted.preferred, wanted)) {
+  if (wanted.preferred < status_.size() && status_[wanted.preferred].state == state::candidate && !is_penalized(wanted.penalized, wanted.preferred) &&
+      numbered_ok(wanted.preferred, wanted)) {
     if (auto made = take(wanted.preferred, cluster_.usage(wanted.preferred), random)) {
       made->metrics = metrics_of({{wanted.preferred, rank(wanted.preferred, score(wanted.preferred), false)}}, wanted);
       return made;
@@ -436,8 +436,7 @@ ref<schema::alloc_metric> ranker::metrics_of(const seen_nodes& seen, const ask& 
   }
   auto all = looked ? *std::move(looked) : metrics();
   all.score_meta_data.reserve(kept);
-  for (size_t i = 0; i < kept; ++i)
-    all.score_meta_data.push_back(score_meta(seen[i].first, seen[i].second, score(seen[i].first), wanted));
+  for (size_t i = 0; i < kept; ++i) all.score_meta_data.push_back(score_meta(seen[i].first, seen[i].second, score(seen[i].first), wanted));
   if (known != nullptr) all.score_meta_data.front().node_id.clear();
   auto shared = schema::share(std::move(all));
   if (known != nullptr) *known = shared;

@@ -18,9 +18,9 @@
 #include "sched/explain.h"
 #include "sched/feasible/group_checks.h"
 #include "sched/feasible/volumes.h"
-#include "sched/ports.h"
 #include "sched/granted.h"
 #include "sched/limits.h"
+#include "sched/ports.h"
 #include "sched/proposed.h"
 #include "sched/rank/affinity.h"
 #include "sched/rank/preemption.h"
@@ -35,9 +35,7 @@ struct job_facts;
 // Which nodes a job may use at all.
 struct job_scope {
   job_scope(const node_view& view, const schema::job& job);
-  bool contains(const node_view& view, node_view::row row) const {
-    return view.ready(row) && in_pool(view, row) && datacenters[view.datacenter_of(row)] != 0;
-  }
+  bool contains(const node_view& view, node_view::row row) const { return view.ready(row) && in_pool(view, row) && datacenters[view.datacenter_of(row)] != 0; }
   bool in_pool(const node_view& view, node_view::row row) const { return pool == interned::none || view.pool_of(row) == pool; }
   std::vector<uint8_t> datacenters;  // by datacenter id: a glob of the job matches
   uint32_t pool = 0;                 // interned::none: all; one past the last pool where the job's has no nodes
@@ -57,24 +55,24 @@ class ranker {
   using row = node_view::row;
   struct settings {
     packing algorithm = packing::binpack;
-    uint64_t seed = 0;  // decides between equal scores
+    uint64_t seed = 0;      // decides between equal scores
     bool preempts = false;  // others may have to make room
   };
   // The references must outlive it.
-  ranker(proposed& cluster, const job_scope& scope, const schema::job& job, const schema::task_group& group, operator_set& operators,
-         const job_facts& facts, settings how);
+  ranker(proposed& cluster, const job_scope& scope, const schema::job& job, const schema::task_group& group, operator_set& operators, const job_facts& facts,
+         settings how);
   ranker(const ranker&) = delete;
   ranker& operator=(const ranker&) = delete;
 
   struct ask {
-    std::span<const row> penalized;         // where the allocation failed before
-    row preferred = node_view::no_row;      // where its data is
-    uint64_t number = 0;                    // of its name: some volumes differ by it
+    std::span<const row> penalized;     // where the allocation failed before
+    row preferred = node_view::no_row;  // where its data is
+    uint64_t number = 0;                // of its name: some volumes differ by it
   };
   struct choice {
     row node;
     chosen_parts parts;
-    ref<schema::alloc_metric> metrics;  // one record for all that would say the same
+    ref<schema::alloc_metric> metrics;             // one record for all that would say the same
     std::vector<ref<schema::allocation>> evicted;  // who makes room
   };
   // The best node, or nothing: then metrics() says why. Others are asked to make room only where no node has any.
@@ -108,9 +106,9 @@ class ranker {
   // How often each value of a distinct_property is used, and which nodes have it.
   struct property_use {
     const distinct_property* rule;
-    std::vector<uint32_t> value_of;  // by row; interned::none: no such attribute
-    std::vector<int64_t> counted;    // by row
-    std::vector<int64_t> used;       // by value
+    std::vector<uint32_t> value_of;      // by row; interned::none: no such attribute
+    std::vector<int64_t> counted;        // by row
+    std::vector<int64_t> used;           // by value
     std::vector<std::vector<row>> rows;  // by value
     interned values;
     std::string missing;
@@ -209,9 +207,9 @@ class ranker {
   std::vector<eviction> evictions_;  // by row, from the first need on
   size_t evicted_read_ = 0;
   std::set<std::string, std::less<>> late_reasons_;  // of ports that looked free and were not
-  std::optional<uint64_t> unsuited_number_;  // of the last allocation that found no node with its numbered volumes
-  schema::alloc_metric base_;  // what does not change: pool, nodes available
-  int64_t counts_[4] = {};  // nodes by state
+  std::optional<uint64_t> unsuited_number_;          // of the last allocation that found no node with its numbered volumes
+  schema::alloc_metric base_;                        // what does not change: pool, nodes available
+  int64_t counts_[4] = {};                           // nodes by state
   std::vector<tally> filtered_;
   std::vector<tally> exhausted_;
   // By class id; the computed class implies the node class.

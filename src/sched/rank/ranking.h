@@ -16,7 +16,7 @@ class ranking {
  public:
   using row = node_view::row;
   struct entry {
-    double sum = 0;  // of the node's own terms
+    double sum = 0;    // of the node's own terms
     uint32_t tie = 0;  // decides between equal ranks: the lower
     row node = node_view::no_row;
     uint32_t stamp = 0;

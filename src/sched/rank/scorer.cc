@@ -8,9 +8,7 @@ namespace {
 
 constexpr double best = 18;
 
-double free_fraction(int64_t capacity, int64_t used) {
-  return capacity <= 0 ? 0 : 1 - static_cast<double>(used) / static_cast<double>(capacity);
-}
+double free_fraction(int64_t capacity, int64_t used) { return capacity <= 0 ? 0 : 1 - static_cast<double>(used) / static_cast<double>(capacity); }
 
 }  // namespace
 
@@ -20,8 +18,6 @@ double packing_score(packing algorithm, const amounts& capacity, const amounts& 
   return std::clamp(raw, 0.0, best) / best;
 }
 
-double collision_score(int64_t there, int64_t desired) {
-  return -static_cast<double>(there + 1) / static_cast<double>(std::max<int64_t>(desired, 1));
-}
+double collision_score(int64_t there, int64_t desired) { return -static_cast<double>(there + 1) / static_cast<double>(std::max<int64_t>(desired, 1)); }
 
 }  // namespace drover::sched

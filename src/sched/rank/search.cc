@@ -20,7 +20,8 @@ struct ranker::survey {
 
 bool ranker::may_search() {
   if (built_ || searches_ >= limits::searches_max || cluster_.view().loads() == nullptr) return false;
-  return spreads_.empty() && !affinities_.unique() && demand_.cores == 0 && checks_.devices().empty() && checks_.distinct_properties().empty() && volumes_.empty();
+  return spreads_.empty() && !affinities_.unique() && demand_.cores == 0 && checks_.devices().empty() && checks_.distinct_properties().empty() &&
+         volumes_.empty();
 }
 
 // Rows that changed since the view was made, and rows where the job's own allocations count.
@@ -57,8 +58,7 @@ ranker::survey ranker::look_around() {
     double affinity = affinities_.score(view, example);
     cell_bound bound(how_.algorithm, kind, demand_.fixed);
     for (const auto& cell : kind.cells)
-      if (!cell.groups.empty())
-        found.places.push_back({(bound.of(cell) + affinity) / static_cast<double>(least_terms()), affinity, &cell});
+      if (!cell.groups.empty()) found.places.push_back({(bound.of(cell) + affinity) / static_cast<double>(least_terms()), affinity, &cell});
   }
   std::make_heap(found.places.begin(), found.places.end());
   return found;
@@ -77,8 +77,7 @@ void ranker::consider_special(const ask& wanted, seen_nodes& seen) {
   const auto& view = cluster_.view();
   auto look = [&](row r) {
     if (unsearched_.contains(r) || !scope_.contains(view, r) || checks_.refuse(view, r) != nullptr || refuse_by_others(r) != nullptr) return;
-    if (refuse_by_capacity(r, cluster_.usage(r)) == nullptr && numbered_ok(r, wanted))
-      consider(r, rank(r, score(r), is_penalized(wanted.penalized, r)), seen);
+    if (refuse_by_capacity(r, cluster_.usage(r)) == nullptr && numbered_ok(r, wanted)) consider(r, rank(r, score(r), is_penalized(wanted.penalized, r)), seen);
   };
   for (const auto& [r, yes] : special_) look(r);
   for (row r : wanted.penalized)

@@ -134,8 +134,7 @@ const std::vector<uint32_t>& spread_set::recount(const proposed& cluster, size_t
     auto& rule = rules_[i];
     uint32_t value = keys_[bucket_of_[r]][i];
     auto ends = [&] {
-      return rule.histogram.empty() ? std::pair<int64_t, int64_t>{}
-                                    : std::pair{rule.histogram.begin()->first, rule.histogram.rbegin()->first};
+      return rule.histogram.empty() ? std::pair<int64_t, int64_t>{} : std::pair{rule.histogram.begin()->first, rule.histogram.rbegin()->first};
     };
     auto before = std::pair{ends(), rule.total == 0};
     count(rule, value, change);

@@ -41,15 +41,15 @@ class spread_set {
   static constexpr uint32_t missing = 0;  // the value of nodes without the attribute
   struct rule {
     std::string attribute;
-    bool unique = false;   // differs within a class
-    double share = 0;      // weight / sum of weights
+    bool unique = false;  // differs within a class
+    double share = 0;     // weight / sum of weights
     std::map<std::string, double, std::less<>> targets;
-    double remainder = -1;  // desired of all other values; negative: they have none
-    bool has_zero = false;  // some target is to have nothing
-    interned values;        // text of value v is values.text(v - 1)
-    std::vector<double> desired;  // by value; negative: no share
-    std::vector<int64_t> used;    // by value
-    std::vector<double> boost;    // by value
+    double remainder = -1;                       // desired of all other values; negative: they have none
+    bool has_zero = false;                       // some target is to have nothing
+    interned values;                             // text of value v is values.text(v - 1)
+    std::vector<double> desired;                 // by value; negative: no share
+    std::vector<int64_t> used;                   // by value
+    std::vector<double> boost;                   // by value
     std::vector<std::vector<uint32_t>> buckets;  // by value
     std::map<int64_t, int64_t> histogram;        // used (above 0) → number of values
     int64_t total = 0;
@@ -64,10 +64,10 @@ class spread_set {
 
   std::vector<rule> rules_;
   bool unique_ = false;
-  std::vector<uint32_t> bucket_of_;           // by row
-  std::vector<uint32_t> bucket_of_class_;     // by class id, where no rule is unique
-  std::vector<std::vector<uint32_t>> keys_;   // by bucket: the value for each rule
-  std::vector<double> boosts_;                // by bucket
+  std::vector<uint32_t> bucket_of_;          // by row
+  std::vector<uint32_t> bucket_of_class_;    // by class id, where no rule is unique
+  std::vector<std::vector<uint32_t>> keys_;  // by bucket: the value for each rule
+  std::vector<double> boosts_;               // by bucket
   row_map<int64_t> counted_;
   std::vector<uint32_t> changed_;
 };

@@ -2,9 +2,9 @@
 
 #include <algorithm>
 
+#include "sched/reconcile/reconciler.h"
 #include "schema/alloc.h"
 #include "schema/node.h"
-#include "sched/reconcile/reconciler.h"
 
 namespace drover::sched {
 namespace {
@@ -105,10 +105,8 @@ schema::allocation marked_reconnected(const schema::allocation& alloc, timestamp
   return changed;
 }
 
-bool keeps_replacement(const schema::allocation& original, const schema::allocation& replacement, std::string_view strategy,
-                       const schema::task_group& group) {
-  if (original.job && replacement.job &&
-      (replacement.job->version > original.job->version || replacement.job->create_index > original.job->create_index))
+bool keeps_replacement(const schema::allocation& original, const schema::allocation& replacement, std::string_view strategy, const schema::task_group& group) {
+  if (original.job && replacement.job && (replacement.job->version > original.job->version || replacement.job->create_index > original.job->create_index))
     return true;
   if (strategy == "keep_original") return false;
   if (strategy == "keep_replacement") return true;

@@ -36,7 +36,6 @@ schema::allocation marked_unknown(const schema::allocation& alloc, timestamp now
 schema::allocation marked_reconnected(const schema::allocation& alloc, timestamp now);
 
 // Which of the two goes on: the one that came back, or what replaced it meanwhile. A replacement of a newer version always does.
-bool keeps_replacement(const schema::allocation& original, const schema::allocation& replacement, std::string_view strategy,
-                       const schema::task_group& group);
+bool keeps_replacement(const schema::allocation& original, const schema::allocation& replacement, std::string_view strategy, const schema::task_group& group);
 
 }  // namespace drover::sched

@@ -126,9 +126,9 @@ TEST_F(disconnects, reconcile_table) {
     bool keeps_replacement;
   };
   const row rows[] = {
-      {"keep_original", 0, 1, -10, false},   {"keep_replacement", 1, 0, 10, true},  {"best_score", 0.5, 0.6, 10, true},
-      {"best_score", 0.6, 0.5, -10, false},  {"best_score", 0.5, 0.5, -10, false},  {"", 0.5, 0.6, 10, true},
-      {"longest_running", 0, 1, 10, false},  {"longest_running", 1, 0, -10, true},
+      {"keep_original", 0, 1, -10, false},  {"keep_replacement", 1, 0, 10, true}, {"best_score", 0.5, 0.6, 10, true},
+      {"best_score", 0.6, 0.5, -10, false}, {"best_score", 0.5, 0.5, -10, false}, {"", 0.5, 0.6, 10, true},
+      {"longest_running", 0, 1, 10, false}, {"longest_running", 1, 0, -10, true},
   };
   for (const auto& r : rows) {
     SCOPED_TRACE(std::string(r.strategy) + " " + std::to_string(r.original_score));

@@ -71,9 +71,7 @@ bool group_reconciler::complete() const {
   return state_->healthy_allocs >= std::max(state_->desired_total, state_->desired_canaries) && !canarying();
 }
 
-bool group_reconciler::is_canary(const schema::allocation& alloc) const {
-  return alloc.deployment_status && alloc.deployment_status->canary;
-}
+bool group_reconciler::is_canary(const schema::allocation& alloc) const { return alloc.deployment_status && alloc.deployment_status->canary; }
 
 // Canaries that were never promoted go with their deployment: when another version replaced it, or when it failed.
 void group_reconciler::retire_canaries(alloc_list& all) {
@@ -169,8 +167,7 @@ void group_reconciler::settle_reconnecting(const alloc_list& all) {
   std::set<std::string> stopped;
   for (const auto& alloc : b_.reconnecting) {
     const auto& wish = alloc->desired_transition;
-    bool unwanted = wish.migrate.value_or(false) || wish.reschedule.value_or(false) || wish.force_reschedule.value_or(false) ||
-                    !same_version(*alloc, job_);
+    bool unwanted = wish.migrate.value_or(false) || wish.reschedule.value_or(false) || wish.force_reschedule.value_or(false) || !same_version(*alloc, job_);
     if (alloc->client_status == "failed") {
       stop(alloc, description::rescheduled, "failed");
     } else if (unwanted || loses_to_a_replacement(alloc, all, stopped)) {
@@ -184,8 +181,7 @@ void group_reconciler::settle_reconnecting(const alloc_list& all) {
     ++updates_.stop;
   }
   if (stopped.empty()) return;
-  for (auto* list : {&b_.keep, &b_.migrate, &b_.lost, &b_.reschedule_now})
-    std::erase_if(*list, [&](const auto& alloc) { return stopped.contains(alloc->id); });
+  for (auto* list : {&b_.keep, &b_.migrate, &b_.lost, &b_.reschedule_now}) std::erase_if(*list, [&](const auto& alloc) { return stopped.contains(alloc->id); });
 }
 
 bool group_reconciler::loses_to_a_replacement(const ref<schema::allocation>& original, const alloc_list& all, std::set<std::string>& stopped) {
@@ -196,8 +192,7 @@ bool group_reconciler::loses_to_a_replacement(const ref<schema::allocation>& ori
   alloc_list replacements;
   for (auto next = find(original->next_allocation); next != nullptr && replacements.size() <= all.size(); next = find(next->next_allocation))
     if (!server_terminal(*next) && !client_terminal(*next)) replacements.push_back(next);
-  bool loses = std::ranges::any_of(
-      replacements, [&](const auto& each) { return keeps_replacement(*original, *each, disconnect_.reconcile, group_); });
+  bool loses = std::ranges::any_of(replacements, [&](const auto& each) { return keeps_replacement(*original, *each, disconnect_.reconcile, group_); });
   if (loses) return true;
   for (const auto& each : replacements)
     if (stopped.insert(each->id).second) {
@@ -252,8 +247,7 @@ void group_reconciler::stop_excess() {
       if (is_canary(*alloc)) b_.canaries.push_back(alloc);
     std::erase_if(b_.keep, [&](const auto& alloc) { return is_canary(*alloc); });
   }
-  int64_t excess =
-      static_cast<int64_t>(b_.keep.size() + b_.migrate.size() + b_.reschedule_now.size()) - std::max<int64_t>(group_.count, 0);
+  int64_t excess = static_cast<int64_t>(b_.keep.size() + b_.migrate.size() + b_.reschedule_now.size()) - std::max<int64_t>(group_.count, 0);
   if (canarying()) excess -= std::ranges::count_if(b_.reschedule_now, [&](const auto& alloc) { return is_canary(*alloc); });
   auto drop = [&](alloc_list& from) {
     while (excess > 0 && !from.empty()) {
@@ -397,8 +391,7 @@ int64_t group_reconciler::place_missing() {
     ++updates_.reschedule_now;
     ++placed;
   }
-  int64_t missing = group_.count - waiting_ -
-                    (static_cast<int64_t>(b_.keep.size() + b_.migrate.size() + b_.reschedule_now.size()) - canaries_again);
+  int64_t missing = group_.count - waiting_ - (static_cast<int64_t>(b_.keep.size() + b_.migrate.size() + b_.reschedule_now.size()) - canaries_again);
   sort_by_index(b_.lost);
   for (const auto& alloc : b_.lost) {
     if (missing <= 0) break;

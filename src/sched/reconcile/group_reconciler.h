@@ -22,8 +22,8 @@ bool rolls(const schema::task_group& group);
 class group_reconciler {
  public:
   // `deployment`: the one of this version of the job, or null. `earlier`: one of another version, or null.
-  group_reconciler(const reconcile_input& in, const schema::task_group& group, const schema::deployment* deployment,
-                   const schema::deployment* earlier, reconciliation& out);
+  group_reconciler(const reconcile_input& in, const schema::task_group& group, const schema::deployment* deployment, const schema::deployment* earlier,
+                   reconciliation& out);
 
   void run(const alloc_list& all);
 
@@ -42,7 +42,7 @@ class group_reconciler {
     alloc_list lost;
     alloc_list reschedule_now;
     alloc_list reconnecting;
-    alloc_list canaries;             // of the current deployment, whatever else they are
+    alloc_list canaries;                  // of the current deployment, whatever else they are
     std::vector<later> reschedule_later;  // these are in `keep` too
   };
 

@@ -73,8 +73,7 @@ class job_reconciler {
       return;
     }
     // A running deployment takes in a group that had no reason to be watched before.
-    auto made = deployment_ != nullptr ? std::make_shared<schema::deployment>(*deployment_)
-                                       : fresh_deployment(*job_, in_.eval, in_.new_deployment_id, in_.now);
+    auto made = deployment_ != nullptr ? std::make_shared<schema::deployment>(*deployment_) : fresh_deployment(*job_, in_.eval, in_.new_deployment_id, in_.now);
     for (const auto& [group, canaries] : groups) {
       auto& state = made->task_groups[group->name];
       state.desired_total = group->count;

@@ -11,16 +11,30 @@ namespace {
 constexpr std::string_view job_replace[] = {"affinities", "spreads"};
 // "meta" is compared after it was put together; "services" by what sidecars and identities need.
 constexpr std::string_view group_replace[] = {"networks", "ephemeral_disk", "volumes", "consul", "affinities", "spreads"};
-constexpr std::string_view group_in_place[] = {
-    "name",     "count", "update",           "migrate",          "constraints",    "scaling",
-    "tasks",    "meta",  "restart_policy",   "disconnect",       "services",       "reschedule_policy",
-    "shutdown_delay",    "max_run_duration", "stop_after_client_disconnect",       "max_client_disconnect",
-    "prevent_reschedule_on_lost",              "depends_on"};
-constexpr std::string_view task_replace[] = {
-    "driver",    "user",     "config",  "env",        "vault",      "secrets",   "consul", "templates", "resources", "dispatch_payload",
-    "lifecycle", "artifacts", "volume_mounts", "kind", "csi_plugin_config", "identity", "identities", "affinities", "schedule"};
-constexpr std::string_view task_in_place[] = {"name",   "services",       "constraints",      "restart_policy", "meta",   "kill_timeout", "log_config",
-                                              "leader", "shutdown_delay", "scaling_policies", "kill_signal",    "actions"};
+constexpr std::string_view group_in_place[] = {"name",
+                                               "count",
+                                               "update",
+                                               "migrate",
+                                               "constraints",
+                                               "scaling",
+                                               "tasks",
+                                               "meta",
+                                               "restart_policy",
+                                               "disconnect",
+                                               "services",
+                                               "reschedule_policy",
+                                               "shutdown_delay",
+                                               "max_run_duration",
+                                               "stop_after_client_disconnect",
+                                               "max_client_disconnect",
+                                               "prevent_reschedule_on_lost",
+                                               "depends_on"};
+constexpr std::string_view task_replace[] = {"driver",    "user",       "config",        "env",       "vault",
+                                             "secrets",   "consul",     "templates",     "resources", "dispatch_payload",
+                                             "lifecycle", "artifacts",  "volume_mounts", "kind",      "csi_plugin_config",
+                                             "identity",  "identities", "affinities",    "schedule"};
+constexpr std::string_view task_in_place[] = {"name",       "services", "constraints",    "restart_policy",   "meta",        "kill_timeout",
+                                              "log_config", "leader",   "shutdown_delay", "scaling_policies", "kill_signal", "actions"};
 
 template <class T>
 bool any_differs(const T& a, const T& b, std::span<const std::string_view> members) {
@@ -51,9 +65,7 @@ bool services_replace(const std::vector<schema::service>& before, const std::vec
     auto was = std::ranges::find(before, now.name, &schema::service::name);
     if (was == before.end() ? !plain(now) : differs(was->connect, now.connect) || differs(was->identity, now.identity)) return true;
   }
-  return std::ranges::any_of(before, [&](const auto& was) {
-    return !plain(was) && std::ranges::find(after, was.name, &schema::service::name) == after.end();
-  });
+  return std::ranges::any_of(before, [&](const auto& was) { return !plain(was) && std::ranges::find(after, was.name, &schema::service::name) == after.end(); });
 }
 
 }  // namespace
@@ -63,8 +75,7 @@ std::span<const std::string_view> in_place_group_fields() { return group_in_plac
 std::span<const std::string_view> replacing_task_fields() { return task_replace; }
 std::span<const std::string_view> in_place_task_fields() { return task_in_place; }
 
-bool needs_replacement(const schema::job& before, const schema::task_group& before_group, const schema::job& after,
-                       const schema::task_group& after_group) {
+bool needs_replacement(const schema::job& before, const schema::task_group& before_group, const schema::job& after, const schema::task_group& after_group) {
   if (before_group.tasks.size() != after_group.tasks.size()) return true;
   if (any_differs(before, after, job_replace)) return true;
   if (any_differs(before_group, after_group, group_replace) || services_replace(before_group.services, after_group.services)) return true;

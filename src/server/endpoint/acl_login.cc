@@ -11,9 +11,9 @@
 namespace drover::server {
 namespace {
 
-using state::table;
 using schema::acl_auth_method;
 using schema::acl_binding_rule;
+using state::table;
 
 constexpr std::string_view redacted = "redacted";
 
@@ -156,7 +156,8 @@ awaitable<result<schema::acl_binding_rules_upsert_response>> upsert_rules(server
     auto stored = rule.id.empty() ? nullptr : state::find<table::acl_binding_rules>(state, {rule.id, {}, {}});
     if (!rule.id.empty() && !stored) co_return fail(errc::invalid, "cannot find binding rule {}", rule.id);
     if (stored && rule.auth_method.empty()) rule.auth_method = stored->auth_method;
-    if (stored && rule.auth_method != stored->auth_method) co_return fail(errc::invalid, "cannot update auth method for binding rule, create a new rule instead");
+    if (stored && rule.auth_method != stored->auth_method)
+      co_return fail(errc::invalid, "cannot update auth method for binding rule, create a new rule instead");
     if (auto checked = check_binding_rule(rule); !checked)
       co_return fail(errc::invalid, "binding rule {} invalid: {}", &each - request.acl_binding_rules.data(), checked.error().text());
     if (!request.allow_missing_auth_methods && !state::find<table::acl_auth_methods>(state, {rule.auth_method, {}, {}}))

@@ -78,10 +78,8 @@ result<> own_policies(const read& r, const schema::generic_request&, schema::acl
 }
 
 result<> check_policy(const schema::acl_policy& policy) {
-  if (!acl::is_policy_name(policy.name))
-    return fail(errc::invalid, "invalid name '{}': a policy's name is 1 to 128 letters, digits and dashes", policy.name);
-  if (policy.description.size() > acl_description_bytes_max)
-    return fail(errc::invalid, "description longer than {}", acl_description_bytes_max);
+  if (!acl::is_policy_name(policy.name)) return fail(errc::invalid, "invalid name '{}': a policy's name is 1 to 128 letters, digits and dashes", policy.name);
+  if (policy.description.size() > acl_description_bytes_max) return fail(errc::invalid, "description longer than {}", acl_description_bytes_max);
   if (auto parsed = acl::parse_policy(policy.name, policy.rules); !parsed)
     return fail(parsed.error().code(), "failed to parse rules: {}", parsed.error().text());
   if (!policy.job_acl) return {};
@@ -182,8 +180,7 @@ result<> check_role(const state::snapshot& state, const schema::acl_role& role, 
   if (role.description.size() > acl_description_bytes_max) return fail(errc::invalid, "description longer than {}", acl_description_bytes_max);
   if (role.policies.empty()) return fail(errc::invalid, "at least one policy should be specified");
   for (const auto& policy : role.policies)
-    if (!may_lack_policies && !state::find<table::acl_policies>(state, {policy.name, {}, {}}))
-      return fail(errc::invalid, "cannot find policy {}", policy.name);
+    if (!may_lack_policies && !state::find<table::acl_policies>(state, {policy.name, {}, {}})) return fail(errc::invalid, "cannot find policy {}", policy.name);
   auto known = role.id.empty() ? nullptr : state::find<table::acl_roles>(state, {role.id, {}, {}});
   if (!role.id.empty() && !known && !may_lack_policies) return fail(errc::invalid, "cannot find role {}", role.id);
   auto same_name = role_named(state, role.name);

@@ -14,8 +14,8 @@
 namespace drover::server {
 namespace {
 
-using state::table;
 using schema::acl_token;
+using state::table;
 
 // Roles are known by id; what they are called may have changed since.
 ref<acl_token> with_role_names(const state::snapshot& state, ref<acl_token> token) {

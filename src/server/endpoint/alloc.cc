@@ -45,8 +45,7 @@ result<> get_alloc(const read& r, const schema::alloc_specific_request& request,
   return {};
 }
 
-result<> alloc_services(const read& r, const schema::alloc_service_registrations_request& request,
-                        schema::alloc_service_registrations_response& out) {
+result<> alloc_services(const read& r, const schema::alloc_service_registrations_request& request, schema::alloc_service_registrations_response& out) {
   r.watch(state::watch_services_of_alloc(request.alloc_id));
   if (!r.state.alloc(request.alloc_id)) return fail(errc::not_found, "allocation not found");
   out.services = r.state.services_by_alloc(request.alloc_id);

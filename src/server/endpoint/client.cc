@@ -116,8 +116,7 @@ result<std::optional<server_address>> monitored_server(const server_context& con
   if (id.empty() || is_own || (id == "leader" && context.leadership.is_self)) return std::nullopt;
   if (id == "leader" && context.leadership.leader_id == 0) return fail(errc::unavailable, "No cluster leader");
   const peer* found = nullptr;
-  if (context.peers != nullptr)
-    found = id == "leader" ? context.peers->by_raft_id(context.leadership.leader_id) : context.peers->by_name(id);
+  if (context.peers != nullptr) found = id == "leader" ? context.peers->by_raft_id(context.leadership.leader_id) : context.peers->by_name(id);
   if (found == nullptr && context.peers != nullptr) found = context.peers->by_id(id);
   if (found == nullptr || context.forward == nullptr)
     return fail(errc::invalid, "unknown Nomad server {}: name it as \"server members\" does, or \"leader\"", id);
@@ -200,7 +199,8 @@ void add_agent_call(rpc::method_table& table, server_context& context, std::stri
 void add_client_methods(rpc::method_table& table, server_context& context) {
   pass_on<schema::alloc_signal_request, schema::generic_response>(table, context, "ClientAllocations.Signal", "Allocations.Signal");
   pass_on<schema::alloc_pause_request, schema::generic_response>(table, context, "ClientAllocations.SetPauseState", "Allocations.SetPauseState");
-  pass_on<schema::alloc_get_pause_state_request, schema::alloc_get_pause_state_response>(table, context, "ClientAllocations.GetPauseState", "Allocations.GetPauseState");
+  pass_on<schema::alloc_get_pause_state_request, schema::alloc_get_pause_state_response>(table, context, "ClientAllocations.GetPauseState",
+                                                                                         "Allocations.GetPauseState");
   pass_on<schema::alloc_restart_request, schema::generic_response>(table, context, "ClientAllocations.Restart", "Allocations.Restart");
   pass_on<schema::alloc_stats_request, schema::alloc_stats_response>(table, context, "ClientAllocations.Stats", "Allocations.Stats");
   pass_on<schema::alloc_checks_request, schema::alloc_checks_response>(table, context, "ClientAllocations.Checks", "Allocations.Checks");

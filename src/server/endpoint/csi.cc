@@ -129,7 +129,8 @@ result<> get_plugin(const read& r, const schema::csi_plugin_get_request& request
 
 awaitable<result<schema::csi_volume_deregister_response>> deregister_volumes(server_context& context, schema::csi_volume_deregister_request request) {
   if (request.volume_ids.empty()) co_return fail(errc::invalid, "missing volume IDs");
-  if (request.volume_ids.size() > csi_limits::volumes_max) co_return fail(errc::too_large, "at most {} volumes may be deregistered at once", csi_limits::volumes_max);
+  if (request.volume_ids.size() > csi_limits::volumes_max)
+    co_return fail(errc::too_large, "at most {} volumes may be deregistered at once", csi_limits::volumes_max);
   request.namespace_ = namespace_of(request);
   request.auth_token.clear();
   schema::csi_volume_deregister_response out;
@@ -140,7 +141,8 @@ awaitable<result<schema::csi_volume_deregister_response>> deregister_volumes(ser
 awaitable<result<schema::csi_volume_claim_response>> claim_volume(server_context& context, schema::csi_volume_claim_request request) {
   if (request.volume_id.empty()) co_return fail(errc::invalid, "missing volume ID");
   if (request.claim != fsm::claim_mode::read && request.claim != fsm::claim_mode::write)
-    co_return fail(errc::invalid, "claim mode {} of volume {} is none that takes it: 0 reads, 1 writes; CSIVolume.Unpublish gives it back", request.claim, request.volume_id);
+    co_return fail(errc::invalid, "claim mode {} of volume {} is none that takes it: 0 reads, 1 writes; CSIVolume.Unpublish gives it back", request.claim,
+                   request.volume_id);
   auto state = context.state();
   auto alloc = state.alloc(request.allocation_id);
   if (!alloc) co_return fail(errc::not_found, "Unknown allocation: {}", request.allocation_id);
@@ -159,7 +161,8 @@ awaitable<result<schema::csi_volume_claim_response>> claim_volume(server_context
 awaitable<result<schema::csi_volume_unpublish_response>> unpublish_volume(server_context& context, schema::csi_volume_unpublish_request request) {
   if (request.volume_id.empty()) co_return fail(errc::invalid, "missing volume ID");
   if (!request.claim) co_return fail(errc::invalid, "missing volume claim");
-  if (request.claim->allocation_id.empty() && request.claim->node_id.empty()) co_return fail(errc::invalid, "the claim on volume {} names neither an allocation nor a node", request.volume_id);
+  if (request.claim->allocation_id.empty() && request.claim->node_id.empty())
+    co_return fail(errc::invalid, "the claim on volume {} names neither an allocation nor a node", request.volume_id);
   auto ns = namespace_of(request);
   auto found = state::find<table::csi_volumes>(context.state(), {ns, request.volume_id, {}});
   if (!found) co_return fail(errc::not_found, "no such volume: {}", request.volume_id);

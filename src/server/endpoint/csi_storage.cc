@@ -39,7 +39,8 @@ result<> check_volume(const volume& v) {
   if (v.requested_capabilities.empty()) wrong.push_back("must include at least one capability block");
   for (const auto& each : v.requested_capabilities) {
     if (!access_modes.contains(each.access_mode))
-      wrong.push_back(fmt::format("access_mode \"{}\" is unknown: use {}", each.access_mode, join(std::vector<std::string>(access_modes.begin(), access_modes.end()), ", ")));
+      wrong.push_back(fmt::format("access_mode \"{}\" is unknown: use {}", each.access_mode,
+                                  join(std::vector<std::string>(access_modes.begin(), access_modes.end()), ", ")));
     if (each.attachment_mode != "file-system" && each.attachment_mode != "block-device")
       wrong.push_back(fmt::format("attachment_mode \"{}\" is unknown: use file-system or block-device", each.attachment_mode));
   }
@@ -88,7 +89,8 @@ result<volume> merge(const volume& stored, const volume& update) {
   if (!fits) wrong.push_back("volume requested capabilities update was not compatible with existing capability in use");
   out.requested_capabilities = update.requested_capabilities;
   if (!stored.topologies.empty() && update.requested_topologies && stored.requested_topologies &&
-      !(same(update.requested_topologies->required, stored.requested_topologies->required) && same(update.requested_topologies->preferred, stored.requested_topologies->preferred)))
+      !(same(update.requested_topologies->required, stored.requested_topologies->required) &&
+        same(update.requested_topologies->preferred, stored.requested_topologies->preferred)))
     wrong.push_back("volume topology request update was not compatible with existing topology");
   auto options = [](const volume& v) { return v.mount_options.value_or(schema::csi_mount_options()); };
   if (used && !same(options(stored), options(update))) wrong.push_back("can not update mount options while volume is in use");
@@ -124,7 +126,8 @@ awaitable<result<>> expand_on_nodes(server_context& context, const volume& v, va
     r.external_id = remote_id(v);
     r.capacity = range;
     r.claim = claim;
-    auto done = co_await ask_node<schema::client_csi_node_expand_volume_request, schema::client_csi_node_expand_volume_response>(context, claim.node_id, "ClientCSI.NodeExpandVolume", std::move(r));
+    auto done = co_await ask_node<schema::client_csi_node_expand_volume_request, schema::client_csi_node_expand_volume_response>(
+        context, claim.node_id, "ClientCSI.NodeExpandVolume", std::move(r));
     if (!done) co_return wrap(done.error(), "unable to expand volume on node " + claim.node_id);
   }
   co_return result<>{};
@@ -133,18 +136,21 @@ awaitable<result<>> expand_on_nodes(server_context& context, const volume& v, va
 // Makes it as large as is asked for.
 awaitable<result<>> expand(server_context& context, volume& v, plugin_ref plugin, int64_t least, int64_t most) {
   if (least == v.requested_capacity_min && most == v.requested_capacity_max) co_return result<>{};
-  if (most != 0 && most < v.capacity) co_return fail(errc::invalid, "unable to update volume: max requested capacity ({}) less than or equal to current ({})", most, v.capacity);
+  if (most != 0 && most < v.capacity)
+    co_return fail(errc::invalid, "unable to update volume: max requested capacity ({}) less than or equal to current ({})", most, v.capacity);
   bool larger = least > v.capacity;
   v.requested_capacity_min = least;
   v.requested_capacity_max = most;
   if (!larger) co_return result<>{};
-  if (!can(*plugin, &schema::csi_controller_info::supports_expand)) co_return fail(errc::unsupported, "unable to update volume: expand is not implemented by this controller plugin");
+  if (!can(*plugin, &schema::csi_controller_info::supports_expand))
+    co_return fail(errc::unsupported, "unable to update volume: expand is not implemented by this controller plugin");
   schema::client_csi_controller_expand_volume_request r;
   r.plugin_id = v.plugin_id;
   r.external_volume_id = remote_id(v);
   r.capacity_range = capacity_range(least, most);
   r.secrets = v.secrets;
-  auto done = co_await ask<schema::client_csi_controller_expand_volume_request, schema::client_csi_controller_expand_volume_response>(context, "ClientCSI.ControllerExpandVolume", std::move(r));
+  auto done = co_await ask<schema::client_csi_controller_expand_volume_request, schema::client_csi_controller_expand_volume_response>(
+      context, "ClientCSI.ControllerExpandVolume", std::move(r));
   if (!done) co_return wrap(done.error(), "unable to update volume: unable to expand volume");
   v.capacity = done->capacity_bytes;
   if (done->node_expansion_required) CO_TRY(co_await expand_on_nodes(context, v, capacity_range(least, most)));
@@ -161,7 +167,8 @@ awaitable<result<>> validate_by_controller(server_context& context, const volume
   r.secrets = v.secrets;
   r.parameters = v.parameters;
   r.context = v.context;
-  auto done = co_await ask<schema::client_csi_controller_validate_volume_request, schema::client_csi_controller_validate_volume_response>(context, "ClientCSI.ControllerValidateVolume", std::move(r));
+  auto done = co_await ask<schema::client_csi_controller_validate_volume_request, schema::client_csi_controller_validate_volume_response>(
+      context, "ClientCSI.ControllerValidateVolume", std::move(r));
   if (!done) co_return fail(done.error());
   co_return result<>{};
 }
@@ -242,7 +249,8 @@ awaitable<result<volume>> made(server_context& context, volume v) {
   r.snapshot_id = v.snapshot_id;
   r.clone_id = v.clone_id;
   r.requested_topologies = v.requested_topologies;
-  auto done = co_await ask<schema::client_csi_controller_create_volume_request, schema::client_csi_controller_create_volume_response>(context, "ClientCSI.ControllerCreateVolume", std::move(r));
+  auto done = co_await ask<schema::client_csi_controller_create_volume_request, schema::client_csi_controller_create_volume_response>(
+      context, "ClientCSI.ControllerCreateVolume", std::move(r));
   if (!done) co_return wrap(done.error(), fmt::format("could not create volume {}", v.id));
   v.external_id = done->external_volume_id;
   v.capacity = done->capacity_bytes;
@@ -261,7 +269,8 @@ awaitable<result<schema::csi_volume_create_response>> create_volumes(server_cont
     CO_TRY_ASSIGN(auto v, asked_volume(context, each, ns));
     CO_TRY_ASSIGN(auto plugin, plugin_for(context.state(), v));
     if (!plugin->controller_required) co_return fail(errc::invalid, "plugin has no controller: {}", v.plugin_id);
-    if (!can(*plugin, &schema::csi_controller_info::supports_create_delete)) co_return fail(errc::invalid, "plugin does not support creating volumes: {}", v.plugin_id);
+    if (!can(*plugin, &schema::csi_controller_info::supports_create_delete))
+      co_return fail(errc::invalid, "plugin does not support creating volumes: {}", v.plugin_id);
     wanted.emplace_back(std::move(v), std::move(plugin));
   }
   for (auto& [v, plugin] : wanted) {
@@ -282,20 +291,23 @@ awaitable<result<>> delete_one(server_context& context, std::string ns, std::str
   if (!claims_of(*found).empty()) co_return fail(errc::conflict, "volume in use: {}", id);
   auto plugin = state::find<table::csi_plugins>(state, {found->plugin_id, {}, {}});
   if (!plugin) co_return fail(errc::invalid, "plugin \"{}\" for volume \"{}\" not found", found->plugin_id, id);
-  if (!can(*plugin, &schema::csi_controller_info::supports_create_delete)) co_return fail(errc::invalid, "plugin does not support deleting volumes: {}; volume deregister forgets it", found->plugin_id);
+  if (!can(*plugin, &schema::csi_controller_info::supports_create_delete))
+    co_return fail(errc::invalid, "plugin does not support deleting volumes: {}; volume deregister forgets it", found->plugin_id);
   schema::client_csi_controller_delete_volume_request r;
   r.plugin_id = found->plugin_id;
   r.external_volume_id = remote_id(*found);
   r.secrets = found->secrets;
   for (auto& [key, text] : secrets) r.secrets[key] = text;
-  auto done = co_await ask<schema::client_csi_controller_delete_volume_request, schema::client_csi_controller_delete_volume_response>(context, "ClientCSI.ControllerDeleteVolume", std::move(r));
+  auto done = co_await ask<schema::client_csi_controller_delete_volume_request, schema::client_csi_controller_delete_volume_response>(
+      context, "ClientCSI.ControllerDeleteVolume", std::move(r));
   if (!done) co_return wrap(done.error(), fmt::format("could not delete volume {}", id));
   co_return result<>{};
 }
 
 awaitable<result<schema::csi_volume_delete_response>> delete_volumes(server_context& context, schema::csi_volume_delete_request request) {
   if (request.volume_ids.empty()) co_return fail(errc::invalid, "missing volume IDs");
-  if (request.volume_ids.size() > csi_limits::volumes_max) co_return fail(errc::too_large, "at most {} volumes may be deleted at once", csi_limits::volumes_max);
+  if (request.volume_ids.size() > csi_limits::volumes_max)
+    co_return fail(errc::too_large, "at most {} volumes may be deleted at once", csi_limits::volumes_max);
   auto ns = namespace_of(request);
   schema::csi_volume_delete_response out;
   for (const auto& id : request.volume_ids) {
@@ -321,12 +333,14 @@ int32_t entries_of(const schema::query_options& q) { return std::clamp<int32_t>(
 
 awaitable<result<schema::csi_volume_external_list_response>> list_external(server_context& context, schema::csi_volume_external_list_request request) {
   CO_TRY_ASSIGN(auto plugin, named_plugin(context, request.plugin_id));
-  if (!can(*plugin, &schema::csi_controller_info::supports_list_volumes)) co_return fail(errc::unsupported, "unimplemented for this plugin: {} does not list volumes", request.plugin_id);
+  if (!can(*plugin, &schema::csi_controller_info::supports_list_volumes))
+    co_return fail(errc::unsupported, "unimplemented for this plugin: {} does not list volumes", request.plugin_id);
   schema::client_csi_controller_list_volumes_request r;
   r.plugin_id = request.plugin_id;
   r.max_entries = entries_of(request);
   r.starting_token = request.next_token;
-  CO_TRY_ASSIGN(auto done, (co_await ask<schema::client_csi_controller_list_volumes_request, schema::client_csi_controller_list_volumes_response>(context, "ClientCSI.ControllerListVolumes", std::move(r))));
+  CO_TRY_ASSIGN(auto done, (co_await ask<schema::client_csi_controller_list_volumes_request, schema::client_csi_controller_list_volumes_response>(
+                               context, "ClientCSI.ControllerListVolumes", std::move(r))));
   schema::csi_volume_external_list_response out;
   out.volumes = std::move(done.entries);
   out.next_token = std::move(done.next_token);
@@ -336,13 +350,15 @@ awaitable<result<schema::csi_volume_external_list_response>> list_external(serve
 
 awaitable<result<schema::csi_snapshot_list_response>> list_snapshots(server_context& context, schema::csi_snapshot_list_request request) {
   CO_TRY_ASSIGN(auto plugin, named_plugin(context, request.plugin_id));
-  if (!can(*plugin, &schema::csi_controller_info::supports_list_snapshots)) co_return fail(errc::unsupported, "plugin does not support listing snapshots: {}", request.plugin_id);
+  if (!can(*plugin, &schema::csi_controller_info::supports_list_snapshots))
+    co_return fail(errc::unsupported, "plugin does not support listing snapshots: {}", request.plugin_id);
   schema::client_csi_controller_list_snapshots_request r;
   r.plugin_id = request.plugin_id;
   r.max_entries = entries_of(request);
   r.starting_token = request.next_token;
   r.secrets = std::move(request.secrets);
-  CO_TRY_ASSIGN(auto done, (co_await ask<schema::client_csi_controller_list_snapshots_request, schema::client_csi_controller_list_snapshots_response>(context, "ClientCSI.ControllerListSnapshots", std::move(r))));
+  CO_TRY_ASSIGN(auto done, (co_await ask<schema::client_csi_controller_list_snapshots_request, schema::client_csi_controller_list_snapshots_response>(
+                               context, "ClientCSI.ControllerListSnapshots", std::move(r))));
   schema::csi_snapshot_list_response out;
   out.snapshots = std::move(done.entries);
   for (auto& each : out.snapshots) each.plugin_id = request.plugin_id;
@@ -359,7 +375,8 @@ awaitable<result<schema::csi_snapshot>> snapshot_of(server_context& context, std
   if (!source) co_return fail(errc::not_found, "no such volume \"{}\"", wanted.source_volume_id);
   if (wanted.plugin_id.empty()) wanted.plugin_id = source->plugin_id;
   CO_TRY_ASSIGN(auto plugin, named_plugin(context, wanted.plugin_id));
-  if (!can(*plugin, &schema::csi_controller_info::supports_create_delete_snapshot)) co_return fail(errc::unsupported, "plugin \"{}\" does not support snapshot", wanted.plugin_id);
+  if (!can(*plugin, &schema::csi_controller_info::supports_create_delete_snapshot))
+    co_return fail(errc::unsupported, "plugin \"{}\" does not support snapshot", wanted.plugin_id);
   schema::client_csi_controller_create_snapshot_request r;
   r.plugin_id = wanted.plugin_id;
   r.external_source_volume_id = remote_id(*source);
@@ -367,7 +384,8 @@ awaitable<result<schema::csi_snapshot>> snapshot_of(server_context& context, std
   r.secrets = source->secrets;
   for (auto& [key, text] : wanted.secrets) r.secrets[key] = text;
   r.parameters = wanted.parameters;
-  auto done = co_await ask<schema::client_csi_controller_create_snapshot_request, schema::client_csi_controller_create_snapshot_response>(context, "ClientCSI.ControllerCreateSnapshot", std::move(r));
+  auto done = co_await ask<schema::client_csi_controller_create_snapshot_request, schema::client_csi_controller_create_snapshot_response>(
+      context, "ClientCSI.ControllerCreateSnapshot", std::move(r));
   if (!done) co_return wrap(done.error(), "could not create snapshot");
   wanted.secrets.clear();
   wanted.id = done->id;
@@ -400,13 +418,15 @@ awaitable<result<schema::csi_snapshot_delete_response>> delete_snapshots(server_
   CO_TRY(check_snapshots(request.snapshots.size()));
   for (const auto& each : request.snapshots) {
     CO_TRY_ASSIGN(auto plugin, named_plugin(context, each.plugin_id));
-    if (!can(*plugin, &schema::csi_controller_info::supports_create_delete_snapshot)) co_return fail(errc::unsupported, "plugin does not support snapshot: {}", each.plugin_id);
+    if (!can(*plugin, &schema::csi_controller_info::supports_create_delete_snapshot))
+      co_return fail(errc::unsupported, "plugin does not support snapshot: {}", each.plugin_id);
     if (each.id.empty()) co_return fail(errc::invalid, "missing snapshot ID: give snapshot_id");
     schema::client_csi_controller_delete_snapshot_request r;
     r.plugin_id = each.plugin_id;
     r.id = each.id;
     r.secrets = each.secrets;
-    auto done = co_await ask<schema::client_csi_controller_delete_snapshot_request, schema::client_csi_controller_delete_snapshot_response>(context, "ClientCSI.ControllerDeleteSnapshot", std::move(r));
+    auto done = co_await ask<schema::client_csi_controller_delete_snapshot_request, schema::client_csi_controller_delete_snapshot_response>(
+        context, "ClientCSI.ControllerDeleteSnapshot", std::move(r));
     if (!done) co_return wrap(done.error(), fmt::format("could not delete \"{}\"", each.id));
   }
   schema::csi_snapshot_delete_response out;
@@ -426,16 +446,26 @@ std::string node_of_expand(const schema::client_csi_node_expand_volume_request& 
 
 void add_passed_on(rpc::method_table& t, server_context& c) {
   using namespace schema;
-  pass_to_node<client_csi_controller_attach_volume_request, client_csi_controller_attach_volume_response>(t, c, "ClientCSI.ControllerAttachVolume", &controller_of);
-  pass_to_node<client_csi_controller_detach_volume_request, client_csi_controller_detach_volume_response>(t, c, "ClientCSI.ControllerDetachVolume", &controller_of);
-  pass_to_node<client_csi_controller_validate_volume_request, client_csi_controller_validate_volume_response>(t, c, "ClientCSI.ControllerValidateVolume", &controller_of);
-  pass_to_node<client_csi_controller_create_volume_request, client_csi_controller_create_volume_response>(t, c, "ClientCSI.ControllerCreateVolume", &controller_of);
-  pass_to_node<client_csi_controller_delete_volume_request, client_csi_controller_delete_volume_response>(t, c, "ClientCSI.ControllerDeleteVolume", &controller_of);
-  pass_to_node<client_csi_controller_expand_volume_request, client_csi_controller_expand_volume_response>(t, c, "ClientCSI.ControllerExpandVolume", &controller_of);
-  pass_to_node<client_csi_controller_list_volumes_request, client_csi_controller_list_volumes_response>(t, c, "ClientCSI.ControllerListVolumes", &controller_of);
-  pass_to_node<client_csi_controller_create_snapshot_request, client_csi_controller_create_snapshot_response>(t, c, "ClientCSI.ControllerCreateSnapshot", &controller_of);
-  pass_to_node<client_csi_controller_delete_snapshot_request, client_csi_controller_delete_snapshot_response>(t, c, "ClientCSI.ControllerDeleteSnapshot", &controller_of);
-  pass_to_node<client_csi_controller_list_snapshots_request, client_csi_controller_list_snapshots_response>(t, c, "ClientCSI.ControllerListSnapshots", &controller_of);
+  pass_to_node<client_csi_controller_attach_volume_request, client_csi_controller_attach_volume_response>(t, c, "ClientCSI.ControllerAttachVolume",
+                                                                                                          &controller_of);
+  pass_to_node<client_csi_controller_detach_volume_request, client_csi_controller_detach_volume_response>(t, c, "ClientCSI.ControllerDetachVolume",
+                                                                                                          &controller_of);
+  pass_to_node<client_csi_controller_validate_volume_request, client_csi_controller_validate_volume_response>(t, c, "ClientCSI.ControllerValidateVolume",
+                                                                                                              &controller_of);
+  pass_to_node<client_csi_controller_create_volume_request, client_csi_controller_create_volume_response>(t, c, "ClientCSI.ControllerCreateVolume",
+                                                                                                          &controller_of);
+  pass_to_node<client_csi_controller_delete_volume_request, client_csi_controller_delete_volume_response>(t, c, "ClientCSI.ControllerDeleteVolume",
+                                                                                                          &controller_of);
+  pass_to_node<client_csi_controller_expand_volume_request, client_csi_controller_expand_volume_response>(t, c, "ClientCSI.ControllerExpandVolume",
+                                                                                                          &controller_of);
+  pass_to_node<client_csi_controller_list_volumes_request, client_csi_controller_list_volumes_response>(t, c, "ClientCSI.ControllerListVolumes",
+                                                                                                        &controller_of);
+  pass_to_node<client_csi_controller_create_snapshot_request, client_csi_controller_create_snapshot_response>(t, c, "ClientCSI.ControllerCreateSnapshot",
+                                                                                                              &controller_of);
+  pass_to_node<client_csi_controller_delete_snapshot_request, client_csi_controller_delete_snapshot_response>(t, c, "ClientCSI.ControllerDeleteSnapshot",
+                                                                                                              &controller_of);
+  pass_to_node<client_csi_controller_list_snapshots_request, client_csi_controller_list_snapshots_response>(t, c, "ClientCSI.ControllerListSnapshots",
+                                                                                                            &controller_of);
   pass_to_node<client_csi_node_detach_volume_request, client_csi_node_detach_volume_response>(t, c, "ClientCSI.NodeDetachVolume", &node_of_detach);
   pass_to_node<client_csi_node_expand_volume_request, client_csi_node_expand_volume_response>(t, c, "ClientCSI.NodeExpandVolume", &node_of_expand);
 }

@@ -1,7 +1,7 @@
 // Event.Stream: what changes, as it changes. Answered by whichever server is asked, of its own state; another region's by a server there.
+#include "schema/event.h"
 #include "codec/msgpack.h"
 #include "rpc/caller.h"
-#include "schema/event.h"
 #include "server/event_broker.h"
 #include "server/event_limits.h"
 #include "server/reads.h"
@@ -31,8 +31,10 @@ result<event_filter> filter_of(const schema::event_stream_request& request) {
   if (out.topics.empty()) out.topics = {{"*", {"*"}}};
   for (const auto& [topic, keys] : out.topics) {
     if (is_topic(topic)) continue;
-    return fail(errc::invalid, "Invalid topic query: there is no topic \"{}\"; topics are Job, Allocation, Deployment, Evaluation, Node, NodePool, "
-                "Service, HostVolume, CSIVolume, CSIPlugin, ACLPolicy, ACLToken, ACLRole, ACLAuthMethod, ACLBindingRule, Variable, Operator and *", topic);
+    return fail(errc::invalid,
+                "Invalid topic query: there is no topic \"{}\"; topics are Job, Allocation, Deployment, Evaluation, Node, NodePool, "
+                "Service, HostVolume, CSIVolume, CSIPlugin, ACLPolicy, ACLToken, ACLRole, ACLAuthMethod, ACLBindingRule, Variable, Operator and *",
+                topic);
   }
   return out;
 }
@@ -92,9 +94,10 @@ awaitable<result<>> stream_events(server_context& context, called_method method,
 
 void add_event_methods(rpc::method_table& table, server_context& context, event_broker* broker) {
   auto method = method_of<schema::event_stream_request>(context, "Event.Stream");
-  table.add_stream<schema::event_stream_request>("Event.Stream", [&context, method, broker](rpc::call_context call, schema::event_stream_request request, stream caller) {
-    return stream_events(context, as_called(method, call), broker, std::move(request), std::move(caller));
-  });
+  table.add_stream<schema::event_stream_request>("Event.Stream",
+                                                 [&context, method, broker](rpc::call_context call, schema::event_stream_request request, stream caller) {
+                                                   return stream_events(context, as_called(method, call), broker, std::move(request), std::move(caller));
+                                                 });
 }
 
 }  // namespace drover::server

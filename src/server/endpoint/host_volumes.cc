@@ -8,9 +8,9 @@
 #include "schema/volume.h"
 #include "server/ask_node.h"
 #include "server/endpoint/endpoints.h"
+#include "server/limits.h"
 #include "server/reads.h"
 #include "server/replicator.h"
-#include "server/limits.h"
 #include "state/tables.h"
 
 namespace drover::server {
@@ -117,7 +117,8 @@ result<> check_volume(const volume& v) {
   if (v.requested_capabilities.empty()) wrong.push_back("must include at least one capability block");
   for (const auto& each : v.requested_capabilities) {
     if (!known.access.contains(each.access_mode))
-      wrong.push_back(fmt::format("access_mode \"{}\" is unknown: use {}", each.access_mode, join(std::vector<std::string>(known.access.begin(), known.access.end()), ", ")));
+      wrong.push_back(fmt::format("access_mode \"{}\" is unknown: use {}", each.access_mode,
+                                  join(std::vector<std::string>(known.access.begin(), known.access.end()), ", ")));
     if (!known.attachment.contains(each.attachment_mode))
       wrong.push_back(fmt::format("attachment_mode \"{}\" is unknown: use file-system or block-device", each.attachment_mode));
   }
@@ -131,9 +132,12 @@ result<> check_volume(const volume& v) {
 // What must not change when a volume is made or registered again.
 result<> check_update(const volume& v, const volume& stored) {
   if (v.name != stored.name) return fail(errc::invalid, "volume {} is named \"{}\": its name cannot be changed to \"{}\"", stored.id, stored.name, v.name);
-  if (!v.node_id.empty() && v.node_id != stored.node_id) return fail(errc::invalid, "volume {} is on node {}: its node cannot be changed", stored.id, stored.node_id);
-  if (!v.node_pool.empty() && v.node_pool != stored.node_pool) return fail(errc::invalid, "volume {} is in node pool \"{}\": its node pool cannot be changed", stored.id, stored.node_pool);
-  if (!v.plugin_id.empty() && v.plugin_id != stored.plugin_id) return fail(errc::invalid, "volume {} was made by plugin \"{}\": its plugin cannot be changed", stored.id, stored.plugin_id);
+  if (!v.node_id.empty() && v.node_id != stored.node_id)
+    return fail(errc::invalid, "volume {} is on node {}: its node cannot be changed", stored.id, stored.node_id);
+  if (!v.node_pool.empty() && v.node_pool != stored.node_pool)
+    return fail(errc::invalid, "volume {} is in node pool \"{}\": its node pool cannot be changed", stored.id, stored.node_pool);
+  if (!v.plugin_id.empty() && v.plugin_id != stored.plugin_id)
+    return fail(errc::invalid, "volume {} was made by plugin \"{}\": its plugin cannot be changed", stored.id, stored.plugin_id);
   if (v.requested_capacity_max_bytes != 0 && v.requested_capacity_max_bytes < stored.capacity_bytes)
     return fail(errc::invalid, "capacity_max ({}) cannot be less than the volume's capacity ({})", v.requested_capacity_max_bytes, stored.capacity_bytes);
   return {};
@@ -208,10 +212,13 @@ result<std::string> choose_node(const state::snapshot& state, const volume& v) {
     return true;
   });
   if (!best.empty()) return best;
-  if (!v.node_id.empty()) return fail(errc::invalid, "could not place volume \"{}\": node {} is not feasible: it {}", v.name, v.node_id, refused.empty() ? "is gone" : refused.begin()->first);
+  if (!v.node_id.empty())
+    return fail(errc::invalid, "could not place volume \"{}\": node {} is not feasible: it {}", v.name, v.node_id,
+                refused.empty() ? "is gone" : refused.begin()->first);
   std::vector<std::string> reasons;
   for (const auto& [why, count] : refused) reasons.push_back(fmt::format("{} of {} {}", count, looked_at, why));
-  return fail(errc::invalid, "could not place volume \"{}\": {}", v.name, reasons.empty() ? "there is no node in that pool" : "of the nodes, " + join(reasons, "; "));
+  return fail(errc::invalid, "could not place volume \"{}\": {}", v.name,
+              reasons.empty() ? "there is no node in that pool" : "of the nodes, " + join(reasons, "; "));
 }
 
 awaitable<result<schema::host_volume_create_response>> create_volume(server_context& context, schema::host_volume_create_request request) {
@@ -228,7 +235,8 @@ awaitable<result<schema::host_volume_create_response>> create_volume(server_cont
   order.requested_capacity_min_bytes = v.requested_capacity_min_bytes;
   order.requested_capacity_max_bytes = v.requested_capacity_max_bytes;
   order.parameters = v.parameters;
-  auto made = co_await ask_node<schema::client_host_volume_create_request, schema::client_host_volume_create_response>(context, order.node_id, "ClientHostVolume.Create", order);
+  auto made = co_await ask_node<schema::client_host_volume_create_request, schema::client_host_volume_create_response>(context, order.node_id,
+                                                                                                                       "ClientHostVolume.Create", order);
   if (!made) co_return wrap(made.error(), fmt::format("could not create volume \"{}\" on node {}", v.name, v.node_id));
   v.host_path = made->host_path;
   v.capacity_bytes = made->capacity_bytes;
@@ -256,7 +264,8 @@ awaitable<result<schema::host_volume_register_response>> register_volume(server_
   order.host_path = v.host_path;
   order.capacity_bytes = v.capacity_bytes;
   order.parameters = v.parameters;
-  auto done = co_await ask_node<schema::client_host_volume_register_request, schema::client_host_volume_register_response>(context, order.node_id, "ClientHostVolume.Register", order);
+  auto done = co_await ask_node<schema::client_host_volume_register_request, schema::client_host_volume_register_response>(context, order.node_id,
+                                                                                                                           "ClientHostVolume.Register", order);
   if (!done) co_return wrap(done.error(), fmt::format("could not register volume \"{}\" on node {}", v.name, v.node_id));
   schema::host_volume_register_request command;
   command.namespace_ = v.namespace_;
@@ -285,8 +294,10 @@ awaitable<result<schema::host_volume_delete_response>> delete_volume(server_cont
   order.node_id = found->node_id;
   order.host_path = found->host_path;
   order.parameters = found->parameters;
-  auto done = co_await ask_node<schema::client_host_volume_delete_request, schema::client_host_volume_delete_response>(context, order.node_id, "ClientHostVolume.Delete", order);
-  if (!done && !request.force) co_return wrap(done.error(), fmt::format("could not delete volume {} on node {}; -force forgets it all the same", found->id, found->node_id));
+  auto done = co_await ask_node<schema::client_host_volume_delete_request, schema::client_host_volume_delete_response>(context, order.node_id,
+                                                                                                                       "ClientHostVolume.Delete", order);
+  if (!done && !request.force)
+    co_return wrap(done.error(), fmt::format("could not delete volume {} on node {}; -force forgets it all the same", found->id, found->node_id));
   schema::host_volume_delete_request command;
   command.namespace_ = ns;
   command.volume_id = request.volume_id;

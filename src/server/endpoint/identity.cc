@@ -53,7 +53,8 @@ result<> await_allocs(const read& r, const schema::alloc_identities_request& req
   return {};
 }
 
-awaitable<result<>> sign_identities(server_context& context, called_method method, const schema::alloc_identities_request& request, schema::alloc_identities_response& out) {
+awaitable<result<>> sign_identities(server_context& context, called_method method, const schema::alloc_identities_request& request,
+                                    schema::alloc_identities_response& out) {
   CO_TRY(co_await check_here(context, method, request.auth_token, request.namespace_, schema::view(request)));
   if (request.identities.empty()) co_return fail(errc::invalid, "no identities requested");
   if (request.identities.size() > signed_identities_max)
@@ -107,7 +108,8 @@ result<> get_allocs(const read& r, const schema::allocs_get_request& request, sc
   return {};
 }
 
-awaitable<result<>> get_allocs_with_identities(server_context& context, called_method method, const schema::allocs_get_request& request, schema::allocs_get_response& out) {
+awaitable<result<>> get_allocs_with_identities(server_context& context, called_method method, const schema::allocs_get_request& request,
+                                               schema::allocs_get_response& out) {
   CO_TRY(co_await run_read(context, attempt_of(method, &get_allocs, request, out)));
   // Another server has done it, or it is not a node that asks.
   bool has_identities = std::ranges::any_of(out.allocs, [](const auto& alloc) { return alloc && !alloc->signed_identities.empty(); });

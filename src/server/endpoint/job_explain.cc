@@ -50,13 +50,15 @@ void about_deployment(const state::snapshot& state, const schema::job& job, sent
 }
 
 void about_evaluations(const state::snapshot& state, const schema::job& job, timestamp now, sentences& out) {
-  if (state.scheduler_config()->pause_eval_broker) out.push_back("Scheduling is paused for the whole cluster (PauseEvalBroker in the scheduler configuration).");
+  if (state.scheduler_config()->pause_eval_broker)
+    out.push_back("Scheduling is paused for the whole cluster (PauseEvalBroker in the scheduler configuration).");
   timestamp next;
   for (const auto& eval : state.evals_by_job(job.namespace_, job.id)) {
     if (eval->status != "pending" || eval->wait_until.is_zero() || eval->wait_until <= now) continue;
     if (next.is_zero() || eval->wait_until < next) next = eval->wait_until;
   }
-  if (!next.is_zero()) out.push_back(fmt::format("A failed allocation is replaced at {} at the earliest, as the group's reschedule block says.", to_rfc3339(next)));
+  if (!next.is_zero())
+    out.push_back(fmt::format("A failed allocation is replaced at {} at the earliest, as the group's reschedule block says.", to_rfc3339(next)));
 }
 
 // The newest thing that a task of it said.
@@ -86,7 +88,8 @@ void about_allocations(const std::vector<ref<schema::allocation>>& allocs, sente
 void about_what_is_given_up(const state::snapshot& state, const schema::job& job, const std::vector<ref<schema::allocation>>& allocs,
                             schema::job_explanation& out) {
   auto latest = state.latest_deployment(job.namespace_, job.id);
-  if (job.type != "service" || !latest || latest->status != "failed" || latest->job_create_index != job.create_index || latest->job_version != job.version) return;
+  if (job.type != "service" || !latest || latest->status != "failed" || latest->job_create_index != job.create_index || latest->job_version != job.version)
+    return;
   for (const auto& group : job.task_groups) {
     if (std::ranges::find(out.groups, group.name, &schema::explained_group::name) != out.groups.end()) continue;
     auto there = std::ranges::count_if(allocs, [&](const auto& each) {

@@ -1,9 +1,9 @@
 // Job.Plan: what would the scheduler do? The real scheduler on the real state, with nothing stored.
 #include "jobspec/diff.h"
 #include "jobspec/redact.h"
-#include "schema/job_rpc.h"
-#include "sched/scheduler.h"
 #include "jobspec/validate.h"
+#include "sched/scheduler.h"
+#include "schema/job_rpc.h"
 #include "server/admission.h"
 #include "server/endpoint/endpoints.h"
 #include "server/evals.h"

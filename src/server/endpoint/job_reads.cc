@@ -6,8 +6,8 @@
 #include "schema/alloc_rpc.h"
 #include "schema/job_rpc.h"
 #include "server/endpoint/endpoints.h"
-#include "server/endpoint/job_statuses.h"
 #include "server/endpoint/filter_view.h"
+#include "server/endpoint/job_statuses.h"
 #include "server/endpoint/stubs.h"
 #include "server/ordered_page.h"
 #include "server/reads.h"
@@ -48,9 +48,8 @@ result<> list_jobs(const read& r, const schema::job_list_request& request, schem
     return !on.full();
   });
   if (request.reverse) {
-    TRY_ASSIGN(out.next_token, take_page(
-                                   request, backwards, false, [](const schema::job& job) { return page_place{0, job.namespace_ + "." + job.id}; },
-                                   std::move(shown)));
+    TRY_ASSIGN(out.next_token,
+               take_page(request, backwards, false, [](const schema::job& job) { return page_place{0, job.namespace_ + "." + job.id}; }, std::move(shown)));
     for (const auto& job : backwards) add(job);
   } else {
     TRY_ASSIGN(out.next_token, on.end());
@@ -174,8 +173,7 @@ result<> scale_status(const read& r, const schema::job_scale_status_request& req
     if (alloc->client_status == "complete" || alloc->client_status == "failed" || alloc->client_status == "lost") continue;
     ++it->second.placed;
     it->second.running += alloc->client_status == "running";
-    if (alloc->deployment_status && alloc->deployment_status->healthy)
-      ++(*alloc->deployment_status->healthy ? it->second.healthy : it->second.unhealthy);
+    if (alloc->deployment_status && alloc->deployment_status->healthy) ++(*alloc->deployment_status->healthy ? it->second.healthy : it->second.unhealthy);
   }
   if (auto events = state::find<table::scaling_events>(r.state, {.a = ns, .b = request.job_id, .c = {}}))
     for (const auto& [group, list] : events->scaling_events)
@@ -183,8 +181,7 @@ result<> scale_status(const read& r, const schema::job_scale_status_request& req
   return {};
 }
 
-result<> job_services(const read& r, const schema::job_service_registrations_request& request,
-                      schema::job_service_registrations_response& out) {
+result<> job_services(const read& r, const schema::job_service_registrations_request& request, schema::job_service_registrations_response& out) {
   auto ns = namespace_of(request);
   r.watch(state::watch_table(table::services));
   if (!r.state.job(ns, request.job_id)) return fail(errc::not_found, "job not found");

@@ -22,7 +22,8 @@ using job_ref = ref<schema::job>;
 awaitable<result<schema::job_register_response>> register_job(server_context& context, schema::job_register_request request) {
   if (!request.job) co_return fail(errc::invalid, "missing job for registration");
   auto state = context.state();
-  if (state.scheduler_config()->reject_job_registration) co_return fail(errc::permission_denied, "job registration, dispatch, and scale are disabled by the scheduler configuration");
+  if (state.scheduler_config()->reject_job_registration)
+    co_return fail(errc::permission_denied, "job registration, dispatch, and scale are disabled by the scheduler configuration");
   CO_TRY_ASSIGN(auto admitted, admit(schema::take(std::move(request.job)), namespace_of(request), state, context.options));
   if (request.eval_priority < 0 || request.eval_priority > context.options.job_max_priority)
     co_return fail(errc::invalid, "eval priority must be between 1 and {}, not {}", context.options.job_max_priority, request.eval_priority);
@@ -131,8 +132,8 @@ awaitable<result<schema::job_register_response>> evaluate_job(server_context& co
   co_return out;
 }
 
-awaitable<result<>> record_scaling(server_context& context, const schema::job_scale_request& request, const schema::job& job,
-                                   std::string group, int64_t previous, std::string eval_id) {
+awaitable<result<>> record_scaling(server_context& context, const schema::job_scale_request& request, const schema::job& job, std::string group,
+                                   int64_t previous, std::string eval_id) {
   fsm::scaling_event_request command;
   command.namespace_ = job.namespace_;
   command.job_id = job.id;
@@ -155,8 +156,7 @@ awaitable<result<schema::job_register_response>> scale_job(server_context& conte
   if (!job) co_return fail(errc::not_found, "job \"{}\" not found", request.job_id);
   auto name = request.target.contains("Group") ? request.target.at("Group") : std::string();
   auto found = std::ranges::find(job->task_groups, name, &schema::task_group::name);
-  if (found == job->task_groups.end())
-    co_return fail(errc::invalid, "task group \"{}\" specified for scaling does not exist in job", name);
+  if (found == job->task_groups.end()) co_return fail(errc::invalid, "task group \"{}\" specified for scaling does not exist in job", name);
   auto previous = found->count;
   schema::job_register_response out;
   out.job_modify_index = job->modify_index;

@@ -1,8 +1,8 @@
 // Keyring.* methods.
+#include "server/keyring.h"
 #include "base/text.h"
 #include "schema/acl.h"
 #include "server/endpoint/endpoints.h"
-#include "server/keyring.h"
 #include "server/reads.h"
 #include "server/replicator.h"
 
@@ -44,11 +44,8 @@ awaitable<result<schema::keyring_get_config_response>> get_config(server_context
   if (!issuer.empty()) {
     auto base = issuer;
     while (base.ends_with('/')) base.pop_back();
-    out.oidc_discovery = schema::oidc_discovery_config{.issuer = issuer,
-                                                       .jwks = base + "/.well-known/jwks.json",
-                                                       .id_token_algs = {"RS256", "EdDSA"},
-                                                       .response_types = {"code"},
-                                                       .subjects = {"public"}};
+    out.oidc_discovery = schema::oidc_discovery_config{
+        .issuer = issuer, .jwks = base + "/.well-known/jwks.json", .id_token_algs = {"RS256", "EdDSA"}, .response_types = {"code"}, .subjects = {"public"}};
   }
   co_return out;
 }
@@ -108,7 +105,7 @@ void add_keyring_methods(rpc::method_table& table, server_context& context) {
   table.add_in_place<schema::keyring_get_root_key_request, schema::keyring_get_root_key_response>(
       "Keyring.Get",
       [&context, getting](rpc::call_context call, const schema::keyring_get_root_key_request& request,
-                 schema::keyring_get_root_key_response& response) -> awaitable<result<>> {
+                          schema::keyring_get_root_key_response& response) -> awaitable<result<>> {
         CO_TRY(check_is_server(context, call));
         co_return co_await run_read(context, attempt_of(getting, &get_key, request, response));
       });

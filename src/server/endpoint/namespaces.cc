@@ -38,8 +38,7 @@ bool is_namespace_name(std::string_view name) {
 awaitable<result<schema::generic_response>> upsert_namespaces(server_context& context, schema::namespace_upsert_request request) {
   if (request.namespaces.empty()) co_return fail(errc::invalid, "must specify at least one namespace");
   for (const auto& each : request.namespaces)
-    if (!is_namespace_name(each->name))
-      co_return fail(errc::invalid, "invalid namespace name \"{}\": use 1 to 128 letters, digits and dashes", each->name);
+    if (!is_namespace_name(each->name)) co_return fail(errc::invalid, "invalid namespace name \"{}\": use 1 to 128 letters, digits and dashes", each->name);
   request.auth_token.clear();
   schema::generic_response out;
   CO_TRY_ASSIGN(out.index, co_await context.replicate->apply<fsm::command_type::namespace_upsert>(request));

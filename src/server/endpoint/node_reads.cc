@@ -21,8 +21,7 @@ result<> list_nodes(const read& r, const schema::node_list_request& request, sch
   r.watch(state::watch_table(table::nodes));
   page on(request);
   r.state.visit_nodes(request.prefix, [&](const ref<schema::node>& node) {
-    if (on.takes(node->id, *node))
-      out.nodes.push_back(node_stub(*node, request.fields && request.fields->resources, request.fields && request.fields->os));
+    if (on.takes(node->id, *node)) out.nodes.push_back(node_stub(*node, request.fields && request.fields->resources, request.fields && request.fields->os));
     return !on.full();
   });
   TRY_ASSIGN(out.next_token, on.end());
@@ -154,8 +153,8 @@ void add_node_reads(rpc::method_table& table, server_context& context) {
   add_read(table, context, "Node.GetAllocs", &node_allocs);
   auto client_allocs = method_of<schema::node_specific_request>(context, "Node.GetClientAllocs");
   table.add_in_place<schema::node_specific_request, schema::node_client_allocs_response>(
-      "Node.GetClientAllocs", [&context, client_allocs](rpc::call_context call, const schema::node_specific_request& request,
-                                                        schema::node_client_allocs_response& response) {
+      "Node.GetClientAllocs",
+      [&context, client_allocs](rpc::call_context call, const schema::node_specific_request& request, schema::node_client_allocs_response& response) {
         return answer_client(context, client_allocs, std::move(call), request, response);
       });
   add_read(table, context, "NodePool.List", &list_pools);

@@ -2,11 +2,11 @@
 #include <algorithm>
 
 #include "crypto/digest.h"
+#include "sched/computed_class.h"
+#include "sched/reconcile/reconciler.h"
 #include "schema/alloc_rpc.h"
 #include "schema/node_rpc.h"
 #include "schema/operator_rpc.h"
-#include "sched/computed_class.h"
-#include "sched/reconcile/reconciler.h"
 #include "server/alloc_updates.h"
 #include "server/endpoint/endpoints.h"
 #include "server/evals.h"
@@ -32,9 +32,7 @@ schema::node_event event_of(server_context& context, std::string subsystem, std:
   return event;
 }
 
-bool is_node_status(std::string_view status) {
-  return status == "initializing" || status == "ready" || status == "down" || status == "disconnected";
-}
+bool is_node_status(std::string_view status) { return status == "initializing" || status == "ready" || status == "down" || status == "disconnected"; }
 
 result<> check_node(const schema::node& node) {
   if (node.id.empty()) return fail(errc::invalid, "missing node ID for client registration");
@@ -59,8 +57,7 @@ bool needs_evals(const schema::node* before, const schema::node& after) {
 // Clients keep this list: the servers of the region that are alive now, and which of them leads.
 void describe_servers(server_context& context, schema::node_update_response& out) {
   auto add = [&](std::string address, std::string datacenter) {
-    out.servers.push_back(
-        {.rpc_advertise_addr = std::move(address), .rpc_major_version = 1, .rpc_minor_version = 1, .datacenter = std::move(datacenter)});
+    out.servers.push_back({.rpc_advertise_addr = std::move(address), .rpc_major_version = 1, .rpc_minor_version = 1, .datacenter = std::move(datacenter)});
   };
   if (context.peers != nullptr)
     for (auto& each : context.peers->alive_in(context.options.region)) add(std::move(each.rpc_address), std::move(each.datacenter));
@@ -98,9 +95,10 @@ awaitable<result<>> check_no_twin(server_context& context, const schema::node& n
   auto asked = way->through ? context.forward->to_server(*way->through, route_of("ClientStats.Stats", request, schema::slot(response)))
                             : way->node->call("ClientStats.Stats", schema::view(request), schema::slot(response));
   if (!co_await net::with_deadline(std::move(asked), net::after(node_search_timeout))) co_return result<>{};
-  context.logger.warn("a node was not registered: two agents have its id, and the first one answers; the data directory of one was copied from the "
-                      "other: stop one of them and empty its data_dir",
-                      {{"node_id", node.id}, {"name", node.name}, {"address", node.http_addr}, {"registered_address", before->http_addr}});
+  context.logger.warn(
+      "a node was not registered: two agents have its id, and the first one answers; the data directory of one was copied from the "
+      "other: stop one of them and empty its data_dir",
+      {{"node_id", node.id}, {"name", node.name}, {"address", node.http_addr}, {"registered_address", before->http_addr}});
   co_return fail(errc::permission_denied, "node ID {} belongs to the agent at {}, which answers. Not registering node.", node.id, before->http_addr);
 }
 
@@ -151,8 +149,7 @@ bool is_unresponsive(std::string_view status) { return status == "down" || statu
 std::string next_status(const server_context& context, const schema::node& node, std::string wanted) {
   if (wanted != "ready") return wanted;
   if (node.status == "disconnected") return "initializing";
-  if (node.status != "initializing" || node.last_missed_heartbeat_index == 0 || node.last_alloc_update_index > node.last_missed_heartbeat_index)
-    return wanted;
+  if (node.status != "initializing" || node.last_missed_heartbeat_index == 0 || node.last_alloc_update_index > node.last_missed_heartbeat_index) return wanted;
   bool has_live = false;
   context.state().visit_allocs_by_node(node.id, [&](const ref<schema::allocation>& alloc) {
     has_live = !sched::client_terminal(*alloc);
@@ -246,8 +243,7 @@ awaitable<result<schema::node_drain_update_response>> update_drain(server_contex
   co_return out;
 }
 
-awaitable<result<schema::node_eligibility_update_response>> update_eligibility(server_context& context,
-                                                                               schema::node_update_eligibility_request request) {
+awaitable<result<schema::node_eligibility_update_response>> update_eligibility(server_context& context, schema::node_update_eligibility_request request) {
   if (request.eligibility != "eligible" && request.eligibility != "ineligible")
     co_return fail(errc::invalid, "invalid scheduling eligibility \"{}\": use \"eligible\" or \"ineligible\"", request.eligibility);
   auto before = context.state().node(request.node_id);
@@ -305,8 +301,7 @@ awaitable<result<schema::generic_response>> upsert_pools(server_context& context
     if (!pool) co_return fail(errc::invalid, "a node pool is null: send at least its Name");
     if (pool->name.empty()) co_return fail(errc::invalid, "a node pool needs a name");
     if (!is_pool_name(pool->name)) co_return fail(errc::invalid, "invalid node pool name \"{}\": use 1 to 128 letters, digits, \"-\" and \"_\"", pool->name);
-    if (pool->name == "all" || pool->name == "default")
-      co_return fail(errc::invalid, "modifying node pool \"{}\" is not allowed", pool->name);
+    if (pool->name == "all" || pool->name == "default") co_return fail(errc::invalid, "modifying node pool \"{}\" is not allowed", pool->name);
     const auto algorithm = pool->scheduler_configuration ? pool->scheduler_configuration->scheduler_algorithm : std::string();
     if (!algorithm.empty() && algorithm != "binpack" && algorithm != "spread")
       co_return fail(errc::invalid, "invalid scheduler algorithm \"{}\" of node pool \"{}\": use \"binpack\" or \"spread\"", algorithm, pool->name);
@@ -328,8 +323,8 @@ awaitable<result<schema::generic_response>> delete_pools(server_context& context
 // Whoever says that a node lives over a session of its own can be called back over it.
 template <class Request>
 awaitable<result<schema::node_update_response>> answer_node(server_context& context, called_method method,
-                                                            write_function<Request, schema::node_update_response> function,
-                                                            rpc::call_context call, Request request) {
+                                                            write_function<Request, schema::node_update_response> function, rpc::call_context call,
+                                                            Request request) {
   auto back = request.forwarded ? nullptr : std::move(call.back);
   std::string node_id;
   if constexpr (requires { request.node_id; }) node_id = request.node_id;

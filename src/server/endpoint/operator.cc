@@ -21,8 +21,7 @@ result<> get_scheduler_config(const read& r, const schema::generic_request&, sch
   return {};
 }
 
-awaitable<result<schema::scheduler_set_configuration_response>> set_scheduler_config(server_context& context,
-                                                                                     schema::scheduler_set_config_request request) {
+awaitable<result<schema::scheduler_set_configuration_response>> set_scheduler_config(server_context& context, schema::scheduler_set_config_request request) {
   auto& algorithm = request.config.scheduler_algorithm;
   if (algorithm.empty()) algorithm = "binpack";
   if (algorithm != "binpack" && algorithm != "spread")

@@ -77,23 +77,19 @@ awaitable<result<schema::leadership_transfer_response>> transfer(server_context&
   co_return out;
 }
 
-awaitable<result<schema::autopilot_config>> get_autopilot(server_context& context, schema::generic_request) {
-  co_return context.raft_members->config();
-}
+awaitable<result<schema::autopilot_config>> get_autopilot(server_context& context, schema::generic_request) { co_return context.raft_members->config(); }
 
 awaitable<result<bool>> set_autopilot(server_context& context, schema::autopilot_set_config_request request) {
   const auto& config = request.config;
-  for (auto [value, name] : {std::pair(config.server_stabilization_time, "ServerStabilizationTime"),
-                             std::pair(config.last_contact_threshold, "LastContactThreshold")})
+  for (auto [value, name] :
+       {std::pair(config.server_stabilization_time, "ServerStabilizationTime"), std::pair(config.last_contact_threshold, "LastContactThreshold")})
     if (value < duration()) co_return fail(errc::invalid, "{} is {}; it must not be negative", name, to_string(value));
   request.auth_token.clear();
   CO_TRY_ASSIGN(auto done, co_await context.replicate->apply_if<fsm::command_type::autopilot_config>(request));
   co_return done.second;
 }
 
-awaitable<result<schema::operator_health_reply>> health(server_context& context, schema::generic_request) {
-  co_return co_await context.raft_members->health();
-}
+awaitable<result<schema::operator_health_reply>> health(server_context& context, schema::generic_request) { co_return co_await context.raft_members->health(); }
 
 // With `stale` also without a leader: what this server's own log says.
 template <class Response>

@@ -30,7 +30,8 @@ group_health health_of(const state::snapshot& state, const schema::allocation& o
   return out;
 }
 
-awaitable<result<schema::restart_turn_response>> take_turn(server_context& context, std::shared_ptr<restart_turns> turns, schema::restart_turn_request request) {
+awaitable<result<schema::restart_turn_response>> take_turn(server_context& context, std::shared_ptr<restart_turns> turns,
+                                                           schema::restart_turn_request request) {
   auto state = context.state();
   auto node_id = node_of_token(context, state, request.auth_token);
   auto alloc = state.alloc(request.alloc_id);

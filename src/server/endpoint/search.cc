@@ -33,7 +33,8 @@ bool shows(const read& r, const std::string& ns) { return r.by == nullptr || r.b
 
 bool sees_plugins(const caller& by, std::string_view) { return by.may->allows_plugin(acl::level::list); }
 using capabilities = std::initializer_list<acl::capability>;
-constexpr acl::capability volume_words[] = {acl::capability::csi_list_volume, acl::capability::csi_read_volume, acl::capability::csi_mount_volume, acl::capability::list_jobs};
+constexpr acl::capability volume_words[] = {acl::capability::csi_list_volume, acl::capability::csi_read_volume, acl::capability::csi_mount_volume,
+                                            acl::capability::list_jobs};
 bool shows_volumes(const read& r, const std::string& ns) {
   return r.by == nullptr || std::ranges::any_of(volume_words, [&](auto c) { return r.by->may->allows(ns, c); });
 }
@@ -233,7 +234,8 @@ result<> fuzzy_search(const read& r, const schema::fuzzy_search_request& request
   if (request.text.size() < limits.min_term_length)
     return fail(errc::invalid, "fuzzy search query must be at least {} characters, got {}", limits.min_term_length, request.text.size());
   TRY(check_context(request.context));
-  constexpr table looked_at[] = {table::jobs, table::nodes, table::allocs, table::namespaces, table::node_pools, table::evals, table::deployments, table::csi_plugins};
+  constexpr table looked_at[] = {table::jobs,       table::nodes, table::allocs,      table::namespaces,
+                                 table::node_pools, table::evals, table::deployments, table::csi_plugins};
   for (auto each : looked_at) r.watch(state::watch_table(each));
   fuzzy_finder(r, request, out).find();
   for (auto each : looked_at) out.index = std::max(out.index, r.state.index(each));

@@ -18,8 +18,7 @@ using state::table;
 // Of one registered service.
 constexpr size_t service_tags_max = 1024;
 
-result<> list_services(const read& r, const schema::service_registration_list_request& request,
-                       schema::service_registration_list_response& out) {
+result<> list_services(const read& r, const schema::service_registration_list_request& request, schema::service_registration_list_response& out) {
   r.watch(state::watch_table(table::services));
   std::map<std::string, std::map<std::string, std::set<std::string>>> tags;
   page on(request);
@@ -65,8 +64,7 @@ result<> choose(registrations& services, std::string_view wanted) {
   return {};
 }
 
-result<> get_service(const read& r, const schema::service_registration_by_name_request& request,
-                     schema::service_registration_by_name_response& out) {
+result<> get_service(const read& r, const schema::service_registration_by_name_request& request, schema::service_registration_by_name_response& out) {
   auto ns = namespace_of(request);
   r.watch(state::watch_services_named(ns, request.service_name));
   page on(request);
@@ -86,12 +84,12 @@ result<> check_registration(const schema::service_registration* s) {
   if (s->address == "0.0.0.0" || s->address == "::" || s->address == "[::]")
     return fail(errc::invalid, "invalid service registration address \"{}\" of \"{}\": others cannot reach it", s->address, s->service_name);
   if (s->port < 0 || s->port > 65535) return fail(errc::invalid, "invalid port {} of service \"{}\"", s->port, s->service_name);
-  if (s->tags.size() > service_tags_max) return fail(errc::too_large, "service \"{}\" has {} tags; at most {} are kept", s->service_name, s->tags.size(), service_tags_max);
+  if (s->tags.size() > service_tags_max)
+    return fail(errc::too_large, "service \"{}\" has {} tags; at most {} are kept", s->service_name, s->tags.size(), service_tags_max);
   return {};
 }
 
-awaitable<result<schema::service_registration_upsert_response>> upsert_services(server_context& context,
-                                                                                schema::service_registration_upsert_request request) {
+awaitable<result<schema::service_registration_upsert_response>> upsert_services(server_context& context, schema::service_registration_upsert_request request) {
   for (const auto& service : request.services) CO_TRY(check_registration(service.get()));
   request.auth_token.clear();
   schema::service_registration_upsert_response out;

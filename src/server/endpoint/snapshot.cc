@@ -81,9 +81,8 @@ awaitable<result<>> answer_failure(rpc::message_stream& caller, const error& why
 
 awaitable<result<std::string>> make_snapshot(server_context& context, bool stale_is_fine, uint64_t& index) {
   if (!stale_is_fine) CO_TRY(co_await context.replicate->barrier());
-  CO_TRY_ASSIGN(auto saved, co_await await_raft<raft::saved_snapshot>(*context.raft_answers, [&](raft::snapshot_callback done) {
-                  context.raft->save_snapshot(std::move(done));
-                }));
+  CO_TRY_ASSIGN(auto saved, co_await await_raft<raft::saved_snapshot>(*context.raft_answers,
+                                                                      [&](raft::snapshot_callback done) { context.raft->save_snapshot(std::move(done)); }));
   CO_TRY_ASSIGN(auto place, fsm::place_of(saved.data));
   index = place.index;
   auto stats = context.raft->stats();
@@ -190,15 +189,15 @@ awaitable<result<>> restore(server_context& context, called_method called, schem
 
 void add_snapshot_methods(rpc::method_table& table, server_context& context) {
   auto saving = method_of<schema::snapshot_save_request>(context, "Operator.SnapshotSave");
-  table.add_stream<schema::snapshot_save_request>(
-      "Operator.SnapshotSave", [&context, saving](rpc::call_context call, schema::snapshot_save_request request, stream caller) {
-        return save(context, as_called(saving, call), std::move(request), std::move(caller));
-      });
+  table.add_stream<schema::snapshot_save_request>("Operator.SnapshotSave",
+                                                  [&context, saving](rpc::call_context call, schema::snapshot_save_request request, stream caller) {
+                                                    return save(context, as_called(saving, call), std::move(request), std::move(caller));
+                                                  });
   auto restoring = method_of<schema::snapshot_restore_request>(context, "Operator.SnapshotRestore");
-  table.add_stream<schema::snapshot_restore_request>(
-      "Operator.SnapshotRestore", [&context, restoring](rpc::call_context call, schema::snapshot_restore_request request, stream caller) {
-        return restore(context, as_called(restoring, call), std::move(request), std::move(caller));
-      });
+  table.add_stream<schema::snapshot_restore_request>("Operator.SnapshotRestore",
+                                                     [&context, restoring](rpc::call_context call, schema::snapshot_restore_request request, stream caller) {
+                                                       return restore(context, as_called(restoring, call), std::move(request), std::move(caller));
+                                                     });
 }
 
 }  // namespace drover::server

@@ -64,7 +64,8 @@ result<> list_variables(const read& r, const schema::variables_list_request& req
   state::visit<table::variables>(r.state, all ? state::starting({}) : state::within(ns, request.prefix), [&](const auto& v) {
     if (r.by != nullptr && !r.by->may->allows_variable(v->namespace_, v->path, acl::variable_capability::list)) return true;
     // "!" sorts before whatever a namespace may have, so that the keys are in the table's order.
-    if (v->path.starts_with(request.prefix) && on.takes(v->namespace_ + "!" + v->path, *v)) out.data.push_back(shown_without_items<schema::variable_metadata>(*v));
+    if (v->path.starts_with(request.prefix) && on.takes(v->namespace_ + "!" + v->path, *v))
+      out.data.push_back(shown_without_items<schema::variable_metadata>(*v));
     return !on.full();
   });
   TRY_ASSIGN(out.next_token, on.end());
@@ -155,8 +156,7 @@ awaitable<result<schema::variables_renew_lock_response>> renew_lock(server_conte
   auto stored = state::find<table::variables>(context.state(), {ns, request.path, {}});
   if (!stored) co_return fail(errc::not_found, "variable doesn't exist");
   if (!stored->lock) co_return fail(errc::invalid, "variable doesn't hold a lock");
-  if (!context.variable_locks->renew(ns, request.path, request.lock_id))
-    co_return fail(errc::conflict, "attempting to modify locked variable");
+  if (!context.variable_locks->renew(ns, request.path, request.lock_id)) co_return fail(errc::conflict, "attempting to modify locked variable");
   schema::variables_renew_lock_response out;
   out.var_meta = shown_without_items<schema::variable_metadata>(*stored);
   out.index = stored->modify_index;

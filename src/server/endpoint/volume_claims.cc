@@ -18,8 +18,8 @@ result<> list_claims(const read& r, const schema::task_group_volume_claim_list_r
   auto prefix = ns == "*" ? state::starting({}) : state::within(ns, request.prefix);
   auto asked = [](const std::string& wanted, const std::string& is) { return wanted.empty() || wanted == is; };
   state::visit<table::host_volume_claims>(r.state, prefix, [&](const auto& each) {
-    if (!each->id.starts_with(request.prefix) || !r.shows(each->namespace_) || !asked(request.job_id, each->job_id) || !asked(request.task_group, each->task_group_name) ||
-        !asked(request.volume_name, each->volume_name))
+    if (!each->id.starts_with(request.prefix) || !r.shows(each->namespace_) || !asked(request.job_id, each->job_id) ||
+        !asked(request.task_group, each->task_group_name) || !asked(request.volume_name, each->volume_name))
       return true;
     if (on.takes(each->namespace_ + "." + each->id, *each)) out.claims.push_back(*each);
     return !on.full();

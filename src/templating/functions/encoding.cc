@@ -29,8 +29,7 @@ result<datum> trimmed(result<std::string> text) {
 constexpr function table[] = {
     {"base64Encode", "s", [](const call& c) -> result<datum> { return datum(base64_encode(c.text(0))); }},
     {"base64Decode", "s", [](const call& c) { return decoded(c.text(0), "base64Decode"); }},
-    {"base64URLEncode", "s",
-     [](const call& c) -> result<datum> { return datum(replace_all(replace_all(base64_encode(c.text(0)), "+", "-"), "/", "_")); }},
+    {"base64URLEncode", "s", [](const call& c) -> result<datum> { return datum(replace_all(replace_all(base64_encode(c.text(0)), "+", "-"), "/", "_")); }},
     {"base64URLDecode", "s", [](const call& c) { return decoded(replace_all(replace_all(c.text(0), "-", "+"), "_", "/"), "base64URLDecode"); }},
     {"toJSON", "a", [](const call& c) { return json(c, {}); }},
     {"toJSONPretty", "a", [](const call& c) { return json(c, {.indent = "  "}); }},

@@ -22,7 +22,8 @@ result<datum> whole(operation op, integer a, integer b) {
     case operation::add: return made(wrapped(x + y));
     case operation::subtract: return made(wrapped(x - y));
     case operation::multiply: return made(wrapped(x * y));
-    case operation::divide: case operation::modulo:
+    case operation::divide:
+    case operation::modulo:
       if (b.n == 0) return fail(errc::invalid, "runtime error: integer divide by zero");
       if (b.n == -1) return made(op == operation::modulo ? 0 : wrapped(0 - x));
       return made(op == operation::divide ? a.n / b.n : a.n % b.n);

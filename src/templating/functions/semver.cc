@@ -113,8 +113,9 @@ result<bool> fits_all(std::string_view group, const semver& v) {
 result<datum> semver_datum(const std::string& text) {
   TRY_ASSIGN(auto v, parse(text, false));
   auto number = [&](size_t i) { return datum(integer{static_cast<int64_t>(v.numbers[i]), integer_kind::uint64}); };
-  return make_record("*semver.Version", {{"Major", number(0)}, {"Minor", number(1)}, {"Patch", number(2)}, {"Prerelease", v.prerelease},
-                                         {"Metadata", v.metadata}, {"Original", v.original}});
+  return make_record(
+      "*semver.Version",
+      {{"Major", number(0)}, {"Minor", number(1)}, {"Patch", number(2)}, {"Prerelease", v.prerelease}, {"Metadata", v.metadata}, {"Original", v.original}});
 }
 
 result<bool> semver_matches(const std::string& range, const std::string& version) {

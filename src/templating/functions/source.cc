@@ -116,8 +116,7 @@ constexpr char no_catalogue[] = "no Consul is configured on this node; nomadServ
 constexpr char no_keys[] = "no key/value store is configured on this node; nomadVar reads this cluster's own variables";
 
 constexpr function table[] = {
-    {"file", "s",
-     [](const call& c) -> result<datum> { return c.text(0).empty() ? datum("") : asked(c, {.what = kind::file, .name = c.text(0)}, datum("")); }},
+    {"file", "s", [](const call& c) -> result<datum> { return c.text(0).empty() ? datum("") : asked(c, {.what = kind::file, .name = c.text(0)}, datum("")); }},
     {"nomadVar", "s", variable},
     {"nomadVarExists", "s", variable_exists},
     {"nomadVarList", "?s", [](const call& c) { return variable_list(c, false); }},
@@ -127,11 +126,13 @@ constexpr function table[] = {
     {"service", "s?s", catalogue_service},
     {"services", "?s", services},
     {"key", "s", [](const call& c) { return key(c, true, datum("")); }},
-    {"keyExists", "s", [](const call& c) -> result<datum> {
+    {"keyExists", "s",
+     [](const call& c) -> result<datum> {
        TRY_ASSIGN(auto found, key(c, false, datum()));
        return datum(!found.is_nil());
      }},
-    {"keyOrDefault", "ss", [](const call& c) -> result<datum> {
+    {"keyOrDefault", "ss",
+     [](const call& c) -> result<datum> {
        TRY_ASSIGN(auto found, key(c, false, c[1]));
        return found.is_nil() ? c[1] : found;
      }},

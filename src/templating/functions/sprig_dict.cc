@@ -108,7 +108,8 @@ result<datum> dig(const call& c) {
   datum at = c[c.size() - 1];
   for (size_t i = 0; i + 2 < c.size(); i++) {
     auto plain = at.plain();
-    if (!plain.as_map() || !c[i].as_text()) return fail(errc::invalid, "dig: {} is no dictionary", i == 0 ? "the last argument" : "\"" + text_of(c[i - 1]) + "\"");
+    if (!plain.as_map() || !c[i].as_text())
+      return fail(errc::invalid, "dig: {} is no dictionary", i == 0 ? "the last argument" : "\"" + text_of(c[i - 1]) + "\"");
     auto found = plain.as_map()->members.find(c.text(i));
     if (found == plain.as_map()->members.end()) return c[c.size() - 2];
     auto next = found->second;

@@ -54,7 +54,8 @@ result<datum> rounded_duration(const call& c) {
   auto d = as_time(c[0]) ? c.run.outside().now - as_time(c[0])->at : duration_of(c[0]);
   auto size = d.ns < 0 ? 0 - static_cast<uint64_t>(d.ns) : static_cast<uint64_t>(d.ns);
   constexpr uint64_t second = 1'000'000'000, day = 86'400 * second;
-  static constexpr std::pair<uint64_t, std::string_view> units[] = {{365 * day, "y"}, {30 * day, "mo"}, {day, "d"}, {3600 * second, "h"}, {60 * second, "m"}, {second, "s"}};
+  static constexpr std::pair<uint64_t, std::string_view> units[] = {{365 * day, "y"},     {30 * day, "mo"},   {day, "d"},
+                                                                    {3600 * second, "h"}, {60 * second, "m"}, {second, "s"}};
   for (auto& [length, name] : units)
     if (size > length) return datum(fmt::format("{}{}", size / length, name));
   return datum("0s");
@@ -85,7 +86,9 @@ url_parts cut_url(std::string_view text) {
   take_after('#', out.fragment);
   take_after('?', out.query);
   auto colon = text.find(':');
-  bool scheme = colon != std::string_view::npos && colon > 0 && std::ranges::all_of(text.substr(0, colon), [](char c) { return is_letter(static_cast<uint8_t>(c)) || is_digit(static_cast<uint8_t>(c)) || c == '+' || c == '-' || c == '.'; });
+  bool scheme = colon != std::string_view::npos && colon > 0 && std::ranges::all_of(text.substr(0, colon), [](char c) {
+                  return is_letter(static_cast<uint8_t>(c)) || is_digit(static_cast<uint8_t>(c)) || c == '+' || c == '-' || c == '.';
+                });
   if (scheme) {
     out.scheme = lower_text(text.substr(0, colon));
     text.remove_prefix(colon + 1);
@@ -114,8 +117,14 @@ result<datum> url_parse(const call& c) {
   auto host = std::string_view(u.host);
   if (host.starts_with('[')) host = host.substr(1, host.find(']') == std::string_view::npos ? host.size() : host.find(']') - 1);
   else host = host.substr(0, host.rfind(':'));
-  return datum(datum::map{{"scheme", u.scheme}, {"host", u.host}, {"hostname", host}, {"path", u.path}, {"query", u.query},
-                          {"opaque", u.opaque}, {"fragment", u.fragment}, {"userinfo", u.userinfo}});
+  return datum(datum::map{{"scheme", u.scheme},
+                          {"host", u.host},
+                          {"hostname", host},
+                          {"path", u.path},
+                          {"query", u.query},
+                          {"opaque", u.opaque},
+                          {"fragment", u.fragment},
+                          {"userinfo", u.userinfo}});
 }
 
 result<datum> url_join(const call& c) {
@@ -132,7 +141,8 @@ result<datum> url_join(const call& c) {
     if (!host.empty() || !user.empty()) out += "//" + (user.empty() ? "" : user + "@") + host;
     if (!path.empty() && path[0] != '/' && !host.empty()) out += '/';
     for (char ch : path) {
-      bool plain = is_letter(static_cast<uint8_t>(ch)) || is_digit(static_cast<uint8_t>(ch)) || std::string_view("-_.~/$&+,:;=@!'()*").find(ch) != std::string_view::npos;
+      bool plain = is_letter(static_cast<uint8_t>(ch)) || is_digit(static_cast<uint8_t>(ch)) ||
+                   std::string_view("-_.~/$&+,:;=@!'()*").find(ch) != std::string_view::npos;
       out += plain ? std::string(1, ch) : fmt::format("%{:02X}", static_cast<uint8_t>(ch));
     }
   }
@@ -185,7 +195,9 @@ constexpr function table[] = {
      }},
     {"duration", "a",
      [](const call& c) -> result<datum> {
-       auto n = c[0].as_text() ? parse_int(*c[0].as_text()).value_or(0) : c[0].as_integer() && c[0].as_integer()->kind == integer_kind::int64 ? c[0].as_integer()->n : 0;
+       auto n = c[0].as_text()                                                        ? parse_int(*c[0].as_text()).value_or(0)
+                : c[0].as_integer() && c[0].as_integer()->kind == integer_kind::int64 ? c[0].as_integer()->n
+                                                                                      : 0;
        return datum(to_string(seconds(std::clamp<int64_t>(n, -9'000'000'000, 9'000'000'000))));
      }},
     {"durationRound", "a", rounded_duration},

@@ -133,8 +133,7 @@ constexpr function table[] = {
     {"timestamp", "s*", now_text},
     {"executeTemplate", "s?aa", run_template},
     {"sockaddr", "?s", socket_address},
-    {"plugin", "ss*",
-     [](const call&) -> result<datum> { return fail(errc::permission_denied, "plugin: templates do not run programs on this node"); }},
+    {"plugin", "ss*", [](const call&) -> result<datum> { return fail(errc::permission_denied, "plugin: templates do not run programs on this node"); }},
     {"writeToFile", "ssss*",
      [](const call&) -> result<datum> { return fail(errc::permission_denied, "writeToFile: templates write to their destination only"); }},
 };

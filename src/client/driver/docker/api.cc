@@ -92,10 +92,7 @@ result<> check_status(int status, std::string_view body, std::string_view what) 
   if (auto decoded = codec::value_from_json(body)) sentence = text_at(*decoded, "message");
   if (sentence.empty()) sentence = std::string(trim(body.substr(0, 500)));
   if (sentence.empty()) sentence = fmt::format("status {}", status);
-  auto code = status == 404   ? errc::not_found
-              : status == 409 ? errc::conflict
-              : status >= 500 ? errc::unavailable
-                              : errc::invalid;
+  auto code = status == 404 ? errc::not_found : status == 409 ? errc::conflict : status >= 500 ? errc::unavailable : errc::invalid;
   return fail(code, "{}: {}", what, sentence);
 }
 
@@ -105,8 +102,8 @@ api::api(net::loop& l, net::blocking_pool& pool, std::string socket_path, std::u
 result<std::unique_ptr<api>> api::create(net::loop& l, net::blocking_pool& pool, const std::string& endpoint) {
   TRY_ASSIGN(auto where, net::parse_endpoint(endpoint));
   if (!where.is_unix() || where.path.size() > 100)
-    return fail(errc::invalid, "endpoint of the docker driver must be a unix socket such as \"unix:///var/run/docker.sock\" (at most 100 characters), not \"{}\"",
-                endpoint);
+    return fail(errc::invalid,
+                "endpoint of the docker driver must be a unix socket such as \"unix:///var/run/docker.sock\" (at most 100 characters), not \"{}\"", endpoint);
   TRY_ASSIGN(auto client, net::http_client::create({.address = "unix://" + where.path, .headers = {{"Host", "docker"}}}));
   return std::unique_ptr<api>(new api(l, pool, where.path, std::move(client)));
 }
@@ -146,7 +143,8 @@ awaitable<result<value>> api::call(api_call what) {
   auto name = what.method + " " + what.target.substr(0, what.target.find('?'));
   CO_TRY_ASSIGN(auto request, co_await make_request(std::move(what)));
   auto answer = co_await client_->request(std::move(request));
-  if (!answer) co_return fail(answer.error().code() == errc::closed ? errc::unavailable : answer.error().code(), "dockerd: {}: {}", name, answer.error().text());
+  if (!answer)
+    co_return fail(answer.error().code() == errc::closed ? errc::unavailable : answer.error().code(), "dockerd: {}: {}", name, answer.error().text());
   CO_TRY(check_status(answer->status, answer->body, "dockerd"));
   if (trim(answer->body).empty()) co_return value();
   co_return codec::value_from_json(answer->body);
@@ -168,16 +166,18 @@ awaitable<result<api::taken_over>> api::take_over(std::string target, value body
   where.path = socket_path_;
   CO_TRY_ASSIGN(out.stream, co_await net::dial(where, {.deadline = net::after(limits::ping_timeout)}));
   auto text = codec::value_to_json(body);
-  CO_TRY(co_await out.stream->write_all(fmt::format("POST {}{} HTTP/1.1\r\nHost: docker\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n"
-                                                    "Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{}",
-                                                    prefix, target, text.size(), text)));
+  CO_TRY(
+      co_await out.stream->write_all(fmt::format("POST {}{} HTTP/1.1\r\nHost: docker\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n"
+                                                 "Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{}",
+                                                 prefix, target, text.size(), text)));
   std::array<char, 4096> part;
   size_t end = std::string::npos;
   while ((end = out.already.find("\r\n\r\n")) == std::string::npos) {
     CO_TRY_ASSIGN(auto n, co_await out.stream->read_some(part));
     if (n == 0) co_return fail(errc::unavailable, "dockerd closed the connection");
     out.already.append(part.data(), n);
-    if (out.already.size() > limits::head_bytes_max) co_return fail(errc::too_large, "dockerd's answer has a head of more than {} bytes", limits::head_bytes_max);
+    if (out.already.size() > limits::head_bytes_max)
+      co_return fail(errc::too_large, "dockerd's answer has a head of more than {} bytes", limits::head_bytes_max);
   }
   auto head = out.already.substr(0, end);
   out.already.erase(0, end + 4);
@@ -212,9 +212,10 @@ awaitable<result<std::string>> api::upload_file(std::string target, std::string 
   net::endpoint where;
   where.path = socket_path_;
   CO_TRY_ASSIGN(auto stream, co_await net::dial(where, {.deadline = net::after(limits::ping_timeout)}));
-  CO_TRY(co_await stream->write_all(fmt::format("POST {}{} HTTP/1.0\r\nHost: docker\r\nConnection: close\r\nContent-Type: application/x-tar\r\n"
-                                                "Content-Length: {}\r\n\r\n",
-                                                prefix, target, info.st_size)));
+  CO_TRY(
+      co_await stream->write_all(fmt::format("POST {}{} HTTP/1.0\r\nHost: docker\r\nConnection: close\r\nContent-Type: application/x-tar\r\n"
+                                             "Content-Length: {}\r\n\r\n",
+                                             prefix, target, info.st_size)));
   std::string part(256 * 1024, '\0');
   for (int64_t left = info.st_size; left > 0;) {
     auto n = co_await pool_.run([&] { return ::read(file.fd, part.data(), std::min<size_t>(part.size(), static_cast<size_t>(left))); });

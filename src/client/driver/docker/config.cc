@@ -181,9 +181,15 @@ void parse_numbers(config_reader& r, config& out) {
   struct row {
     const char* key;
     bool* into;
-  } const rows[] = {{"auth_soft_fail", &out.auth_soft_fail}, {"force_pull", &out.force_pull},   {"init", &out.init},
-                    {"interactive", &out.interactive},       {"tty", &out.tty},                 {"privileged", &out.privileged},
-                    {"readonly_rootfs", &out.readonly_rootfs}, {"cpu_hard_limit", &out.cpu_hard_limit}, {"advertise_ipv6_address", &out.advertise_ipv6}};
+  } const rows[] = {{"auth_soft_fail", &out.auth_soft_fail},
+                    {"force_pull", &out.force_pull},
+                    {"init", &out.init},
+                    {"interactive", &out.interactive},
+                    {"tty", &out.tty},
+                    {"privileged", &out.privileged},
+                    {"readonly_rootfs", &out.readonly_rootfs},
+                    {"cpu_hard_limit", &out.cpu_hard_limit},
+                    {"advertise_ipv6_address", &out.advertise_ipv6}};
   for (auto& [key, into] : rows) *into = r.boolean(key, false);
   out.cpu_cfs_period = r.integer("cpu_cfs_period", 0);
   out.memory_hard_limit = r.integer("memory_hard_limit", 0);
@@ -286,7 +292,8 @@ result<image_name> parse_image(std::string_view text) {
     out.repository = text.substr(0, at);
     out.tag = text.substr(at + 1);
     // A tag beside a digest says nothing more.
-    if (auto colon = out.repository.rfind(':'); colon != std::string::npos && out.repository.find('/', colon) == std::string::npos) out.repository.resize(colon);
+    if (auto colon = out.repository.rfind(':'); colon != std::string::npos && out.repository.find('/', colon) == std::string::npos)
+      out.repository.resize(colon);
     return out;
   }
   auto colon = text.rfind(':');

@@ -66,8 +66,8 @@ struct device {
 struct config {
   std::string image, load, command, work_dir, hostname, network_mode, runtime, mac_address, ipv4_address, ipv6_address, ipc_mode, pid_mode, uts_mode,
       userns_mode, cgroupns, volume_driver;
-  std::vector<std::string> args, entrypoint, cap_add, cap_drop, dns_servers, dns_search_domains, dns_options, extra_hosts, group_add,
-      network_aliases, ports, security_opt, volumes;
+  std::vector<std::string> args, entrypoint, cap_add, cap_drop, dns_servers, dns_search_domains, dns_options, extra_hosts, group_add, network_aliases, ports,
+      security_opt, volumes;
   bool has_entrypoint = false;
   std::map<std::string, std::string> labels, sysctl, storage_opt, ulimit;
   std::map<std::string, int64_t> port_map;

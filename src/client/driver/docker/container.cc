@@ -12,8 +12,8 @@ namespace {
 constexpr int64_t no_memory_limit = -1;
 constexpr int64_t default_cfs_period = 100'000;
 // What dockerd gives a container by itself.
-constexpr const char* docker_capabilities[] = {"audit_write", "chown",  "dac_override", "fowner", "fsetid",  "kill",   "mknod",
-                                               "net_bind_service", "net_raw", "setfcap", "setgid", "setpcap", "setuid", "sys_chroot"};
+constexpr const char* docker_capabilities[] = {"audit_write",      "chown",   "dac_override", "fowner", "fsetid",  "kill",   "mknod",
+                                               "net_bind_service", "net_raw", "setfcap",      "setgid", "setpcap", "setuid", "sys_chroot"};
 
 int64_t bytes_of(int64_t megabytes) { return megabytes * 1024 * 1024; }
 
@@ -35,9 +35,7 @@ std::string clean_path(const std::string& base, const std::string& path) {
   return text;
 }
 
-bool is_below(const std::string& path, const std::string& parent) {
-  return path == parent || path.starts_with(parent + "/");
-}
+bool is_below(const std::string& path, const std::string& parent) { return path == parent || path.starts_with(parent + "/"); }
 
 // The allocation's directory: TASK/.. of the task's own root.
 std::string alloc_root(const task_spec& task) { return std::filesystem::path(task.dir.root).parent_path().string(); }
@@ -143,7 +141,8 @@ result<value> make_ulimits(const config& c) {
     auto parts = split(text, ':');
     auto soft = parse_int(trim(parts[0])), hard = parts.size() > 1 ? parse_int(trim(parts[1])) : soft;
     if (name.empty() || parts.size() > 2 || !soft || !hard)
-      return fail(errc::invalid, "ulimit of the docker driver: \"{}\" for \"{}\" must be \"SOFT\" or \"SOFT:HARD\" in numbers, such as \"2048:4096\"", text, name);
+      return fail(errc::invalid, "ulimit of the docker driver: \"{}\" for \"{}\" must be \"SOFT\" or \"SOFT:HARD\" in numbers, such as \"2048:4096\"", text,
+                  name);
     value::object one;
     one.set("Name", name);
     one.set("Soft", *soft);
@@ -159,7 +158,9 @@ result<> check_modes(const config& c, const options& o) {
     const char* key;
     const std::string& mode;
     const std::vector<std::string>& allowed;
-  } const rows[] = {{"pid_mode", c.pid_mode, o.allowed_pid}, {"ipc_mode", c.ipc_mode, o.allowed_ipc}, {"userns_mode", c.userns_mode, o.allowed_userns},
+  } const rows[] = {{"pid_mode", c.pid_mode, o.allowed_pid},
+                    {"ipc_mode", c.ipc_mode, o.allowed_ipc},
+                    {"userns_mode", c.userns_mode, o.allowed_userns},
                     {"uts_mode", c.uts_mode, o.allowed_uts}};
   for (auto& [key, mode, allowed] : rows) {
     if (mode.empty() || std::any_of(allowed.begin(), allowed.end(), [&](auto& pattern) { return matches_glob(pattern, mode); })) continue;
@@ -249,7 +250,8 @@ result<std::string> network_mode_of(const task_spec& task, const config& c) {
   if (task.network.namespace_path.empty()) return std::string("default");
   auto made = task.network.labels.find("docker_sandbox_container_id");
   if (made != task.network.labels.end()) return "container:" + made->second;
-  return fail(errc::unsupported, "a docker container cannot join the network of its group, which another driver made: set network_mode, or give it a group of its own");
+  return fail(errc::unsupported,
+              "a docker container cannot join the network of its group, which another driver made: set network_mode, or give it a group of its own");
 }
 
 // ---- resources and the rest ----
@@ -269,7 +271,8 @@ result<> add_resources(value::object& host, const task_spec& task, const config&
   }
   if (c.cpu_hard_limit) {
     auto period = c.cpu_cfs_period == 0 ? default_cfs_period : c.cpu_cfs_period;
-    if (period < 1000 || period > 1'000'000) return fail(errc::invalid, "cpu_cfs_period of the docker driver must be between 1000 and 1000000 microseconds, not {}", period);
+    if (period < 1000 || period > 1'000'000)
+      return fail(errc::invalid, "cpu_cfs_period of the docker driver must be between 1000 and 1000000 microseconds, not {}", period);
     if (task.node_cpu_mhz <= 0) return fail(errc::unavailable, "this node does not know its CPU's speed, which cpu_hard_limit needs");
     host.set("CpuPeriod", period);
     auto share = static_cast<double>(task.resources.cpu.cpu_shares) / static_cast<double>(task.node_cpu_mhz);
@@ -294,8 +297,8 @@ value make_log_config(const config& c, const options& o) {
 value make_labels(const task_spec& task, const config& c, const options& o, const std::string& agent) {
   auto labels = c.labels;
   std::pair<const char*, const std::string&> extra[] = {
-      {"job_name", task.job_name},         {"job_id", task.job_id},       {"parent_job_id", task.parent_job_id}, {"task_group_name", task.group_name},
-      {"task_name", task.task_name},       {"namespace", task.namespace_}, {"node_name", task.node_name},         {"node_id", task.node_id}};
+      {"job_name", task.job_name},   {"job_id", task.job_id},        {"parent_job_id", task.parent_job_id}, {"task_group_name", task.group_name},
+      {"task_name", task.task_name}, {"namespace", task.namespace_}, {"node_name", task.node_name},         {"node_id", task.node_id}};
   for (auto& pattern : o.extra_labels)
     for (auto& [name, text] : extra)
       if (matches_glob(pattern, name) && !text.empty()) labels[fmt::format("com.hashicorp.nomad.{}", name)] = text;
@@ -353,9 +356,9 @@ result<value> make_host_config(const task_spec& task, const config& c, const opt
   host.set("Privileged", c.privileged);
   host.set("ReadonlyRootfs", c.readonly_rootfs);
   host.set("NetworkMode", network_mode);
-  std::pair<const char*, const std::string&> texts[] = {{"Runtime", c.runtime},     {"PidMode", c.pid_mode},          {"IpcMode", c.ipc_mode},
-                                                       {"UTSMode", c.uts_mode},     {"UsernsMode", c.userns_mode},    {"CgroupnsMode", c.cgroupns},
-                                                       {"VolumeDriver", c.volume_driver}};
+  std::pair<const char*, const std::string&> texts[] = {{"Runtime", c.runtime},           {"PidMode", c.pid_mode},       {"IpcMode", c.ipc_mode},
+                                                        {"UTSMode", c.uts_mode},          {"UsernsMode", c.userns_mode}, {"CgroupnsMode", c.cgroupns},
+                                                        {"VolumeDriver", c.volume_driver}};
   for (auto& [key, text] : texts)
     if (!text.empty()) host.set(key, text);
   std::pair<const char*, const std::vector<std::string>&> lists[] = {{"GroupAdd", c.group_add}, {"SecurityOpt", c.security_opt}};
@@ -409,7 +412,9 @@ result<value> make_container(const task_spec& task, const config& c, const optio
   for (auto& [key, text] : task.env) env.push_back(key + "=" + text);
   // What the task sees of a mapped port is its number inside.
   if (!task.resources.networks.empty())
-    for (auto& [label, port] : c.port_map) std::erase_if(env, [&](auto& e) { return e.starts_with(fmt::format("NOMAD_PORT_{}=", label)); }), env.push_back(fmt::format("NOMAD_PORT_{}={}", label, port));
+    for (auto& [label, port] : c.port_map)
+      std::erase_if(env, [&](auto& e) { return e.starts_with(fmt::format("NOMAD_PORT_{}=", label)); }),
+          env.push_back(fmt::format("NOMAD_PORT_{}={}", label, port));
   body.set("Env", list_of(env));
   // In another container's network the name is that one's.
   if (!network_mode.starts_with("container:") && network_mode != "host") {

@@ -131,7 +131,8 @@ awaitable<result<std::unique_ptr<task_handle>>> run_container(docker_driver::sta
   co_return make_handle(s, std::move(stored), std::move(spec), std::move(c), std::move(logs), text_at(facts, "Config.StopSignal"));
 }
 
-awaitable<result<std::unique_ptr<task_handle>>> make_and_run(docker_driver::state& s, std::string name, value body, task_spec spec, config c, std::string image_id) {
+awaitable<result<std::unique_ptr<task_handle>>> make_and_run(docker_driver::state& s, std::string name, value body, task_spec spec, config c,
+                                                             std::string image_id) {
   auto attempts = c.container_exists_attempts >= 0 ? c.container_exists_attempts : s.options.container_exists_attempts;
   CO_TRY_ASSIGN(auto id, co_await create_container(s, name, std::move(body), attempts));
   co_return co_await run_container(s, std::move(spec), std::move(c), std::move(id), std::move(image_id));
@@ -186,7 +187,9 @@ awaitable<result<std::unique_ptr<task_handle>>> docker_driver::recover(task_spec
   auto facts = co_await s.engine->call({.target = fmt::format("/containers/{}/json", stored.container)});
   if (!facts && facts.error().code() == errc::not_found) {
     // What its output's collector has left is freed; how the task ended is not known.
-    if (auto logs = stored.logs.empty() ? result<std::unique_ptr<task_handle>>(fail(errc::not_found, "")) : co_await recover_shim_task(s.services, stored.logs, false); logs)
+    if (auto logs =
+            stored.logs.empty() ? result<std::unique_ptr<task_handle>>(fail(errc::not_found, "")) : co_await recover_shim_task(s.services, stored.logs, false);
+        logs)
       co_await (*logs)->destroy();
     co_return fail(errc::not_found, "the container {} is gone, and how it ended is not known", stored.container.substr(0, 12));
   }

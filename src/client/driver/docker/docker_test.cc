@@ -113,7 +113,8 @@ TEST(docker_container, memory_that_may_be_exceeded) {
 
 TEST(docker_container, ports_of_the_group_and_of_the_task) {
   auto task = example();
-  task.network.ports = {{.label = "db", .value = 20001, .to = 6379, .host_ip = "10.0.0.1", .ignore_collision = false}, {.label = "same", .value = 20002, .to = 0, .host_ip = {}, .ignore_collision = false}};
+  task.network.ports = {{.label = "db", .value = 20001, .to = 6379, .host_ip = "10.0.0.1", .ignore_collision = false},
+                        {.label = "same", .value = 20002, .to = 0, .host_ip = {}, .ignore_collision = false}};
   auto made = container(task, R"({"image":"a","ports":["db","same"]})");
   ASSERT_TRUE(made) << made.error().text();
   auto* bound = find_at(*made, "HostConfig.PortBindings");
@@ -168,7 +169,8 @@ TEST(docker_container, what_a_client_does_not_allow) {
 }
 
 TEST(docker_container, capabilities_as_dockerd_wants_them) {
-  auto made = container(example(), R"({"image":"a","cap_add":["CAP_KILL","net_raw"],"cap_drop":["MKNOD"]})", R"({"allow_caps":["kill","net_raw","mknod","chown"]})");
+  auto made =
+      container(example(), R"({"image":"a","cap_add":["CAP_KILL","net_raw"],"cap_drop":["MKNOD"]})", R"({"allow_caps":["kill","net_raw","mknod","chown"]})");
   ASSERT_TRUE(made) << made.error().text();
   EXPECT_EQ(shown(*made, "HostConfig.CapAdd"), R"(["kill","net_raw"])");
   auto drop = shown(*made, "HostConfig.CapDrop");
@@ -204,9 +206,10 @@ TEST(docker_config, says_what_is_wrong) {
 
 TEST(docker_pull, adds_up_what_the_lines_say) {
   pull_progress p;
-  for (const char* line : {R"({"status":"Pulling from library/a","id":"1"})", R"({"status":"Pulling fs layer","id":"aa"})", R"({"status":"Pulling fs layer","id":"bb"})",
-                           R"({"status":"Downloading","id":"aa","progressDetail":{"current":1048576,"total":2097152}})",
-                           R"({"status":"Downloading","id":"bb","progressDetail":{"current":1,"total":1048576}})", R"({"status":"Pull complete","id":"bb"})"})
+  for (const char* line :
+       {R"({"status":"Pulling from library/a","id":"1"})", R"({"status":"Pulling fs layer","id":"aa"})", R"({"status":"Pulling fs layer","id":"bb"})",
+        R"({"status":"Downloading","id":"aa","progressDetail":{"current":1048576,"total":2097152}})",
+        R"({"status":"Downloading","id":"bb","progressDetail":{"current":1,"total":1048576}})", R"({"status":"Pull complete","id":"bb"})"})
     EXPECT_TRUE(p.add(json(line)));
   EXPECT_EQ(p.text(), "Pulled 1/2 (2MiB/3MiB) layers");
   auto refused = p.add(json(R"({"error":"manifest for a:1 not found: manifest unknown"})"));
@@ -239,7 +242,8 @@ TEST(docker_frames, are_taken_apart_wherever_they_are_cut) {
 
 TEST(docker_auth, is_found_in_a_file) {
   std::string path = testing::TempDir() + "/docker-auth-" + std::to_string(::getpid());
-  std::ofstream(path) << R"({"auths":{"https://index.docker.io/v1/":{"auth":")" << base64_encode("hub:pass:word") << R"("},"host:5000":{"username":"me","password":"it"}}})";
+  std::ofstream(path) << R"({"auths":{"https://index.docker.io/v1/":{"auth":")" << base64_encode("hub:pass:word")
+                      << R"("},"host:5000":{"username":"me","password":"it"}}})";
   auto hub = auth_from_file(path, "docker.io");
   ASSERT_TRUE(hub) << hub.error().text();
   EXPECT_EQ(hub->username + "/" + hub->password, "hub/pass:word");

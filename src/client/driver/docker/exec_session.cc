@@ -17,7 +17,8 @@ result<std::optional<exec_process::chunk>> frame_reader::next() {
     is_stderr_ = byte(0) == 2;
     left_ = byte(4) << 24 | byte(5) << 16 | byte(6) << 8 | byte(7);
     pending_.erase(0, 8);
-    if (left_ > limits::frame_bytes_max) return fail(errc::too_large, "dockerd sends a frame of {} bytes; at most {} are taken", left_, limits::frame_bytes_max);
+    if (left_ > limits::frame_bytes_max)
+      return fail(errc::too_large, "dockerd sends a frame of {} bytes; at most {} are taken", left_, limits::frame_bytes_max);
     if (left_ == 0) return next();
   }
   if (pending_.empty()) return std::optional<exec_process::chunk>{};
@@ -29,12 +30,20 @@ result<std::optional<exec_process::chunk>> frame_reader::next() {
 }
 
 namespace {
-std::string end_of_command(const std::string& container) { return fmt::format(R"({{"type":["container"],"container":["{}"],"event":["exec_die"]}})", container); }
+std::string end_of_command(const std::string& container) {
+  return fmt::format(R"({{"type":["container"],"container":["{}"],"event":["exec_die"]}})", container);
+}
 
 class session : public exec_process {
  public:
   session(std::shared_ptr<api> engine, net::task_scope& scope, std::string container, std::string id, api::taken_over connection, bool tty)
-      : engine_(std::move(engine)), scope_(scope), container_(std::move(container)), id_(std::move(id)), stream_(std::move(connection.stream)), tty_(tty), already_(std::move(connection.already)) {
+      : engine_(std::move(engine)),
+        scope_(scope),
+        container_(std::move(container)),
+        id_(std::move(id)),
+        stream_(std::move(connection.stream)),
+        tty_(tty),
+        already_(std::move(connection.already)) {
     if (!tty_) frames_.add(std::exchange(already_, {}));
   }
 
@@ -72,7 +81,8 @@ class session : public exec_process {
       if (!boolean_at(state, "Running")) co_return static_cast<int>(integer_at(state, "ExitCode"));
       // The output ends a moment before dockerd knows the code. What happened before one listens is seen by asking once more.
       if (!ends) {
-        CO_TRY_ASSIGN(ends, co_await engine_->open({.target = "/events?filters=" + net::percent_encode(end_of_command(container_)), .timeout = limits::ping_timeout}));
+        CO_TRY_ASSIGN(
+            ends, co_await engine_->open({.target = "/events?filters=" + net::percent_encode(end_of_command(container_)), .timeout = limits::ping_timeout}));
         continue;
       }
       auto told = co_await net::with_deadline(ends->read(), net::after(limits::ping_interval));

@@ -134,8 +134,7 @@ awaitable<void> images::run_pull(std::shared_ptr<pull> p) {
   p->outcome = co_await net::with_deadline(download(p), net::after(p->request.pull_timeout));
   if (!p->outcome && p->outcome.error().code() == errc::timeout)
     p->outcome = fail(errc::unavailable, "Failed to pull `{}`: it was not there within {} (image_pull_timeout)", image, to_string(p->request.pull_timeout));
-  else if (!p->outcome)
-    p->outcome = fail(p->outcome.error().code(), "Failed to pull `{}`: {}", image, p->outcome.error().text());
+  else if (!p->outcome) p->outcome = fail(p->outcome.error().code(), "Failed to pull `{}`: {}", image, p->outcome.error().text());
   if (!p->outcome) logger_.warn("pull failed", {{"image", image}, {"error", p->outcome.error().text()}});
 }
 
@@ -158,7 +157,8 @@ awaitable<result<>> images::download(std::shared_ptr<pull> p) {
     pending += *part;
     for (size_t end; (end = pending.find('\n')) != std::string::npos; pending.erase(0, end + 1))
       if (auto line = codec::value_from_json(trim(std::string_view(pending).substr(0, end)))) CO_TRY(progress.add(*line));
-    if (pending.size() > limits::progress_line_bytes_max) co_return fail(errc::corrupt, "dockerd reports in lines of more than {} bytes", limits::progress_line_bytes_max);
+    if (pending.size() > limits::progress_line_bytes_max)
+      co_return fail(errc::corrupt, "dockerd reports in lines of more than {} bytes", limits::progress_line_bytes_max);
     if (net::now() < next_report) continue;
     next_report = net::after(limits::progress_interval);
     for (auto& tell : p->tellers)

@@ -45,7 +45,13 @@ std::string archive_of(std::string_view name, std::string_view content) {
 // Its name. Our own is made from the program that supervises tasks anyway, so nothing has to be pulled.
 awaitable<result<std::string>> docker_driver::state::infra_image() {
   if (!options.infra_image.empty()) {
-    image_request request{.image = options.infra_image, .load_path = {}, .auth_soft_fail = true, .auth = {}, .pull_timeout = options.infra_pull_timeout, .user = "network", .tell = {}};
+    image_request request{.image = options.infra_image,
+                          .load_path = {},
+                          .auth_soft_fail = true,
+                          .auth = {},
+                          .pull_timeout = options.infra_pull_timeout,
+                          .user = "network",
+                          .tell = {}};
     CO_TRY(co_await images->ensure(std::move(request)));
     co_return options.infra_image;
   }
@@ -89,7 +95,9 @@ awaitable<result<driver_network>> docker_driver::make_network(std::string alloc_
     always.set("Name", "unless-stopped");
     host.set("RestartPolicy", value(std::move(always)));
     body.set("HostConfig", value(std::move(host)));
-    CO_TRY_ASSIGN(auto made, co_await s.engine->call({.method = "POST", .target = "/containers/create?name=" + name, .body = value(std::move(body)), .timeout = limits::start_timeout}));
+    CO_TRY_ASSIGN(auto made,
+                  co_await s.engine->call(
+                      {.method = "POST", .target = "/containers/create?name=" + name, .body = value(std::move(body)), .timeout = limits::start_timeout}));
     CO_TRY(co_await s.engine->call({.method = "POST", .target = fmt::format("/containers/{}/start", text_at(made, "Id")), .timeout = limits::start_timeout}));
     facts = co_await s.engine->call({.target = fmt::format("/containers/{}/json", name)});
     if (!facts) co_return fail(facts.error());

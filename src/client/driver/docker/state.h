@@ -59,8 +59,8 @@ struct stored_task {
 };
 
 // task.cc
-std::unique_ptr<task_handle> make_handle(docker_driver::state& driver, stored_task stored, task_spec spec, config c,
-                                         std::unique_ptr<task_handle> logs, std::string stop_signal);
+std::unique_ptr<task_handle> make_handle(docker_driver::state& driver, stored_task stored, task_spec spec, config c, std::unique_ptr<task_handle> logs,
+                                         std::string stop_signal);
 // Starts the collector of a container's output; null: none is wanted.
 awaitable<result<std::unique_ptr<task_handle>>> start_logs(docker_driver::state& driver, task_spec spec, std::string container, bool terminal);
 

@@ -168,7 +168,8 @@ class docker_task : public task_handle {
         auto status = text_at(*facts, "State.Status");
         if (status == "exited" || status == "dead") co_return exit_from(*facts);
         // Returns when it has ended; what it says is looked up above.
-        auto ended = co_await engine_->call({.method = "POST", .target = path(status == "removing" ? "/wait?condition=removed" : "/wait?condition=not-running"), .timeout = {}});
+        auto ended = co_await engine_->call(
+            {.method = "POST", .target = path(status == "removing" ? "/wait?condition=removed" : "/wait?condition=not-running"), .timeout = {}});
         if (ended && boolean_at(*facts, "State.Running")) {
           pause = limits::retry_first;
           continue;

@@ -14,7 +14,19 @@
 namespace drover::client::external {
 
 // The numbers are those of the field that holds it in Spec.
-enum class part : uint32_t { none = 0, object = 1, array = 2, attribute = 3, block = 4, block_attributes = 5, block_list = 6, block_set = 7, block_map = 8, fallback = 9, literal = 10 };
+enum class part : uint32_t {
+  none = 0,
+  object = 1,
+  array = 2,
+  attribute = 3,
+  block = 4,
+  block_attributes = 5,
+  block_list = 6,
+  block_set = 7,
+  block_map = 8,
+  fallback = 9,
+  literal = 10
+};
 
 struct config_schema::node {
   part is = part::none;

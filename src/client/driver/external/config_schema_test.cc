@@ -56,8 +56,10 @@ TEST(config_schema, converts_and_fills_in) {
 TEST(config_schema, says_what_is_wrong_and_where) {
   EXPECT_EQ(evaluated(task, "{}"), "error: Missing required argument: the argument \"command\" is required, but no definition was found");
   EXPECT_EQ(evaluated(task, R"({"command": "x", "limt": 1})"), "error: No argument or block type is named \"limt\"; did you mean \"limit\"?");
-  EXPECT_EQ(evaluated(task, R"({"command": "x", "mount": [{"ro": true}]})"), "error: Missing required argument: the argument \"mount.source\" is required, but no definition was found");
-  EXPECT_EQ(evaluated(task, R"({"command": "x", "mount": [{"source": "s", "mode": 1}]})").substr(0, 57), "error: No argument or block type is named \"mount.mode\"");
+  EXPECT_EQ(evaluated(task, R"({"command": "x", "mount": [{"ro": true}]})"),
+            "error: Missing required argument: the argument \"mount.source\" is required, but no definition was found");
+  EXPECT_EQ(evaluated(task, R"({"command": "x", "mount": [{"source": "s", "mode": 1}]})").substr(0, 57),
+            "error: No argument or block type is named \"mount.mode\"");
   EXPECT_NE(evaluated(task, R"({"command": "x", "args": {"a": 1}})").find("inappropriate value for attribute \"args\""), std::string::npos);
   EXPECT_EQ(evaluated(task, R"({"command": "x", "mount": "s"})"), "error: mount must be a block, not a string");
   EXPECT_EQ(evaluated(task, R"([1])"), "error: the configuration must be a block, not a list");

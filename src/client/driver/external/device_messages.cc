@@ -73,8 +73,10 @@ result<schema::node_device_resource> parse_group(std::string_view message) {
       }
     }
   TRY(r.finish());
-  if (out.vendor.empty() || out.type.empty() || out.name.empty()) return fail(errc::invalid, "a group of devices must have a vendor, a type and a name, not \"{}/{}/{}\"", out.vendor, out.type, out.name);
-  if (out.instances.size() > limits::devices_max) return fail(errc::too_large, "a group of {} devices; at most {} are taken", out.instances.size(), limits::devices_max);
+  if (out.vendor.empty() || out.type.empty() || out.name.empty())
+    return fail(errc::invalid, "a group of devices must have a vendor, a type and a name, not \"{}/{}/{}\"", out.vendor, out.type, out.name);
+  if (out.instances.size() > limits::devices_max)
+    return fail(errc::too_large, "a group of {} devices; at most {} are taken", out.instances.size(), limits::devices_max);
   return out;
 }
 
@@ -95,12 +97,30 @@ result<schema::stat_value> parse_value(std::string_view message) {
   schema::stat_value out;
   message_reader r(message);
   while (r.next()) switch (r.number()) {
-      case 1: { TRY_ASSIGN(out.float_numerator_val, unwrap<double>(r.text(), real)); break; }
-      case 2: { TRY_ASSIGN(out.float_denominator_val, unwrap<double>(r.text(), real)); break; }
-      case 3: { TRY_ASSIGN(out.int_numerator_val, unwrap<int64_t>(r.text(), integer)); break; }
-      case 4: { TRY_ASSIGN(out.int_denominator_val, unwrap<int64_t>(r.text(), integer)); break; }
-      case 5: { TRY_ASSIGN(out.string_val, unwrap<std::string>(r.text(), [](message_reader& in) { return in.string(); })); break; }
-      case 6: { TRY_ASSIGN(out.bool_val, unwrap<bool>(r.text(), [](message_reader& in) { return in.flag(); })); break; }
+      case 1: {
+        TRY_ASSIGN(out.float_numerator_val, unwrap<double>(r.text(), real));
+        break;
+      }
+      case 2: {
+        TRY_ASSIGN(out.float_denominator_val, unwrap<double>(r.text(), real));
+        break;
+      }
+      case 3: {
+        TRY_ASSIGN(out.int_numerator_val, unwrap<int64_t>(r.text(), integer));
+        break;
+      }
+      case 4: {
+        TRY_ASSIGN(out.int_denominator_val, unwrap<int64_t>(r.text(), integer));
+        break;
+      }
+      case 5: {
+        TRY_ASSIGN(out.string_val, unwrap<std::string>(r.text(), [](message_reader& in) { return in.string(); }));
+        break;
+      }
+      case 6: {
+        TRY_ASSIGN(out.bool_val, unwrap<bool>(r.text(), [](message_reader& in) { return in.flag(); }));
+        break;
+      }
       case 7: out.unit = r.string(); break;
       case 8: out.desc = r.string(); break;
     }
@@ -129,8 +149,14 @@ result<schema::device_stats> parse_one(std::string_view message) {
   schema::device_stats out;
   message_reader r(message);
   while (r.next()) switch (r.number()) {
-      case 1: { TRY_ASSIGN(out.summary, parse_value(r.text())); break; }
-      case 2: { TRY_ASSIGN(out.stats, parse_object(r.text(), 0)); break; }
+      case 1: {
+        TRY_ASSIGN(out.summary, parse_value(r.text()));
+        break;
+      }
+      case 2: {
+        TRY_ASSIGN(out.stats, parse_object(r.text(), 0));
+        break;
+      }
       case 3: {
         TRY_ASSIGN(auto ns, grpc::nanoseconds_of(r.text()));
         out.timestamp = timestamp(ns);

@@ -54,7 +54,8 @@ TEST(device_messages, what_is_wrong_is_said) {
 
 TEST(device_messages, reservations) {
   auto inner = message_writer().map(1, {{"VISIBLE", "a"}});
-  inner.message(2, message_writer().text(1, "/opt/x").text(2, "/srv/x").flag(3, true)).message(3, message_writer().text(1, "/dev/x0").text(2, "/dev/null").text(3, "rw"));
+  inner.message(2, message_writer().text(1, "/opt/x").text(2, "/srv/x").flag(3, true))
+      .message(3, message_writer().text(1, "/dev/x0").text(2, "/dev/null").text(3, "rw"));
   auto read = parse_reservation(message_writer().message(1, inner).take());
   ASSERT_TRUE(read) << read.error().text();
   EXPECT_EQ(read->env.at("VISIBLE"), "a");
@@ -69,7 +70,9 @@ TEST(device_messages, reservations) {
 
 TEST(device_messages, figures) {
   auto value = message_writer().message(3, message_writer().integer(1, 42)).text(7, "MiB").text(8, "used");
-  auto object = message_writer().message(2, entry("used", value)).message(1, entry("inner", message_writer().message(2, entry("hot", message_writer().message(6, message_writer().flag(1, true))))));
+  auto object = message_writer()
+                    .message(2, entry("used", value))
+                    .message(1, entry("inner", message_writer().message(2, entry("hot", message_writer().message(6, message_writer().flag(1, true))))));
   auto one = message_writer().message(1, value).message(2, object).message(3, grpc::seconds_message(seconds(7).ns));
   auto read = parse_device_stats(message_writer().message(1, message_writer().text(1, "acme").text(2, "gpu").text(3, "m1").message(4, entry("a", one))).take());
   ASSERT_TRUE(read) << read.error().text();

@@ -159,7 +159,8 @@ awaitable<result<std::unique_ptr<task_handle>>> external_driver::start(task_spec
     request.stdout_path = output.out;
     request.stderr_path = output.err;
   }
-  beginning begun{.stored = {.task_id = request.id, .handle = "none yet", .logs = logs ? logs->serialise() : std::string(), .cgroup = {}}, .logs = std::move(logs)};
+  beginning begun{.stored = {.task_id = request.id, .handle = "none yet", .logs = logs ? logs->serialise() : std::string(), .cgroup = {}},
+                  .logs = std::move(logs)};
   auto collector = begun.logs;
   auto group = co_await make_group(p->services(), spec);
   if (group && !group->empty()) {

@@ -45,7 +45,9 @@ class session : public exec_process {
   }
 
  private:
-  static awaitable<result<>> send(std::shared_ptr<grpc::call> call, message_writer input) { co_return co_await call->send(message_writer().message(3, input).take()); }
+  static awaitable<result<>> send(std::shared_ptr<grpc::call> call, message_writer input) {
+    co_return co_await call->send(message_writer().message(3, input).take());
+  }
   static awaitable<void> send_quietly(std::shared_ptr<grpc::call> call, std::string message) { (void)co_await call->send(std::move(message)); }
 
   void take(exec_output part) {

@@ -25,7 +25,7 @@ result<std::vector<std::string>> plugin_host::files() const {
   std::vector<std::string> out;
   while (auto* entry = ::readdir(dir.get())) {
     auto file = path + "/" + entry->d_name;
-    struct stat info {};
+    struct stat info{};
     // As other agents do: whatever may be run, and nothing else.
     if (entry->d_name[0] != '.' && ::stat(file.c_str(), &info) == 0 && S_ISREG(info.st_mode) && (info.st_mode & 0111) != 0) out.push_back(std::move(file));
   }

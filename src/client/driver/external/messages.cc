@@ -34,8 +34,7 @@ result<std::string> parse_inner(std::string_view message) {
 std::string encode(const set_config& c) {
   message_writer topology;
   topology.message(2, message_writer().integer(1, 1).message(2, "\x0a"));
-  for (size_t i = 0; i < c.cores; ++i)
-    topology.message(3, message_writer().integer(3, static_cast<int64_t>(i)).integer(6, c.core_mhz).integer(8, c.core_mhz));
+  for (size_t i = 0; i < c.cores; ++i) topology.message(3, message_writer().integer(3, static_cast<int64_t>(i)).integer(6, c.core_mhz).integer(8, c.core_mhz));
   auto driver = message_writer().integer(1, c.max_port).integer(2, c.min_port).message(3, topology);
   return message_writer().text(1, c.msgpack).message(2, message_writer().message(1, driver)).text(3, c.api_version).take();
 }
@@ -111,9 +110,7 @@ result<fingerprint> parse_fingerprint(std::string_view message) {
 // ---- tasks ----
 
 namespace {
-std::string cores_text(const std::vector<uint16_t>& cores) {
-  return fmt::format("{}", fmt::join(cores, ","));
-}
+std::string cores_text(const std::vector<uint16_t>& cores) { return fmt::format("{}", fmt::join(cores, ",")); }
 
 message_writer resources_of(const task_spec& spec, const std::string& cgroup) {
   const auto& r = spec.resources;
@@ -127,7 +124,8 @@ message_writer resources_of(const task_spec& spec, const std::string& cgroup) {
   allocated.message(2, message_writer().integer(2, r.memory.memory_mb).integer(3, r.memory.memory_max_mb));
   message_writer out;
   out.message(1, allocated).message(2, linux);
-  for (const auto& port : spec.network.ports) out.message(3, message_writer().text(1, port.label).integer(2, port.value).integer(3, port.to).text(4, port.host_ip));
+  for (const auto& port : spec.network.ports)
+    out.message(3, message_writer().text(1, port.label).integer(2, port.value).integer(3, port.to).text(4, port.host_ip));
   return out;
 }
 }  // namespace
@@ -142,14 +140,17 @@ std::string encode(const isolation_spec& s) {
 std::string encode_task(const task_spec& spec, const task_request& request) {
   message_writer out;
   out.text(1, request.id).text(2, spec.task_name).text(3, request.msgpack).map(4, spec.env).message(6, resources_of(spec, request.cgroup));
-  for (const auto& m : spec.mounts)
-    out.message(7, message_writer().text(1, m.task_path).text(2, m.host_path).flag(3, m.read_only).text(4, m.propagation));
+  for (const auto& m : spec.mounts) out.message(7, message_writer().text(1, m.task_path).text(2, m.host_path).flag(3, m.read_only).text(4, m.propagation));
   for (const auto& d : spec.devices) out.message(8, message_writer().text(1, d.task_path).text(2, d.host_path).text(3, d.permissions));
   // The directory of the allocation: a driver finds the task's own below it, by its name.
   out.text(9, spec.user).text(10, std::filesystem::path(spec.dir.root).parent_path().string());
   out.text(11, request.stdout_path).text(12, request.stderr_path).text(13, spec.group_name).text(14, spec.job_name).text(15, spec.alloc_id);
   if (!spec.network.namespace_path.empty())
-    out.message(16, encode(isolation_spec{.mode = isolation_spec::group, .path = spec.network.namespace_path, .labels = spec.network.labels, .hostname = spec.network.hostname, .address = {}}));
+    out.message(16, encode(isolation_spec{.mode = isolation_spec::group,
+                                          .path = spec.network.namespace_path,
+                                          .labels = spec.network.labels,
+                                          .hostname = spec.network.hostname,
+                                          .address = {}}));
   if (spec.network.dns)
     out.message(17, message_writer().texts(1, spec.network.dns->servers).texts(2, spec.network.dns->searches).texts(3, spec.network.dns->options));
   out.text(18, spec.job_id).text(19, spec.namespace_).text(20, spec.node_name).text(21, spec.node_id).text(22, spec.parent_job_id);

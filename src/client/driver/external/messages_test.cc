@@ -81,13 +81,21 @@ TEST(plugin_messages, a_task_as_the_driver_gets_it) {
   EXPECT_EQ(fields[1], "a/t/1");
   EXPECT_EQ(fields[10], "/alloc/a");
   EXPECT_EQ(fields[11], "/o");
-  EXPECT_EQ(hex_encode(fields[16]), "0801" "120c2f72756e2f6e65746e732f6e");
+  EXPECT_EQ(hex_encode(fields[16]),
+            "0801"
+            "120c2f72756e2f6e65746e732f6e");
   std::map<uint32_t, std::string> resources;
   grpc::message_reader inner(fields[6]);
   while (inner.next()) resources[inner.number()] = inner.string();
-  EXPECT_EQ(hex_encode(resources[1]), "0a0308f403" "12021040");
+  EXPECT_EQ(hex_encode(resources[1]),
+            "0a0308f403"
+            "12021040");
   // 64 MB as bytes, and half of the node.
-  EXPECT_EQ(hex_encode(resources[2]), "08a08d06" "18f403" "2080808020" "41000000000000e03f");
+  EXPECT_EQ(hex_encode(resources[2]),
+            "08a08d06"
+            "18f403"
+            "2080808020"
+            "41000000000000e03f");
   EXPECT_EQ(resources[3], std::string("\x0a\x04http\x10\x90\x3f\x18\x50\x22\x08") + "10.0.0.1");
 }
 

@@ -21,7 +21,9 @@ namespace drover::client::external {
 
 namespace {
 // What no later try will change.
-bool is_final(errc code) { return code == errc::invalid || code == errc::unsupported || code == errc::permission_denied || code == errc::corrupt || code == errc::conflict; }
+bool is_final(errc code) {
+  return code == errc::invalid || code == errc::unsupported || code == errc::permission_denied || code == errc::corrupt || code == errc::conflict;
+}
 
 std::string text_of(const value& v, std::string_view key) {
   const auto* found = v.find(key);
@@ -66,7 +68,8 @@ void plugin::save() {
 }
 
 void plugin::set_info(schema::driver_info next) {
-  bool same = next.detected == info_.detected && next.healthy == info_.healthy && next.health_description == info_.health_description && next.attributes == info_.attributes;
+  bool same = next.detected == info_.detected && next.healthy == info_.healthy && next.health_description == info_.health_description &&
+              next.attributes == info_.attributes;
   info_ = std::move(next);
   if (!same && changed && !stored_.name.empty()) changed();
 }
@@ -223,7 +226,8 @@ awaitable<result<>> plugin::introduce() {
   CO_TRY_ASSIGN(auto info, parse_plugin_info(info_bytes));
   bool device = info.type == plugin_info::device;
   if (info.type != plugin_info::driver && !device)
-    co_return fail(errc::unsupported, "{} is neither a task driver nor a plugin of devices (type {}); other plugins are not known", options_.program.path, info.type);
+    co_return fail(errc::unsupported, "{} is neither a task driver nor a plugin of devices (type {}); other plugins are not known", options_.program.path,
+                   info.type);
   if (info.name.empty()) co_return fail(errc::invalid, "{} does not say its name", options_.program.path);
   if (std::ranges::none_of(info.api_versions, [](auto& v) { return v.starts_with("0.1.") || v.starts_with("v0.1."); }))
     co_return fail(errc::unsupported, "{} knows versions {} of its interface; 0.1.0 is known here", options_.program.path, fmt::join(info.api_versions, ", "));
@@ -274,7 +278,8 @@ awaitable<result<>> plugin::configure(plugin_info info) {
   if (set.status.ok()) co_return result<>{};
   auto e = set.status.error();
   // What it says about its configuration it will say again.
-  co_return fail(set.status.code == grpc::code::unavailable ? errc::unavailable : errc::invalid, "plugin \"{}\" refuses its configuration: {}", info.name, e.text());
+  co_return fail(set.status.code == grpc::code::unavailable ? errc::unavailable : errc::invalid, "plugin \"{}\" refuses its configuration: {}", info.name,
+                 e.text());
 }
 
 awaitable<void> plugin::serve() {

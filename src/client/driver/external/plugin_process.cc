@@ -79,7 +79,7 @@ std::string last_line(const std::string& path) {
 }  // namespace
 
 std::string program_text(const start_request& r) {
-  struct stat info {};
+  struct stat info{};
   if (::stat(r.path.c_str(), &info) != 0) return {};
   return fmt::format("{} {}:{} {}.{} {} {}", r.path, info.st_dev, info.st_ino, info.st_mtim.tv_sec, info.st_mtim.tv_nsec, info.st_size, fmt::join(r.args, " "));
 }
@@ -123,7 +123,8 @@ awaitable<result<>> plugin_process::handshake(net::loop& l, start_request reques
   using namespace boost::asio::experimental::awaitable_operators;
   for (;;) {
     auto said = read_file(request.directory + "/stdout", limits::handshake_bytes_max);
-    if (!said && said.error().code() == errc::too_large) co_return fail(errc::invalid, "it says more than {} bytes without a greeting", limits::handshake_bytes_max);
+    if (!said && said.error().code() == errc::too_large)
+      co_return fail(errc::invalid, "it says more than {} bytes without a greeting", limits::handshake_bytes_max);
     if (!said) co_return wrap(said.error(), "reading what the plugin says");
     if (auto line = said->find('\n'); line != std::string::npos) {
       CO_TRY_ASSIGN(auto where, parse_handshake(std::string_view(*said).substr(0, line)));

@@ -180,7 +180,8 @@ awaitable<result<exec::task_usage>> external_task::usage() {
 }
 }  // namespace
 
-std::unique_ptr<task_handle> make_handle(std::shared_ptr<plugin> p, stored_task stored, output_paths output, std::shared_ptr<task_handle> logs, uint64_t generation) {
+std::unique_ptr<task_handle> make_handle(std::shared_ptr<plugin> p, stored_task stored, output_paths output, std::shared_ptr<task_handle> logs,
+                                         uint64_t generation) {
   return std::make_unique<external_task>(std::move(p), std::move(stored), std::move(output), std::move(logs), generation);
 }
 

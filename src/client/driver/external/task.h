@@ -31,7 +31,8 @@ output_paths output_of(const task_spec& spec);
 std::string note_of(const task_spec& spec);
 
 // `generation`: of the connection over which it was started or recovered.
-std::unique_ptr<task_handle> make_handle(std::shared_ptr<plugin> p, stored_task stored, output_paths output, std::shared_ptr<task_handle> logs, uint64_t generation);
+std::unique_ptr<task_handle> make_handle(std::shared_ptr<plugin> p, stored_task stored, output_paths output, std::shared_ptr<task_handle> logs,
+                                         uint64_t generation);
 // Tells the plugin about a task that another of its processes, or another agent, started.
 awaitable<result<>> recover_task(std::shared_ptr<plugin> p, std::string handle, std::string task_id);
 awaitable<result<std::unique_ptr<exec_process>>> start_exec(std::shared_ptr<plugin> p, std::string task_id, exec_options options);
