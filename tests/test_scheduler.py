@@ -379,10 +379,18 @@ def test_job_tags(nodes):
     assert server.run("job", "tag", "apply", "named").code == 1
 
 
+def test_what_was_stopped_before_its_node_saw_it_ends(nodes):
+    server = nodes.server
+    for version in range(8):
+        server.register(roll("hasty", version, count=1))
+    server.wait("/v1/job/hasty/allocations", lambda all_: all(a["ClientStatus"] == "complete" for a in all_ if a["DesiredStatus"] == "stop")
+                and any(a["JobVersion"] == 7 and a["ClientStatus"] == "running" for a in all_), "only the last version runs")
+
+
 def test_versions_are_compared_with_one_of_them(nodes):
     server = nodes.server
     for version in (0, 1, 2):
-        server.register({**roll("compared", version, count=1), "Datacenters": ["nowhere"]})  # versions alone matter here
+        server.register(roll("compared", version, count=1))
     server.ok("job", "tag", "apply", "-name", "base", "-version", "1", "compared")
 
     def diffs(query):

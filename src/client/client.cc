@@ -40,6 +40,20 @@ std::map<std::string, std::string> visible_host_env(const client_options& o) {
 
 bool server_terminal(const schema::allocation& a) { return a.desired_status == "stop" || a.desired_status == "evict"; }
 bool client_terminal(const schema::allocation& a) { return a.client_status == "complete" || a.client_status == "failed" || a.client_status == "lost"; }
+// What was stopped before this node heard of it, or before it lost its memory: the servers wait for its end.
+schema::ref<schema::allocation> nothing_runs_of(const schema::allocation& a) {
+  auto out = std::make_shared<schema::allocation>();
+  out->id = a.id;
+  out->node_id = a.node_id;
+  out->namespace_ = a.namespace_;
+  out->job_id = a.job_id;
+  out->eval_id = a.eval_id;
+  out->task_states = a.task_states;
+  out->client_status = "complete";
+  out->client_description = "All tasks have completed";
+  out->deployment_status = a.deployment_status;
+  return out;
+}
 bool runnable(const schema::allocation& a) {
   if (!a.job) return false;
   return std::any_of(a.job->task_groups.begin(), a.job->task_groups.end(), [&](auto& g) { return g.name == a.task_group && !g.tasks.empty(); });
@@ -230,6 +244,7 @@ void client::state::apply(alloc_changes changes) {
     if (leaving.contains(alloc->id)) continue;
     if (ignored.contains(alloc->id) || server_terminal(*alloc) || client_terminal(*alloc)) {
       ignored[alloc->id] = alloc->alloc_modify_index;
+      if (server_terminal(*alloc) && !client_terminal(*alloc)) pusher->push(nothing_runs_of(*alloc), true);
       continue;
     }
     if (!runnable(*alloc)) {

@@ -119,6 +119,18 @@ TEST_F(client_test, a_stop_kills_the_task) {
   }(*this));
 }
 
+TEST_F(client_test, what_was_stopped_before_it_arrived_is_reported_as_ended) {
+  run([](client_test& t) -> net::awaitable<void> {
+    t.start_agent();
+    auto alloc = make_alloc("service", {make_task("main", "raw_exec", command("/bin/sleep", {"1000"}))});
+    alloc.desired_status = "stop";
+    t.servers->place(alloc);
+    auto report = co_await t.servers->reported_status(alloc.id, "complete");
+    EXPECT_EQ(report->client_description, "All tasks have completed");
+    EXPECT_TRUE(report->task_states.empty());
+  }(*this));
+}
+
 TEST_F(client_test, removal_by_the_servers_removes_the_directory) {
   run([](client_test& t) -> net::awaitable<void> {
     t.start_agent();
