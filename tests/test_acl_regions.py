@@ -104,6 +104,30 @@ def test_auth_methods_and_rules_come_with_their_secrets(regions):
     known(away, "/v1/acl/auth-methods", "corp", there=False)
 
 
+def test_namespaces_node_pools_and_quotas_are_those_of_home(regions):
+    home, away = regions
+    home.http("POST", "/v1/quota", {"Name": "small", "Limits": [{"Region": "home", "RegionLimit": {"CPU": 100}}]})
+    away.ok("namespace", "apply", "-description=theirs", "-quota=small", "team")
+    away.ok("node", "pool", "apply", "-", stdin='node_pool "gpu" {\n  description = "cards"\n}\n')
+    assert home.http("GET", "/v1/namespace/team").json["Quota"] == "small"
+    assert home.http("GET", "/v1/node/pool/gpu").json["Description"] == "cards"
+    for path, name in (("/v1/namespaces", "team"), ("/v1/node/pools", "gpu"), ("/v1/quotas", "small")):
+        known(away, path, name)
+    home.ok("namespace", "apply", "-description=ours", "team")
+    away.wait_json("/v1/namespace/team", lambda ns: ns["Description"] == "ours", "the change has come")
+    task = {"Name": "t", "Driver": "raw_exec", "Config": {"command": "/bin/true"}, "Resources": {"CPU": 1, "MemoryMB": 10}}
+    job = {"ID": "waits", "Namespace": "team", "Datacenters": ["nowhere"], "NodePool": "gpu", "TaskGroups": [{"Name": "g", "Tasks": [task]}]}
+    assert away.http("PUT", "/v1/jobs", {"Job": job}).status == 200
+    home.ok("node", "pool", "delete", "gpu")
+    home.ok("namespace", "delete", "team")
+    home.ok("namespace", "apply", "marker")
+    known(away, "/v1/namespaces", "marker")
+    assert {"team", "default"} <= {ns["Name"] for ns in away.http("GET", "/v1/namespaces").json}, "what is used here stays"
+    assert away.http("DELETE", "/v1/job/waits?purge=true&namespace=team").status == 200
+    home.ok("namespace", "delete", "marker")
+    known(away, "/v1/namespaces", "team", there=False)
+
+
 def test_a_region_goes_on_alone_and_catches_up(regions):
     home, away = regions
     home.kill()

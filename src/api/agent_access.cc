@@ -4,6 +4,7 @@
 #include "api/http_api.h"
 #include "api/limits.h"
 #include "api/router.h"
+#include "base/text.h"
 #include "client/system.h"
 #include "schema/acl.h"
 
@@ -39,7 +40,19 @@ bool has_access(const acl::acl& may, std::string_view needed, std::string_view n
 awaitable<result<agent_access::known>> agent_access::ask(std::string token) {
   CO_TRY_ASSIGN(auto* servers, (with_.servers == nullptr ? result<rpc::channel*>(fail(errc::unavailable, "No cluster leader")) : with_.servers));
   known out{.may = acl::acl::nobody(), .until = net::after(with_.acl_ttl)};
-  if (!token.empty()) {
+  // What the cluster signed for a task or a node is no stored token: it says itself who it is, and its policies are asked for as those of a token.
+  bool is_signed = !token.empty() && !is_uuid(token);
+  if (is_signed) {
+    schema::generic_request request;
+    request.region = with_.region;
+    request.auth_token = token;
+    request.allow_stale = true;
+    CO_TRY_ASSIGN(auto found, co_await rpc::call<schema::acl_who_am_i_response>(*servers, "ACL.WhoAmI", std::move(request)));
+    if (!found.identity || found.identity->claims.is_null()) co_return fail(errc::permission_denied, "ACL token not found");
+    if (const auto* ends = found.identity->claims.find("exp"))
+      if (auto seconds = ends->as_int()) out.expires = timestamp(*seconds * 1'000'000'000);
+  }
+  if (!token.empty() && !is_signed) {
     schema::resolve_acl_token_request request;
     request.region = with_.region;
     request.secret_id = request.auth_token = token;

@@ -183,6 +183,7 @@ class list final : public member_list {
 
   net::awaitable<result<std::string>> read_message(net::byte_stream& stream);
   net::awaitable<result<bool>> push_pull(net::endpoint to, bool join);
+  bool is_own(const net::endpoint& remote, const std::string& source) const;
   net::awaitable<result<bool>> exchange_state(net::endpoint to, bool join);
   net::awaitable<void> push_pull_task(push_pull_with a);
   net::awaitable<void> stream_ping_task(ping_by_stream a);
@@ -366,11 +367,19 @@ net::awaitable<result<>> list::answer(net::byte_stream& stream) {
   co_return result<>();
 }
 
+// Who listens on one address is found only there: the kernel may choose the other side's own address as the source of a connection to another
+// agent of this machine. Who listens on all of them has connected to itself if both ends have the same address.
+bool list::is_own(const net::endpoint& remote, const std::string& source) const {
+  auto own = sockets_.tcp->local();
+  bool every = own.host == "0.0.0.0" || own.host == "::";
+  return remote.port == own.port && remote.host == (every ? source : own.host);
+}
+
 // True: the other side was not ourselves.
 net::awaitable<result<bool>> list::exchange_state(net::endpoint to, bool join) {
   CO_TRY_ASSIGN(auto stream, co_await net::dial(to));
   auto remote = stream->remote();
-  if (remote.port == sockets_.tcp->local().port && remote.host == stream->local().host) co_return false;
+  if (is_own(remote, stream->local().host)) co_return false;
   CO_TRY(co_await stream->write_all(pool_.local_state(join)));
   CO_TRY_ASSIGN(auto message, co_await read_message(*stream));
   auto merged = pool_.on_push_pull_answer(now(), to_peer(remote), message, join);

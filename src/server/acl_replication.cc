@@ -1,9 +1,13 @@
 #include "server/acl_replication.h"
 
 #include <algorithm>
+#include <set>
 
 #include "codec/compare.h"
 #include "schema/acl.h"
+#include "schema/node_rpc.h"
+#include "schema/operator_rpc.h"
+#include "schema/quota_rpc.h"
 #include "server/login_limits.h"
 #include "server/replicator.h"
 #include "state/tables.h"
@@ -105,6 +109,44 @@ struct binding_rules {
   static bool is_shared(const schema::acl_binding_rule&) { return true; }
 };
 
+// The rest of what every region has alike: lists of it are whole, nothing is left to fetch.
+struct quotas {
+  static constexpr auto what = "quotas", list_method = "Quota.ListQuotaSpecs";
+  static constexpr auto in = table::quotas;
+  static constexpr auto upsert = command_type::quota_upsert, erase = command_type::quota_delete;
+  using list_request = schema::quota_spec_list_request;
+  using list_response = schema::quota_spec_list_response;
+  static auto& records(auto& r) { return r.quotas; }
+  static auto& keys(schema::quota_spec_delete_request& r) { return r.names; }
+  static bool is_shared(const schema::quota_spec&) { return true; }
+};
+
+struct namespaces {
+  static constexpr auto what = "namespaces", list_method = "Namespace.ListNamespaces";
+  static constexpr auto in = table::namespaces;
+  static constexpr auto upsert = command_type::namespace_upsert, erase = command_type::namespace_delete;
+  using list_request = schema::namespace_list_request;
+  using list_response = schema::namespace_list_response;
+  static auto& records(auto& r) { return r.namespaces; }
+  static auto& keys(schema::namespace_delete_request& r) { return r.namespaces; }
+  static bool is_shared(const schema::namespace_definition&) { return true; }
+};
+
+struct node_pools {
+  static constexpr auto what = "node pools", list_method = "NodePool.List";
+  static constexpr auto in = table::node_pools;
+  static constexpr auto upsert = command_type::node_pool_upsert, erase = command_type::node_pool_delete;
+  using list_request = schema::node_pool_list_request;
+  using list_response = schema::node_pool_list_response;
+  static auto& records(auto& r) { return r.node_pools; }
+  static auto& keys(schema::node_pool_delete_request& r) { return r.names; }
+  // Every region has these of its own, and nobody may change them.
+  static bool is_shared(const schema::node_pool& pool) { return pool.name != "default" && pool.name != "all"; }
+};
+
+template <class Kind>
+constexpr bool is_listed_whole = !requires { Kind::get_method; };
+
 // Stored here under this region's indexes, which say nothing about a difference.
 template <class Record>
 bool is_same(const Record& stored, Record theirs) {
@@ -130,6 +172,9 @@ void acl_replication::start() {
   scope_.spawn(follow<tokens>());
   scope_.spawn(follow<auth_methods>());
   scope_.spawn(follow<binding_rules>());
+  scope_.spawn(follow<quotas>());
+  scope_.spawn(follow<namespaces>());
+  scope_.spawn(follow<node_pools>());
 }
 
 // One look: the list when it is newer than `from`, and whatever in it is not as it was seen last.
@@ -142,21 +187,26 @@ net::awaitable<result<uint64_t>> acl_replication::catch_up(uint64_t from, std::m
   CO_TRY_ASSIGN(auto listed, co_await context_.call<typename Kind::list_response>(Kind::list_method, std::move(list)));
   if (!context_.is_leader) co_return fail(errc::cancelled, "another server leads");
   std::map<std::string, uint64_t> there;
+  std::map<std::string, uint64_t> taken;  // of what is there: what this region has now, too
   std::vector<std::string> changed;
   for (const auto& stub : Kind::stubs(listed)) {
     there[Kind::key(stub)] = stub.modify_index;
     auto known = seen.find(Kind::key(stub));
     if (known == seen.end() || known->second != stub.modify_index) changed.push_back(Kind::key(stub));
+    else taken.insert(*known);
   }
   for (size_t at = 0; at < changed.size(); at += acl_replication_batch) {
     typename Kind::get_request get;
     ask_home(context_, get);
+    // Any server of the other region may answer, also one that is behind the one that gave the list: it waits until it has all that is listed.
+    get.min_query_index = listed.index - std::min<uint64_t>(listed.index, 1);
     auto end = std::min(changed.size(), at + acl_replication_batch);
     Kind::keys(get).assign(changed.begin() + static_cast<ptrdiff_t>(at), changed.begin() + static_cast<ptrdiff_t>(end));
     CO_TRY_ASSIGN(auto got, co_await context_.call<typename Kind::get_response>(Kind::get_method, std::move(get)));
     fsm::request_of<Kind::upsert> write;
     for (auto& [key, record] : Kind::records(got)) {
       if (!record) continue;
+      taken[key] = record->modify_index;
       auto stored = state::find<Kind::in>(context_.state(), {key, {}, {}});
       if (!stored || !is_same(*stored, *record)) Kind::records(write).push_back(std::move(record));
     }
@@ -168,8 +218,39 @@ net::awaitable<result<uint64_t>> acl_replication::catch_up(uint64_t from, std::m
     return true;
   });
   if (!Kind::keys(gone).empty()) CO_TRY(co_await context_.replicate->apply<Kind::erase>(gone));
-  seen = std::move(there);
+  seen = std::move(taken);
   co_return std::max<uint64_t>(listed.index, 1);  // 0 would not be held
+}
+
+template <class Kind>
+net::awaitable<result<uint64_t>> acl_replication::catch_up_whole(uint64_t from) {
+  typename Kind::list_request list;
+  ask_home(context_, list);
+  list.min_query_index = from;
+  CO_TRY_ASSIGN(auto listed, co_await context_.call<typename Kind::list_response>(Kind::list_method, std::move(list)));
+  if (!context_.is_leader) co_return fail(errc::cancelled, "another server leads");
+  std::set<std::string> there;
+  fsm::request_of<Kind::upsert> write;
+  for (auto& record : Kind::records(listed)) {
+    if (!there.insert(record->name).second || !Kind::is_shared(*record)) continue;
+    auto stored = state::find<Kind::in>(context_.state(), {record->name, {}, {}});
+    if (!stored || !is_same(*stored, *record)) Kind::records(write).push_back(std::move(record));
+  }
+  if (!Kind::records(write).empty()) CO_TRY(co_await context_.replicate->apply<Kind::upsert>(write));
+  std::vector<std::string> gone;
+  state::visit<Kind::in>(context_.state(), state::starting({}), [&](const auto& stored) {
+    if (Kind::is_shared(*stored) && !there.contains(stored->name)) gone.push_back(stored->name);
+    return true;
+  });
+  for (auto& name : gone) {
+    fsm::request_of<Kind::erase> erase;
+    Kind::keys(erase).push_back(std::move(name));
+    auto done = co_await context_.replicate->apply<Kind::erase>(erase);
+    // What this region still uses stays until the next change at home.
+    bool is_used = !done && (done.error().code() == errc::invalid || done.error().code() == errc::conflict || done.error().code() == errc::not_found);
+    if (!done && !is_used) co_return std::unexpected(std::move(done).error());
+  }
+  co_return std::max<uint64_t>(listed.index, 1);
 }
 
 template <class Kind>
@@ -184,7 +265,9 @@ net::awaitable<void> acl_replication::follow() {
       co_await context_.leadership_changed.wait(net::never);
       continue;
     }
-    auto done = co_await catch_up<Kind>(index, seen);
+    result<uint64_t> done = 0;
+    if constexpr (is_listed_whole<Kind>) done = co_await catch_up_whole<Kind>(index);
+    else done = co_await catch_up<Kind>(index, seen);
     if (done) {
       // The other region may have been restored to an earlier state.
       index = *done < index ? 0 : *done;
@@ -195,7 +278,7 @@ net::awaitable<void> acl_replication::follow() {
     if (!context_.is_leader) continue;
     // Once until it works again: this is tried for as long as the other region is away.
     if (works)
-      context_.logger.warn("access control is not replicated",
+      context_.logger.warn("what all regions share is not replicated",
                            {{"what", Kind::what}, {"region", context_.options.acl.authoritative_region}, {"error", done.error().text()}});
     works = false;
     co_await net::sleep_for(acl_replication_retry);

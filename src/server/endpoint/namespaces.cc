@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "schema/operator_rpc.h"
+#include "server/endpoint/acl_common.h"
 #include "server/endpoint/endpoints.h"
 #include "server/reads.h"
 #include "server/replicator.h"
@@ -59,8 +60,8 @@ awaitable<result<schema::generic_response>> delete_namespaces(server_context& co
 void add_namespace_methods(rpc::method_table& table, server_context& context) {
   add_read(table, context, "Namespace.ListNamespaces", &list_namespaces);
   add_read(table, context, "Namespace.GetNamespace", &get_namespace);
-  add_write(table, context, "Namespace.UpsertNamespaces", &upsert_namespaces);
-  add_write(table, context, "Namespace.DeleteNamespaces", &delete_namespaces);
+  add_authoritative_write(table, context, "Namespace.UpsertNamespaces", &upsert_namespaces);
+  add_authoritative_write(table, context, "Namespace.DeleteNamespaces", &delete_namespaces);
 }
 
 }  // namespace drover::server

@@ -8,6 +8,7 @@
 #include "schema/node_rpc.h"
 #include "schema/operator_rpc.h"
 #include "server/alloc_updates.h"
+#include "server/endpoint/acl_common.h"
 #include "server/endpoint/endpoints.h"
 #include "server/evals.h"
 #include "server/forward.h"
@@ -355,8 +356,8 @@ void add_node_writes(rpc::method_table& table, server_context& context) {
   add_write(table, context, "Node.Evaluate", &evaluate_node);
   add_write(table, context, "Node.UpdateAlloc", &update_allocs);
   add_write(table, context, "Node.EmitEvents", &emit_events);
-  add_write(table, context, "NodePool.UpsertNodePools", &upsert_pools);
-  add_write(table, context, "NodePool.DeleteNodePools", &delete_pools);
+  add_authoritative_write(table, context, "NodePool.UpsertNodePools", &upsert_pools);
+  add_authoritative_write(table, context, "NodePool.DeleteNodePools", &delete_pools);
 }
 
 }  // namespace drover::server

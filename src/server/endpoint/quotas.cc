@@ -2,6 +2,7 @@
 #include "acl/policy.h"
 #include "schema/quota_rpc.h"
 #include "server/endpoint/access_endpoints.h"
+#include "server/endpoint/acl_common.h"
 #include "server/namespace_rules.h"
 #include "server/reads.h"
 #include "server/replicator.h"
@@ -94,8 +95,8 @@ void add_quota_methods(rpc::method_table& table, server_context& context) {
   add_read(table, context, "Quota.GetQuotaSpec", &get_quota);
   add_read(table, context, "Quota.ListQuotaUsages", &list_usages);
   add_read(table, context, "Quota.GetQuotaUsage", &get_usage);
-  add_write(table, context, "Quota.UpsertQuotaSpecs", &upsert_quotas);
-  add_write(table, context, "Quota.DeleteQuotaSpecs", &delete_quotas);
+  add_authoritative_write(table, context, "Quota.UpsertQuotaSpecs", &upsert_quotas);
+  add_authoritative_write(table, context, "Quota.DeleteQuotaSpecs", &delete_quotas);
 }
 
 }  // namespace drover::server
