@@ -1,6 +1,7 @@
 #include "server/acl_replication.h"
 
 #include <algorithm>
+#include <optional>
 #include <set>
 
 #include "codec/compare.h"
@@ -242,14 +243,14 @@ net::awaitable<result<uint64_t>> acl_replication::catch_up_whole(uint64_t from) 
     if (Kind::is_shared(*stored) && !there.contains(stored->name)) gone.push_back(stored->name);
     return true;
   });
+  // What is still used here stays, and is tried again: its users end without a word from home.
+  std::optional<error> refused;
   for (auto& name : gone) {
     fsm::request_of<Kind::erase> erase;
     Kind::keys(erase).push_back(std::move(name));
-    auto done = co_await context_.replicate->apply<Kind::erase>(erase);
-    // What this region still uses stays until the next change at home.
-    bool is_used = !done && (done.error().code() == errc::invalid || done.error().code() == errc::conflict || done.error().code() == errc::not_found);
-    if (!done && !is_used) co_return std::unexpected(std::move(done).error());
+    if (auto done = co_await context_.replicate->apply<Kind::erase>(erase); !done) refused = std::move(done).error();
   }
+  if (refused) co_return std::unexpected(*std::move(refused));
   co_return std::max<uint64_t>(listed.index, 1);
 }
 

@@ -1,4 +1,6 @@
 // server members, operator raft list-peers, operator scheduler, system, agent-info, monitor, ui.
+#include <set>
+
 #include "base/text.h"
 #include "cli/command/all.h"
 #include "cli/format/colour.h"
@@ -27,15 +29,33 @@ std::string rpc_address_of(const schema::agent_member& m) {
   return rpc.find(':') == std::string::npos ? rpc + ":" + tag(m, "port") : "[" + rpc + "]:" + tag(m, "port");
 }
 
+struct leaders {
+  std::set<std::string> addresses;
+  std::string problem;  // why some are missing
+};
+
+// Each region of the pool has one of its own.
+leaders leaders_of(context& c, const std::vector<schema::agent_member>& members) {
+  std::set<std::string> regions;
+  for (const auto& m : members) regions.insert(tag(m, "region"));
+  std::vector<api_request> asks;
+  for (const auto& region : regions) asks.push_back({.path = "/v1/status/leader", .query = {{"region", region}}});
+  leaders out;
+  for (auto& answer : c.api.send_all(std::move(asks))) {
+    if (answer) out.addresses.insert(api_client::decode<std::string>(answer->body).value_or(""));
+    else out.problem += (out.problem.empty() ? "" : "; ") + answer.error().text();
+  }
+  return out;
+}
+
 result<int> run_members(context& c) {
   if (!c.arguments.empty()) return c.misused("This command takes no arguments");
-  auto answers = c.api.send_all({{.path = "/v1/agent/members"}, {.path = "/v1/status/leader"}});
-  if (!answers[0]) return context::failed("querying servers", answers[0].error());
-  TRY_ASSIGN(auto known, api_client::decode<schema::server_members_response>(answers[0]->body));
-  std::string leader;
-  if (answers[1]) leader = api_client::decode<std::string>(answers[1]->body).value_or("");
+  auto answer = c.api.send({.path = "/v1/agent/members"});
+  if (!answer) return context::failed("querying servers", answer.error());
+  TRY_ASSIGN(auto known, api_client::decode<schema::server_members_response>(answer->body));
+  auto leaders = leaders_of(c, known.members);
   if (c.wants_raw()) {
-    for (auto& m : known.members) m.tags["Leader"] = format::yes_no(rpc_address_of(m) == leader);
+    for (auto& m : known.members) m.tags["Leader"] = format::yes_no(leaders.addresses.contains(rpc_address_of(m)));
     return c.raw(codec::to_json(schema::view(known.members)));
   }
   if (c.flags.on("detailed")) {
@@ -50,14 +70,14 @@ result<int> run_members(context& c) {
   if (c.verbose()) heading.emplace_back("Tags");
   format::table t(std::move(heading));
   for (const auto& m : known.members) {
-    format::table::row row = {m.name, m.addr, std::to_string(m.port), m.status, format::yes_no(rpc_address_of(m) == leader)};
+    format::table::row row = {m.name, m.addr, std::to_string(m.port), m.status, format::yes_no(leaders.addresses.contains(rpc_address_of(m)))};
     if (c.verbose()) row.push_back(std::to_string(m.protocol_cur));
     for (auto name : {"raft_vsn", "build", "dc", "region"}) row.push_back(tag(m, name));
     if (c.verbose()) row.push_back(all_tags(m));
     t.add(std::move(row));
   }
   c.say(t.text());
-  if (!answers[1]) c.out.complain(fmt::format("\nError determining leaders: {}", answers[1].error().text()));
+  if (!leaders.problem.empty()) c.out.complain(fmt::format("\nError determining leaders: {}", leaders.problem));
   return 0;
 }
 
