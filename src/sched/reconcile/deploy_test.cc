@@ -155,6 +155,29 @@ TEST_F(canaries, go_when_their_deployment_fails) {
   EXPECT_FALSE(w.run("web").has_plan()) << "a failed deployment places nothing";
 }
 
+TEST_F(canaries, what_a_failed_deployment_loses_comes_back_once_there_is_room) {
+  auto all_nodes = [&](const char* status) {
+    for (int i = 0; i < 4; ++i) w.change_node("n" + std::to_string(i), [&](auto& n) { n.status = status; });
+  };
+  w.put(job);
+  w.run("web");
+  w.settle("web");
+  w.change_deployment("web", [](auto& d) { d.status = "failed"; });
+  EXPECT_FALSE(w.run("web").has_plan());
+  all_nodes("down");
+  w.run("web");
+  EXPECT_TRUE(w.live("web").empty());
+  EXPECT_FALSE(w.run("web").has_plan()) << "no room yet";
+  all_nodes("ready");
+  auto out = w.run("web");
+  EXPECT_EQ(updates(out).place, 3u);
+  std::set<std::string> before;
+  for (const auto& alloc : w.live("web")) before.insert(std::string(alloc->previous_allocation));
+  EXPECT_EQ(before.size(), 3u);
+  EXPECT_FALSE(before.contains("")) << "each stands in for one that was lost";
+  EXPECT_FALSE(w.run("web").has_plan());
+}
+
 TEST_F(canaries, go_when_a_newer_version_comes) {
   start(1, 1);
   new_version();

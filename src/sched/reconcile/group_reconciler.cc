@@ -100,6 +100,7 @@ void group_reconciler::sort_out(const ref<schema::allocation>& alloc) {
     // Done, or drained without wish for a replacement: its place stays taken.
     bool done = alloc->client_status == "complete" || alloc->desired_transition.migrate_disable_placement.value_or(false);
     if (batch_ && done) b_.keep.push_back(alloc);
+    if (was_taken(*alloc)) b_.taken.push_back(alloc);
     return;
   }
   fate what = fate_of(in_.view, *alloc, &group_, in_.now);
@@ -116,6 +117,13 @@ void group_reconciler::sort_out(const ref<schema::allocation>& alloc) {
     case fate::disconnects: return disconnect(alloc);
     default: return sort_kept(alloc);
   }
+}
+
+// Its node went, was drained, or gave its place to others, and there was no room elsewhere: nothing stands in for it yet.
+bool group_reconciler::was_taken(const schema::allocation& alloc) const {
+  if (!alloc.next_allocation.empty() || alloc.desired_transition.migrate_disable_placement.value_or(false)) return false;
+  if (!alloc.job || alloc.job->create_index != job_.create_index) return false;
+  return alloc.desired_status == "evict" || alloc.desired_description == description::lost || alloc.desired_description == description::migrating;
 }
 
 void group_reconciler::sort_kept(const ref<schema::allocation>& alloc) {
@@ -402,10 +410,26 @@ int64_t group_reconciler::place_missing() {
     --missing;
     ++placed;
   }
-  if (held() || canaries_first) return placed;
+  if (paused_) return placed;
+  if (failed_ || canaries_first) return placed + place_taken(missing, names);
   for (; missing > 0; --missing, ++placed) {
     place(alloc_name(job_.id, group_.name, names.next()), nullptr);
     ++updates_.place;
+  }
+  return placed;
+}
+
+// A deployment that failed, or waits for a promotion, starts nothing new. What ran before is brought back all the same, once there is room for it again.
+int64_t group_reconciler::place_taken(int64_t missing, name_index& names) {
+  int64_t placed = 0;
+  sort_by_index(b_.taken);
+  for (const auto& alloc : b_.taken) {
+    if (placed >= missing) break;
+    if (names.used(index_of(alloc))) continue;
+    names.use(alloc->name);
+    keep_version(place(alloc->name, alloc));
+    ++updates_.place;
+    ++placed;
   }
   return placed;
 }

@@ -40,6 +40,7 @@ class group_reconciler {
     alloc_list keep;  // running, waiting, done (batch), unknown and not replaced, or failed without a replacement
     alloc_list migrate;
     alloc_list lost;
+    alloc_list taken;  // ended by the loss, drain or preemption of their place, and not replaced yet
     alloc_list reschedule_now;
     alloc_list reconnecting;
     alloc_list canaries;                  // of the current deployment, whatever else they are
@@ -54,6 +55,7 @@ class group_reconciler {
   void retire_canaries(alloc_list& all);
   void sort_out(const ref<schema::allocation>& alloc);
   void sort_ended(const ref<schema::allocation>& alloc);
+  bool was_taken(const schema::allocation& alloc) const;
   void sort_kept(const ref<schema::allocation>& alloc);
   void sort_failed(const ref<schema::allocation>& alloc, timestamp since);
   void disconnect(const ref<schema::allocation>& alloc);
@@ -66,6 +68,7 @@ class group_reconciler {
   void place_canaries();
   int64_t update_limit(const alloc_list& all) const;
   int64_t place_missing();
+  int64_t place_taken(int64_t missing, name_index& names);
   int64_t waiting_for_clients(const alloc_list& all) const;
   void replace_updated(int64_t limit);
   void migrate();
